@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import vm from 'node:vm';
+
+// Nest 12 is ESM-only. Jest runs ES modules through vm.SourceTextModule, which Node hides behind
+// a flag, so start again with it: `npx jest`, `npm test` and IDE runners then all just work.
+if (!('SourceTextModule' in vm)) {
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const { status } = spawnSync(process.execPath, [...flags, ...process.execArgv, ...process.argv.slice(1)], {
+    stdio: 'inherit',
+  });
+  process.exit(status ?? 1);
+}
+
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testRegex: '\\.spec\\.ts$',
+  testTimeout: 20_000,
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: {
+    '^nestjs-distributed-lock$': '<rootDir>/src/index.ts',
+    '^nestjs-distributed-lock/engine$': '<rootDir>/lib/index.ts',
+    '^nestjs-distributed-lock/testing$': '<rootDir>/lib/testing/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        module: { type: 'es6' },
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+          keepClassNames: true,
+        },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  injectGlobals: false,
+  restoreMocks: true,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['lib/**/*.ts', 'src/**/*.ts', '!**/*.generated.ts', '!**/index.ts'],
+};

@@ -1,0 +1,144 @@
+/**
+ * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this
+ * call is wrong» apart without reading messages. Each has a stable `code`. No error carries an owner token or a password:
+ * errors of a store client are reduced to their name, code and message by {@link redactedCause}.
+ */
+export abstract class LockError extends Error {
+  /** Stable, for programs; the message is for people and may change. */
+  abstract readonly code: LockErrorCode;
+  /** The name as the caller gave it; undefined when the error is not about one lock. */
+  readonly lockName: string | undefined;
+  /** May the same call, made again later, succeed? */
+  abstract readonly retryable: boolean;
+
+  protected constructor(message: string, details: { lockName?: string | undefined; cause?: unknown }) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.lockName = details.lockName;
+  }
+}
+
+export type LockErrorCode = LockBusyCode | 'LOCK_LOST' | LockStoreCode | LockUsageCode;
+
+export type LockBusyCode = 'LOCK_BUSY' | 'LOCK_QUEUE_FULL';
+
+/** Someone else has the lock and the caller's `waitMs` ran out. Expected under contention. */
+export class LockBusyError extends LockError {
+  readonly code: LockBusyCode;
+  readonly retryable = true;
+  /** A hint: how long the present holder's lease still runs, in ms; it may be released sooner or renewed. */
+  readonly retryAfterMs: number;
+
+  constructor(lockName: string, details: { message?: string; retryAfterMs: number; code?: LockBusyCode }) {
+    super(details.message ?? `lock "${lockName}" is held by someone else`, { lockName });
+    this.code = details.code ?? 'LOCK_BUSY';
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/**
+ * Why a lease ended before its release:
+ * `expired` its deadline passed without a renewal · `taken` the store says that it is not ours · `forced` somebody called
+ * `forceRelease` · `shutdown` `close()` ran out of `drainMs` · `held-too-long` it reached `maxHoldMs`.
+ */
+export type LossCause = 'expired' | 'taken' | 'forced' | 'shutdown' | 'held-too-long';
+
+const LOSS_SENTENCES: Record<LossCause, string> = {
+  expired: 'its lease ran out before a renewal was confirmed',
+  taken: 'the store says that it is no longer ours',
+  forced: 'it was released by force',
+  shutdown: 'this process is shutting down',
+  'held-too-long': 'it was held longer than maxHoldMs',
+};
+
+/**
+ * We had the lock and lost it. The work may have run beside somebody else's: do not take its outcome for granted, and let
+ * the resource check the fencing token.
+ */
+export class LockLostError extends LockError {
+  readonly code = 'LOCK_LOST';
+  readonly retryable = false;
+  declare readonly cause: LossCause;
+  /** What the work returned, when it ended after the loss. */
+  result?: unknown;
+  /** What the work threw, when it failed after the loss (the caller of `using` gets that error, not this one). */
+  reason?: unknown;
+
+  constructor(lockName: string, details: { cause: LossCause; note?: string }) {
+    const note = details.note === undefined ? '' : ` (${details.note})`;
+    super(`lock "${lockName}" was lost: ${LOSS_SENTENCES[details.cause]}${note}`, { lockName, cause: details.cause });
+  }
+}
+
+export type LockStoreCode =
+  | 'LOCK_STORE_UNAVAILABLE'
+  | 'LOCK_STORE_READONLY'
+  | 'LOCK_STORE_UNSUPPORTED'
+  | 'LOCK_KEY_CONFLICT'
+  | 'LOCK_CLOSED';
+
+const RETRYABLE_STORE_CODES: ReadonlySet<LockStoreCode> = new Set(['LOCK_STORE_UNAVAILABLE', 'LOCK_STORE_READONLY']);
+
+/** The store failed or refused, or this manager is closing. Nothing is known to be locked by this call. */
+export class LockStoreError extends LockError {
+  readonly code: LockStoreCode;
+  readonly retryable: boolean;
+
+  constructor(code: LockStoreCode, message: string, details: { lockName?: string | undefined; cause?: unknown } = {}) {
+    super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
+    this.code = code;
+    this.retryable = RETRYABLE_STORE_CODES.has(code);
+  }
+}
+
+export type LockUsageCode =
+  | 'LOCK_NAME_INVALID'
+  | 'LOCK_LEASE_INVALID'
+  | 'LOCK_OPTIONS_INVALID'
+  | 'LOCK_TEMPLATE_INVALID'
+  | 'LOCK_TEMPLATE_UNRESOLVED'
+  | 'LOCK_TEMPLATE_FORBIDDEN'
+  | 'LOCK_REENTRANT'
+  | 'LOCK_TOPOLOGY';
+
+/** The call is wrong and will be wrong again: the message names the value received, the place and the fix. */
+export class LockUsageError extends LockError {
+  readonly code: LockUsageCode;
+  readonly retryable = false;
+
+  constructor(code: LockUsageCode, message: string, details: { lockName?: string | undefined; cause?: unknown } = {}) {
+    super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
+    this.code = code;
+  }
+}
+
+/**
+ * A store client's error carries the command with its arguments (ioredis: `err.command.args`), so printing it would print
+ * owner tokens, and a connection error may carry a URL with a password. Keep what helps, drop the rest.
+ */
+export function redactedCause(cause: unknown): unknown {
+  if (cause === undefined || cause instanceof LockError) return cause;
+  if (typeof cause !== 'object' || cause === null) return redactPasswords(String(cause));
+  const { name, message, code } = cause as { name?: unknown; message?: unknown; code?: unknown };
+  const safe = new Error(redactPasswords(String(message ?? cause)));
+  safe.name = typeof name === 'string' ? name : 'Error';
+  if (typeof code === 'string') Object.assign(safe, { code });
+  delete safe.stack; // it would show where it was copied, not where it arose
+  return safe;
+}
+
+/** `redis://user:secret@host` → `redis://***@host`. */
+export function redactPasswords(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]*@/g, '//***@');
+}
+
+/** How a received value is shown in a usage error: short, with its kind, never with its whole content. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return 'an object';
+  return `a ${typeof value}`;
+}

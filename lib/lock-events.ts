@@ -1,0 +1,62 @@
+import type { LockError, LockLostError, LossCause } from './lock-errors.js';
+
+/** What `locks.on(…)` can listen to. No event carries an owner token. */
+export interface LockEvents {
+  /** A caller must wait: somebody else has the lock. */
+  waiting: { readonly name: string; readonly label: string };
+  acquired: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly waitedMs: number };
+  released: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly heldMs: number };
+  /** We cannot tell whether the lease still holds; a renewal is under way. Ends in `renewed` or `lost`. */
+  uncertain: { readonly name: string; readonly label: string; readonly fencingToken: number };
+  /** An uncertain lease is certain again. */
+  renewed: { readonly name: string; readonly label: string; readonly fencingToken: number };
+  lost: {
+    readonly name: string;
+    readonly label: string;
+    readonly fencingToken: number;
+    readonly cause: LossCause;
+    readonly error: LockLostError;
+  };
+  /** The work ended in time but the store did not confirm the release; the lease runs out by itself at the latest. */
+  releaseFailed: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly error: LockError };
+  /** Somebody used `forceRelease` through this manager. For the audit log. `fencingToken` null: nobody held it. */
+  forceReleased: { readonly name: string; readonly reason: string; readonly fencingToken: number | null };
+  /** Something an operator should read. Without a listener it goes to `process.emitWarning`. */
+  warning: { readonly message: string };
+}
+
+export type LockEventName = keyof LockEvents;
+export type LockEventListener<E extends LockEventName> = (event: LockEvents[E]) => void;
+
+type Listeners = { [E in LockEventName]?: Set<LockEventListener<E>> };
+
+/** A typed emitter in which a throwing listener cannot hurt a lock, nor the listeners after it. */
+export class LockEventEmitter {
+  readonly #listeners: Listeners = {};
+
+  /** Returns the function that removes the listener again. */
+  on<E extends LockEventName>(event: E, listener: LockEventListener<E>): () => void {
+    const listeners = (this.#listeners[event] ??= new Set<LockEventListener<E>>() as never) as Set<LockEventListener<E>>;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Is anybody listening? Lets hot paths skip building the event. */
+  has(event: LockEventName): boolean {
+    return (this.#listeners[event]?.size ?? 0) > 0;
+  }
+
+  emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void {
+    if (event === 'warning' && !this.has('warning')) {
+      process.emitWarning((payload as LockEvents['warning']).message, 'DistributedLockWarning');
+      return;
+    }
+    for (const listener of (this.#listeners[event] ?? []) as Iterable<LockEventListener<E>>) {
+      try {
+        listener(payload);
+      } catch (error) {
+        process.emitWarning(`a listener of the lock event "${event}" threw: ${String(error)}`, 'DistributedLockWarning');
+      }
+    }
+  }
+}

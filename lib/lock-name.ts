@@ -1,0 +1,93 @@
+import { describeValue, LockUsageError } from './lock-errors.js';
+
+const MAX_NAME_BYTES = 512;
+
+/**
+ * Checks a name and gives its canonical form: Unicode NFC, so that «é» typed as one code point or as two is one lock (two
+ * spellings of one resource must never be two locks). Nothing else is changed; a store escapes what its keys cannot hold.
+ *
+ * @throws LockUsageError LOCK_NAME_INVALID
+ */
+export function canonicalName(name: unknown): string {
+  if (typeof name !== 'string' || name.trim() === '') {
+    throw new LockUsageError('LOCK_NAME_INVALID', `a lock name must be a non-empty string, got ${describeValue(name)}`);
+  }
+  if (!name.isWellFormed()) throw invalid(name, 'has half of a surrogate pair, which stores cannot tell from others; encode it');
+  if (name.includes('\0')) throw invalid(name, 'contains a NUL character; encode values with lockName`…`');
+  const canonical = name.normalize('NFC');
+  const bytes = Buffer.byteLength(canonical);
+  if (bytes > MAX_NAME_BYTES) {
+    throw invalid(name, `has ${bytes} bytes, the limit is ${MAX_NAME_BYTES}; lock on an id, not on content`);
+  }
+  return canonical;
+}
+
+/**
+ * One canonical name from what a caller gives. An array names several locks to be taken together; until that is built, an
+ * array that holds one distinct name is that name, and more is a usage error.
+ *
+ * @throws LockUsageError LOCK_NAME_INVALID, LOCK_OPTIONS_INVALID
+ */
+export function singleName(name: string | readonly string[]): string {
+  if (!Array.isArray(name)) return canonicalName(name);
+  const names = new Set((name as readonly unknown[]).map(canonicalName));
+  const [first] = names;
+  if (first === undefined) throw new LockUsageError('LOCK_NAME_INVALID', 'a list of lock names must not be empty');
+  if (names.size > 1) {
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `taking several names together is not built yet (got ${names.size}: ${[...names].slice(0, 3).map(describeValue).join(', ')}); lock one name that covers them`,
+    );
+  }
+  return first;
+}
+
+/**
+ * A tag that builds a name and encodes its values exactly as templates of `@Locked` do:
+ * `` lockName`group:${id}` `` can never reach another group, whatever the id contains.
+ *
+ * @throws LockUsageError LOCK_TEMPLATE_UNRESOLVED for a value that cannot stand in a name
+ */
+export function lockName(strings: TemplateStringsArray, ...values: unknown[]): string {
+  let name = strings[0] ?? '';
+  for (const [index, value] of values.entries()) {
+    const encoded = encodeNameValue(value);
+    if (encoded === undefined) {
+      const after = strings[index] ?? '';
+      throw new LockUsageError(
+        'LOCK_TEMPLATE_UNRESOLVED',
+        `value ${index + 1} of lockName\`…\` (after ${describeValue(after)}) must be a non-empty string, a safe integer, a bigint or a boolean, got ${describeValue(value)}`,
+      );
+    }
+    name += encoded + (strings[index + 1] ?? '');
+  }
+  return name;
+}
+
+/**
+ * One value as a part of a name: percent-encoded in UTF-8 outside `A-Z a-z 0-9 . _ ~ -` after NFC, so that `:` `/` `{` `}`
+ * `%` `*` in a user's id stay inside it. undefined: not a value that may stand in a name (missing, empty, an object, NaN,
+ * a fraction, half a surrogate pair).
+ */
+export function encodeNameValue(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value === '' || !value.isWellFormed() ? undefined : percentEncode(value.normalize('NFC'));
+    case 'number':
+      return Number.isSafeInteger(value) ? String(value === 0 ? 0 : value) : undefined;
+    case 'bigint':
+    case 'boolean':
+      return String(value);
+    default:
+      return undefined;
+  }
+}
+
+function percentEncode(text: string): string {
+  // encodeURIComponent leaves these five alone; RFC 3986 counts them as reserved, and `*` is a pattern in Redis.
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function invalid(name: string, problem: string): LockUsageError {
+  return new LockUsageError('LOCK_NAME_INVALID', `lock name ${describeValue(name)} ${problem}`);
+}

@@ -1,0 +1,195 @@
+import { type Clock, systemClock } from './clock.js';
+import { describeValue, LockUsageError } from './lock-errors.js';
+import { type Randomness, systemRandomness } from './owner-token.js';
+import type { LockMode, LockStore } from './stores/lock-store.js';
+
+/** Options of one call; what is left out comes from the manager's options. */
+export interface AcquireOptions {
+  /**
+   * How long the store keeps the lock for us without a sign of life, in ms; 100 to 86 400 000; default 30 000. A crashed holder
+   * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work.
+   */
+  leaseMs?: number;
+  /**
+   * How long the caller is willing to wait, in ms from the call; 0 asks once; `Infinity` waits for ever; default 10 000.
+   * Not for `tryAcquire` and `tryUsing`, which never wait.
+   */
+  waitMs?: number;
+  /** Keep renewing while the lease is held; default true. false: the lease ends after `leaseMs` unless `extend` is called. */
+  renew?: boolean;
+  /** Ends the wait, with `signal.reason`. Once the lock is held it has no effect: use `lease.signal` in the work. */
+  signal?: AbortSignal;
+  /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
+  label?: string;
+  /** Only 'exclusive' (the default) is built yet. */
+  mode?: LockMode;
+}
+
+export interface LockManagerOptions extends Omit<AcquireOptions, 'signal'> {
+  /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
+  store: LockStore;
+  /** First part of every key, so that applications can share a server; default 'lock'. Letters, digits and `. _ ~ : -`. */
+  prefix?: string;
+  /**
+   * How long the trace of a clean release stays in the store, in ms; default 10 000. Within it a repeated release is known as
+   * such, and fencing tokens go up by one; after it they jump to the store's clock.
+   */
+  keepMs?: number;
+  /** How long `close()` lets holders finish before their leases are ended, in ms; default 10 000. */
+  drainMs?: number;
+  /** For tests and simulations. Default: the system's. */
+  clock?: Clock;
+  /** For tests and simulations. Default: cryptographic randomness. */
+  randomness?: Randomness;
+}
+
+/** Everything checked, nothing optional: inside the engine there is no `??`. */
+export interface AcquireSettings {
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly renew: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly label: string;
+  readonly mode: LockMode;
+}
+
+export interface ManagerSettings {
+  readonly store: LockStore;
+  readonly prefix: string;
+  readonly keepMs: number;
+  readonly drainMs: number;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly defaults: AcquireSettings;
+}
+
+export const DEFAULTS = {
+  leaseMs: 30_000,
+  waitMs: 10_000,
+  renew: true,
+  prefix: 'lock',
+  keepMs: 10_000,
+  drainMs: 10_000,
+} as const;
+
+const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
+const MAX_LEASE_MS = 86_400_000;
+const MAX_LABEL_LENGTH = 128;
+const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
+
+const CALL_OPTIONS = ['leaseMs', 'waitMs', 'renew', 'signal', 'label', 'mode'];
+const MANAGER_OPTIONS = [
+  ...CALL_OPTIONS.filter((option) => option !== 'signal'),
+  ...['store', 'prefix', 'keepMs', 'drainMs', 'clock', 'randomness'],
+];
+/** Agreed names that come later: a clear error until then, never ignored. */
+const NOT_BUILT_YET: ReadonlySet<string> = new Set(
+  'cohortMs maxWaiters limit weight reentrant when fallback minHoldMs maxHoldMs'.split(' '),
+);
+
+/** @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID */
+export function resolveManagerOptions(options: LockManagerOptions): ManagerSettings {
+  const place = 'new LockManager(options)';
+  checkKeys(options, MANAGER_OPTIONS, place);
+  const { store, prefix = DEFAULTS.prefix, keepMs = DEFAULTS.keepMs, drainMs = DEFAULTS.drainMs } = options;
+  if (typeof store?.acquire !== 'function' || typeof store.attach !== 'function') {
+    throw invalid(place, 'store', store, 'a store such as redisStore({ url }) or memoryStore()');
+  }
+  if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
+    throw invalid(place, 'prefix', prefix, '1 to 64 letters, digits and . _ ~ : -');
+  }
+  checkMs(place, 'keepMs', keepMs, { min: 100, max: MAX_LEASE_MS });
+  checkMs(place, 'drainMs', drainMs, { min: 0, max: MAX_LEASE_MS });
+  const { clock = systemClock, randomness = systemRandomness } = options;
+  const builtIn: AcquireSettings = { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' };
+  const defaults = checkCall(options, builtIn, place);
+  checkMode(defaults.mode, store, place);
+  return Object.freeze({ store, prefix, keepMs, drainMs, clock, randomness, defaults });
+}
+
+/**
+ * @param place what the message names: "acquire("group:42")"
+ * @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID
+ */
+export function resolveAcquireOptions(
+  settings: ManagerSettings,
+  options: AcquireOptions | undefined,
+  place: string,
+): AcquireSettings {
+  if (options === undefined) return settings.defaults;
+  checkKeys(options, CALL_OPTIONS, place);
+  const resolved = checkCall(options, settings.defaults, place);
+  if (resolved.mode !== settings.defaults.mode) checkMode(resolved.mode, settings.store, place);
+  return resolved;
+}
+
+/** `tryAcquire` never waits, so a `waitMs` there is a misunderstanding worth telling. */
+export function refuseWait(options: AcquireOptions | undefined, place: string): void {
+  if (options?.waitMs !== undefined) {
+    throw invalid(place, 'waitMs', options.waitMs, 'left out: this call never waits; use acquire or using to wait');
+  }
+}
+
+/** @throws LockUsageError LOCK_LEASE_INVALID */
+export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
+  if (!Number.isInteger(leaseMs) || (leaseMs as number) < MIN_LEASE_MS || (leaseMs as number) > MAX_LEASE_MS) {
+    throw new LockUsageError(
+      'LOCK_LEASE_INVALID',
+      `${place}: ${option} must be an integer from ${MIN_LEASE_MS} to ${MAX_LEASE_MS} ms, got ${describeValue(leaseMs)}`,
+    );
+  }
+  return leaseMs as number;
+}
+
+function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: string): AcquireSettings {
+  const {
+    leaseMs = defaults.leaseMs,
+    waitMs = defaults.waitMs,
+    renew = defaults.renew,
+    signal,
+    label = defaults.label,
+    mode = defaults.mode,
+  } = options;
+  checkLeaseMs(leaseMs, place);
+  if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
+    throw invalid(place, 'waitMs', waitMs, 'a number of ms from 0, or Infinity');
+  }
+  if (typeof renew !== 'boolean') throw invalid(place, 'renew', renew, 'true or false');
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw invalid(place, 'signal', signal, 'an AbortSignal');
+  }
+  if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
+    throw invalid(place, 'label', label, `a string of at most ${MAX_LABEL_LENGTH} characters`);
+  }
+  return Object.freeze({ leaseMs, waitMs, renew, signal, label, mode });
+}
+
+function checkMode(mode: LockMode, store: LockStore, place: string): void {
+  if (store.capabilities.modes.includes(mode)) return;
+  throw invalid(place, 'mode', mode, `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`);
+}
+
+function checkKeys(options: object, known: readonly string[], place: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new LockUsageError('LOCK_OPTIONS_INVALID', `${place}: options must be an object, got ${describeValue(options)}`);
+  }
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(key)) continue;
+    const problem = NOT_BUILT_YET.has(key) ? 'is not built yet' : 'is not known here';
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `${place}: option "${key}" ${problem}; leave it out. Known: ${known.join(', ')}`,
+    );
+  }
+}
+
+function checkMs(place: string, option: string, value: number, range: { min: number; max: number }): void {
+  if (!Number.isInteger(value) || value < range.min || value > range.max) {
+    throw invalid(place, option, value, `an integer from ${range.min} to ${range.max} ms`);
+  }
+}
+
+function invalid(place: string, option: string, value: unknown, expected: string): LockUsageError {
+  const message = `${place}: ${option} must be ${expected}, got ${describeValue(value)}`;
+  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
+}

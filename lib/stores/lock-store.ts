@@ -1,0 +1,171 @@
+import type { Clock } from '../clock.js';
+import type { LossCause } from '../lock-errors.js';
+import type { Randomness } from '../owner-token.js';
+
+/**
+ * THE PORT: what the engine asks of a place where locks are kept.
+ *
+ * The store owns the waiting *between* processes, because each backend has its own best way (Redis: a queue and a push;
+ * etcd, ZooKeeper: watches; PostgreSQL: NOTIFY; polling as the fallback), and it makes keys from canonical names. The
+ * engine owns the line inside the process, the renewal schedule, deadlines, re-entry and events.
+ *
+ * Duties of every store:
+ * - The owner token is compared on every write. A hold changes owner only when it is free, expired, released by its owner
+ *   or taken by force.
+ * - Every operation may be executed twice (a reply was lost, a client resent it) and must then answer the same: acquire
+ *   with the token of the present holder returns the same hold with the same fencing token, release answers "released".
+ * - The fencing token of a name grows with every grant, also over expiry, force and loss of the store's data.
+ * - Deadlines come from {@link leaseDeadline}: monotonic, counted from before the request was sent.
+ * - Waiters are served in the order in which they were queued, and a waiter that is gone is skipped.
+ * - A wake-up that gets lost costs time, never progress: a store that pushes also polls.
+ * - Nothing is thrown from a timer; nothing is left behind after `close()`.
+ *
+ * Checklist for a new store: a folder `stores/<store>/` with `<store>-store.ts` and a factory `<store>Store(options)`;
+ * `docs/stores/<store>.md`; `test/stores/<store>.spec.ts` that runs the contract suite of `testing/store-contract.ts`
+ * against a real server, with an `outside` probe that looks at the server without this code.
+ */
+export interface LockStore {
+  readonly capabilities: StoreCapabilities;
+
+  /**
+   * Called once by the manager before anything else; throws LockUsageError when this store already serves another manager.
+   * Does not connect: see {@link ready}.
+   */
+  attach(context: StoreContext): void;
+
+  /**
+   * Resolves when the store can serve, after its start-up checks. Rejects with LockStoreError (or LockUsageError) that says
+   * what is wrong. May be called again after a failure, and is called implicitly by the first operation.
+   */
+  ready(): Promise<void>;
+
+  /**
+   * One acquisition. With `wait: false` answers at once. With `wait: true` stays queued until granted or until `signal`
+   * aborts; then it leaves the queue, and a grant that crosses the abort is given back by the store itself.
+   * After an unknown outcome (no reply) the store undoes what may have happened, with the same token.
+   * Rejects with LockStoreError; with `signal.reason` when aborted.
+   */
+  acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy>;
+
+  /** Renews many holds with few commands. Never rejects: a failure is `unknown` for each hold it concerns. Same order as given. */
+  renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]>;
+
+  /**
+   * Ends a hold and passes it on. Is never cancelled. Rejects with LockStoreError when no answer came in time; the store then
+   * keeps trying with the same token until the hold would have expired.
+   */
+  release(hold: Hold): Promise<ReleaseOutcome>;
+
+  /** Ends whoever holds the name; the holder learns at once, the next grant has a larger fencing token. null: nobody held it. */
+  forceRelease(name: string, reason: string): Promise<ForcedRelease | null>;
+
+  inspect(name: string): Promise<StoreInspection>;
+
+  /** First step of closing: stop being a target of pushed grants. Later grants go to other processes. Never rejects. */
+  stopGranting(): Promise<void>;
+
+  /** Last step of closing: ends what this store opened, waits for its own background work. Never rejects; idempotent. */
+  close(): Promise<void>;
+
+  /**
+   * Level-triggered hand-off at the end of a cohort slice (DESIGN 6.7): either gives the name to the next process and queues us
+   * again, in one step, or keeps it. Absent: the engine passes every hold through `release`.
+   */
+  yieldOrKeep?(hold: Hold, request: AcquireRequest): Promise<Grant | 'yielded'>;
+}
+
+export interface StoreCapabilities {
+  /** For messages: "redis", "memory". */
+  readonly kind: string;
+  /** `leased`: a hold has a deadline and is renewed. `session`: the store tells of its loss through `onLost`. */
+  readonly holds: 'leased' | 'session';
+  readonly modes: readonly LockMode[];
+  readonly severalNames: boolean;
+  /** Do processes exclude each other, or only callers of this one? */
+  readonly scope: 'processes' | 'this process';
+}
+
+export type LockMode = 'exclusive' | 'shared' | 'upgradeable';
+
+/** What the manager gives its store. */
+export interface StoreContext {
+  /** First part of every key; checked, see lock-options.ts. */
+  readonly prefix: string;
+  /** How long the trace of a clean release stays, in ms. */
+  readonly keepMs: number;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** The store learned by itself (push, session end) that a hold is over. */
+  onLost(ownerToken: string, cause: LossCause, note?: string): void;
+  /** Something an operator should read; said once by whoever listens. */
+  onWarning(message: string): void;
+}
+
+export interface AcquireRequest {
+  /** Canonical, see lock-name.ts. */
+  readonly name: string;
+  readonly ownerToken: string;
+  readonly leaseMs: number;
+  readonly mode: LockMode;
+  /** Free text for `inspect`; never secret. */
+  readonly label: string;
+  readonly wait: boolean;
+}
+
+/** The store's record behind one lease. A store may keep more in its own class; the engine reads only this. */
+export interface Hold {
+  readonly name: string;
+  readonly ownerToken: string;
+  /** Grows if the store had to grant the same hold anew; read it at each use. */
+  readonly fencingToken: number;
+}
+
+export interface Grant {
+  readonly outcome: 'granted';
+  readonly hold: Hold;
+  /** Monotonic ms; margin already taken off. */
+  readonly deadlineMs: number;
+  /** The lease the store has given in fact; shorter than asked for when the grant was pushed and not yet confirmed. */
+  readonly leaseMs: number;
+}
+
+export interface Busy {
+  readonly outcome: 'busy';
+  /** How long the holder's lease still runs, in ms. */
+  readonly retryAfterMs: number;
+}
+
+export interface RenewRequest {
+  readonly hold: Hold;
+  /** The hold lasts at least this long from now; a renewal never shortens it. */
+  readonly leaseMs: number;
+}
+
+export type RenewOutcome =
+  | { readonly outcome: 'renewed'; readonly deadlineMs: number }
+  | { readonly outcome: 'lost' }
+  | { readonly outcome: 'unknown'; readonly error: Error };
+
+/**
+ * `refused`: the store says it was not ours. `ambiguous` when an earlier try of the same release may have been executed: the
+ * hold may have ended cleanly by our own hand.
+ */
+export type ReleaseOutcome =
+  | { readonly outcome: 'released' }
+  | { readonly outcome: 'refused'; readonly ambiguous: boolean };
+
+export interface ForcedRelease {
+  readonly fencingToken: number;
+  readonly label: string;
+}
+
+export interface StoreInspection {
+  readonly held: boolean;
+  /** Wall clock of the store, ms since 1970; null when free. */
+  readonly heldSinceMs: number | null;
+  readonly remainingMs: number | null;
+  readonly fencingToken: number | null;
+  readonly label: string | null;
+  /** Processes in the store's queue (each has at most one place per name). */
+  readonly waiting: number;
+}
