@@ -1,0 +1,169 @@
+import { describeValue, LockStoreError, LockUsageError } from '../../lock-errors.js';
+import type {
+  AcquireRequest,
+  Busy,
+  ForcedRelease,
+  Grant,
+  Hold,
+  LockStore,
+  ReleaseOutcome,
+  RenewOutcome,
+  RenewRequest,
+  StoreCapabilities,
+  StoreContext,
+  StoreInspection,
+} from '../lock-store.js';
+import type { Member } from './memory-lock.js';
+import { MemoryLockTable } from './memory-lock-table.js';
+
+export interface MemoryStoreOptions {
+  /** Serve although `NODE_ENV` is `production`, where this store is nearly always a mistake; default false. */
+  allowInProduction?: boolean;
+}
+
+/**
+ * Locks in the memory of this process, with the semantics of a server: for tests, for development without Redis, for a
+ * program that is one process by design. It excludes callers of this process only and says so once.
+ *
+ * @throws LockUsageError LOCK_OPTIONS_INVALID for an unknown option; and, when a manager takes it, under
+ *   `NODE_ENV=production` without `allowInProduction`, or when another manager already has it
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): LockStore {
+  return new MemoryStore(options);
+}
+
+/** @internal Use {@link memoryStore}; the class is for tests that open several stores on one table. */
+export class MemoryStore implements LockStore {
+  readonly capabilities: StoreCapabilities = {
+    kind: 'memory',
+    holds: 'leased',
+    modes: ['exclusive'],
+    severalNames: false,
+    scope: 'this process',
+  };
+  readonly #allowInProduction: boolean;
+  #table: MemoryLockTable | undefined;
+  #member: Member | undefined;
+  #warned = false;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions, table?: MemoryLockTable) {
+    this.#allowInProduction = checkOptions(options);
+    this.#table = table;
+  }
+
+  attach(context: StoreContext): void {
+    if (this.#member !== undefined) {
+      throw invalid(
+        'this memory store already serves a lock manager; give each manager its own memoryStore()',
+      );
+    }
+    if (process.env['NODE_ENV'] === 'production' && !this.#allowInProduction) {
+      throw invalid(
+        'memoryStore() locks only within this process, which NODE_ENV=production forbids; use redisStore({ url }), or memoryStore({ allowInProduction: true }) if this is the only process there will ever be',
+      );
+    }
+    this.#member = { context, granting: true };
+    this.#table ??= new MemoryLockTable(context.clock);
+    this.#table.join(this.#member);
+  }
+
+  async ready(): Promise<void> {
+    this.#serving();
+  }
+
+  async acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy> {
+    signal.throwIfAborted();
+    const { table, member } = this.#serving();
+    const lock = table.findOrCreate(member, request.name);
+    const answer = lock.acquire(member, request);
+    if (answer.outcome !== 'queued') return answer;
+    const leave = () => lock.leaveQueue(answer, signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      const grant = await answer.granted;
+      if (signal.aborted) lock.release(grant.hold); // the grant crossed the abort: nobody would use it
+      signal.throwIfAborted();
+      return grant;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
+    return requests.map((request) => this.#find(request.hold.name)?.renew(request) ?? { outcome: 'lost' });
+  }
+
+  async release(hold: Hold): Promise<ReleaseOutcome> {
+    return this.#find(hold.name)?.release(hold) ?? { outcome: 'refused', ambiguous: false };
+  }
+
+  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+    this.#serving();
+    return this.#find(name)?.forceRelease(reason) ?? null;
+  }
+
+  async inspect(name: string): Promise<StoreInspection> {
+    this.#serving();
+    return this.#find(name)?.inspect() ?? NOTHING_KNOWN;
+  }
+
+  async stopGranting(): Promise<void> {
+    if (this.#member !== undefined) this.#table?.stopGranting(this.#member);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#member !== undefined) this.#table?.leave(this.#member);
+  }
+
+  #find(name: string) {
+    return this.#member === undefined ? undefined : this.#table?.find(this.#member, name);
+  }
+
+  #serving(): { table: MemoryLockTable; member: Member } {
+    if (this.#closed) throw new LockStoreError('LOCK_CLOSED', 'this memory store is closed');
+    if (this.#table === undefined || this.#member === undefined) {
+      throw invalid('this memory store serves no lock manager yet; give it to new LockManager({ store })');
+    }
+    if (!this.#warned) {
+      this.#warned = true;
+      this.#member.context.onWarning(
+        'memoryStore() excludes callers of this process only; several processes need a store they share, such as redisStore({ url })',
+      );
+    }
+    return { table: this.#table, member: this.#member };
+  }
+}
+
+const NOTHING_KNOWN: StoreInspection = {
+  held: false,
+  heldSinceMs: null,
+  remainingMs: null,
+  fencingToken: null,
+  label: null,
+  waiting: 0,
+};
+
+function checkOptions(options: MemoryStoreOptions): boolean {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`memoryStore(options): options must be an object, got ${describeValue(options)}`);
+  }
+  const unknown = Object.keys(options).find((option) => option !== 'allowInProduction');
+  if (unknown !== undefined) {
+    throw invalid(
+      `memoryStore(options): option "${unknown}" is not known here; leave it out. Known: allowInProduction`,
+    );
+  }
+  const { allowInProduction = false } = options;
+  if (typeof allowInProduction !== 'boolean') {
+    throw invalid(
+      `memoryStore(options): allowInProduction must be true or false, got ${describeValue(allowInProduction)}`,
+    );
+  }
+  return allowInProduction;
+}
+
+function invalid(message: string): LockUsageError {
+  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
+}
