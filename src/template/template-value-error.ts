@@ -1,0 +1,15 @@
+import { LockUsageError } from '../../lib/index.js';
+
+/**
+ * A placeholder of `@Locked` has no usable value in this call. `code` is always LOCK_TEMPLATE_UNRESOLVED; `clientFault`
+ * says whose mistake it is, because over HTTP the first is a 400 and the second a 500.
+ */
+export class TemplateValueError extends LockUsageError {
+  /** true: the client left the value out or sent an unusable one. false: our own code did. */
+  readonly clientFault: boolean;
+
+  constructor(message: string, clientFault: boolean) {
+    super('LOCK_TEMPLATE_UNRESOLVED', message);
+    this.clientFault = clientFault;
+  }
+}
