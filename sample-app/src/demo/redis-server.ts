@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+export interface RedisServer {
+  readonly url: string;
+  readonly description: string;
+  stop(): Promise<void>;
+}
+
+const PROGRAMS = ['redis-server', 'valkey-server'];
+const START_WITHIN_MS = 5_000;
+
+/** A server of our own on a free port of 127.0.0.1, which keeps nothing. @throws Error that says how to get one */
+export async function startRedisServer(): Promise<RedisServer> {
+  const program = await findProgram();
+  const port = await freePort();
+  const directory = await mkdtemp(join(tmpdir(), 'lock-demo-'));
+  const options = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    directory,
+  ];
+  const server = spawn(program, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(server, 'exit');
+  const kill = () => server.kill('SIGKILL');
+  process.once('exit', kill);
+
+  await new Promise<void>((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${program} did not start in time`)), START_WITHIN_MS);
+    server.stdout.on('data', (text: Buffer) => {
+      if (!text.includes('Ready to accept connections')) return;
+      clearTimeout(late);
+      resolve();
+    });
+  });
+  const stop = async () => {
+    process.off('exit', kill);
+    kill();
+    await ended;
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { url: `redis://127.0.0.1:${port}`, description: `${program} on port ${port}`, stop };
+}
+
+async function findProgram(): Promise<string> {
+  for (const program of PROGRAMS) {
+    for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+      const path = join(directory, program);
+      const found = await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (found) return path;
+    }
+  }
+  throw new Error(
+    `the demo needs Redis: set REDIS_URL, or install ${PROGRAMS.join(' or ')} (apt-get install redis-server, brew install valkey)`,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
