@@ -1,1 +1,8 @@
+export type {
+  ContractPlace,
+  ContractRunner,
+  OutsideProbe,
+  StoreContractOptions,
+} from './contract/contract-types.js';
 export { ManualClock } from './manual-clock.js';
+export { storeContract } from './store-contract.js';

@@ -73,6 +73,12 @@ export class MemoryLock {
     return this.#holder?.endsAtMs ?? this.#keepUntilMs;
   }
 
+  /** Whose it is now. */
+  get ownerToken(): string | undefined {
+    this.settle();
+    return this.#holder?.hold.ownerToken;
+  }
+
   acquire(member: Member, request: AcquireRequest): Grant | Busy | Waiter {
     this.settle();
     const holder = this.#holder;

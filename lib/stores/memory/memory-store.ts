@@ -78,6 +78,7 @@ export class MemoryStore implements LockStore {
     const lock = table.findOrCreate(member, request.name);
     const answer = lock.acquire(member, request);
     if (answer.outcome !== 'queued') return answer;
+    request.onWaiting?.({ retryAfterMs: lock.inspect().remainingMs ?? 0 });
     const leave = () => lock.leaveQueue(answer, signal.reason);
     signal.addEventListener('abort', leave, { once: true });
     try {

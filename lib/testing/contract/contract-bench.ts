@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../clock.js';
+import { LockManager } from '../../lock-manager.js';
+import type { LockManagerOptions } from '../../lock-options.js';
+import { systemRandomness } from '../../owner-token.js';
+import type { LockStore } from '../../stores/lock-store.js';
+import type { ContractPlace, OutsideProbe } from './contract-types.js';
+import { KEEP_MS, PortProcess } from './port-process.js';
+
+/** Title, a sentence about behaviour → what to do on a fresh bench. */
+export type ContractCases = Readonly<Record<string, (bench: ContractBench) => Promise<void>>>;
+
+const PATIENCE_MS = 8_000;
+const STEP_MS = 10;
+
+/** What a case works with; closes whatever the case opened. */
+export class ContractBench {
+  readonly clock: Clock;
+  readonly #managers: LockManager[] = [];
+  readonly #ports: PortProcess[] = [];
+
+  /** @param leaseMs a lease that a case lets run out */
+  constructor(
+    private readonly place: ContractPlace,
+    private readonly probe: OutsideProbe | undefined,
+    readonly leaseMs: number = 300,
+  ) {
+    this.clock = place.clock ?? systemClock;
+  }
+
+  get outside(): OutsideProbe {
+    assert.ok(this.probe, 'this case needs a probe');
+    return this.probe;
+  }
+
+  /** A process that uses the port directly, without an engine. */
+  async process(options: { prefix?: string } = {}): Promise<PortProcess> {
+    const process = new PortProcess(this.place.openStore(), (check, what) => this.until(check, what), {
+      prefix: options.prefix ?? this.place.prefix,
+      keepMs: KEEP_MS,
+      clock: this.clock,
+      randomness: systemRandomness,
+    });
+    this.#ports.push(process);
+    await process.store.ready();
+    return process;
+  }
+
+  async fourProcesses(): Promise<[PortProcess, PortProcess, PortProcess, PortProcess]> {
+    return [await this.process(), await this.process(), await this.process(), await this.process()];
+  }
+
+  /** A process with an engine. @param wrap puts something between it and its store */
+  manager(
+    options: Partial<LockManagerOptions> = {},
+    wrap: (store: LockStore) => LockStore = (store) => store,
+  ): LockManager {
+    const { prefix } = this.place;
+    const store = wrap(this.place.openStore());
+    const locks = new LockManager({
+      prefix,
+      clock: this.clock,
+      keepMs: KEEP_MS,
+      drainMs: 0,
+      ...options,
+      store,
+    });
+    locks.on('warning', () => undefined); // else each test run prints them
+    this.#managers.push(locks);
+    return locks;
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.place.advance(ms);
+  }
+
+  /** A pause in which everything else may run, and no time passes by a clock moved by hand. */
+  pause(): Promise<void> {
+    return nextTurn();
+  }
+
+  /** Waits for something, letting time pass meanwhile. */
+  async drive<T>(promise: Promise<T>, what = 'a promise to settle'): Promise<T> {
+    let settled = false;
+    const settle = () => void (settled = true);
+    promise.then(settle, settle);
+    await this.until(async () => settled, what);
+    return promise;
+  }
+
+  /** As {@link drive}, for something that must fail: gives the error. */
+  async failure(promise: Promise<unknown>): Promise<{ [key: string]: unknown }> {
+    try {
+      await this.drive(promise, 'a call to fail');
+    } catch (error) {
+      return error as { [key: string]: unknown };
+    }
+    return assert.fail('the call was expected to fail, but it succeeded');
+  }
+
+  async until(check: () => Promise<boolean>, what: string): Promise<void> {
+    const givesUpMs = this.clock.monotonicMs() + PATIENCE_MS;
+    await this.advance(0);
+    while (!(await check())) {
+      if (this.clock.monotonicMs() > givesUpMs) assert.fail(`waited ${PATIENCE_MS} ms for ${what}`);
+      await this.advance(STEP_MS);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.drive(Promise.all(this.#managers.map((locks) => locks.close())), 'the managers to close');
+    for (const process of this.#ports) await process.close();
+    await this.place.close();
+  }
+}
+
+/** Counts what a manager asks of its store. */
+export function watchStore(): { acquires: number; renewals: number; wrap: (store: LockStore) => LockStore } {
+  const seen = {
+    acquires: 0,
+    renewals: 0,
+    wrap: (store: LockStore) =>
+      wrapStore(store, {
+        acquire: (request, signal) => ((seen.acquires += 1), store.acquire(request, signal)),
+        renew: (requests) => ((seen.renewals += 1), store.renew(requests)),
+      }),
+  };
+  return seen;
+}
+
+/** A store with some operations replaced, to count, delay or spoil them. */
+export function wrapStore(store: LockStore, replaced: Partial<LockStore>): LockStore {
+  return new Proxy(store, {
+    get(target, key: keyof LockStore) {
+      const member: unknown = replaced[key] ?? target[key];
+      return typeof member === 'function' && replaced[key] === undefined
+        ? (member.bind(target) as unknown)
+        : member;
+    },
+  });
+}

@@ -1,0 +1,57 @@
+import { badInputCases } from './contract/bad-input-cases.js';
+import { closingCases } from './contract/closing-cases.js';
+import { ContractBench, type ContractCases } from './contract/contract-bench.js';
+import type { ContractPlace, StoreContractOptions } from './contract/contract-types.js';
+import { exclusionCases } from './contract/exclusion-cases.js';
+import { fencingCases } from './contract/fencing-cases.js';
+import { forceCases } from './contract/force-cases.js';
+import { leaseEndCases } from './contract/lease-end-cases.js';
+import { lossCases } from './contract/loss-cases.js';
+import { outsideCases } from './contract/outside-cases.js';
+import { repeatCases } from './contract/repeat-cases.js';
+import { waitingCases } from './contract/waiting-cases.js';
+
+const SECTIONS: Record<string, ContractCases> = {
+  exclusion: exclusionCases,
+  'waiting and order': waitingCases,
+  'the end of a lease': leaseEndCases,
+  'operations executed twice': repeatCases,
+  'fencing tokens': fencingCases,
+  'release by force, inspection': forceCases,
+  'a lock that is lost': lossCases,
+  'bad input': badInputCases,
+  closing: closingCases,
+};
+
+/**
+ * What every store must do, as tests: at the level of the port and, through a LockManager, as a caller sees it. Run it in
+ * the tests of a store of your own:
+ *
+ * ```ts
+ * storeContract({ name: 'mine', runner: { describe, it }, open: async () => ({ … }) });
+ * ```
+ */
+export function storeContract<P extends ContractPlace>(options: StoreContractOptions<P>): void {
+  const { describe, it } = options.runner;
+  const sections = { ...SECTIONS, ...(options.outside && { 'seen from outside': outsideCases }) };
+  describe(`the contract of a store: ${options.name}`, () => {
+    for (const [section, cases] of Object.entries(sections)) {
+      describe(section, () => {
+        for (const [title, run] of Object.entries(cases)) it(title, () => runCase(options, run));
+      });
+    }
+  });
+}
+
+async function runCase<P extends ContractPlace>(
+  options: StoreContractOptions<P>,
+  run: (bench: ContractBench) => Promise<void>,
+): Promise<void> {
+  const place = await options.open();
+  const bench = new ContractBench(place, options.outside?.(place), options.leaseMs);
+  try {
+    await run(bench);
+  } finally {
+    await bench.close();
+  }
+}
