@@ -19,7 +19,10 @@ export function LockKey(name: string): ParameterDecorator {
   return (target, methodName, index) => {
     const owner = typeof target === 'function' ? target.name : target.constructor.name;
     if (methodName === undefined) {
-      throw new LockUsageError('LOCK_TEMPLATE_INVALID', `@LockKey on the constructor of ${owner}: only methods can be locked`);
+      throw new LockUsageError(
+        'LOCK_TEMPLATE_INVALID',
+        `@LockKey on the constructor of ${owner}: only methods can be locked`,
+      );
     }
     if (typeof name !== 'string' || !BARE_NAME.test(name) || RESERVED.has(name)) {
       const place = `argument ${index} of ${owner}.${String(methodName)}`;

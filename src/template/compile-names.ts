@@ -1,45 +1,176 @@
-/** What `@Locked` accepts as its first argument: a template, several, or a key function over the method's arguments. */
-export type NameSpec = string | readonly string[] | ((...args: never[]) => string | string[]);
+import { canonicalName, describeValue, LockUsageError } from '../../lib/index.js';
+import { finalForm, requestForm } from './canonical-form.js';
+import { compileKeyFunction, refuseRequest } from './key-function.js';
+import {
+  type LockTemplate,
+  parseTemplate,
+  type Placeholder,
+  templateError,
+  templatePlace,
+} from './lock-template.js';
+import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
+import { encodedValues, readOwn, type ValueRule } from './placeholder-value.js';
+import { KnownValues, type Located } from './resolve-placeholder.js';
+import type { SpellingStep } from './spelling-steps.js';
+import { TemplateValueError } from './template-value-error.js';
+
+export {
+  type CompiledNames,
+  type LockedMethod,
+  type NamePhase,
+  type NameSpec,
+  phaseOf,
+  type RequestValues,
+} from './locked-method.js';
 
 /**
- * When the name is made. 'request': before pipes, from the raw request. 'handler': after them, from the final arguments.
+ * Decides, once per method when the application starts, where each placeholder's value comes from and what its canonical
+ * form is. What can be wrong is wrong now, with a message that names class, method, placeholder and remedy.
+ *
+ * @throws LockUsageError LOCK_TEMPLATE_INVALID, LOCK_TEMPLATE_FORBIDDEN
  */
-export type NamePhase = 'request' | 'handler';
-
-export interface LockedMethod {
-  // oxlint-disable-next-line typescript/no-unsafe-function-type -- Nest's own word for "some class"
-  readonly targetClass: Function;
-  readonly methodName: string | symbol;
-  /** The function as its author wrote it, before our wrapper: its source shows the parameter names. */
-  // oxlint-disable-next-line typescript/no-unsafe-function-type
-  readonly original: Function;
-  /** 'http': a route handler of a controller. 'method': any other method. */
-  readonly kind: 'http' | 'method';
-  readonly phase: NamePhase;
-  /** Controller path + method path, one for each combination: ['/groups/:groupId/members']. [] for a plain method. */
-  readonly routePaths: readonly string[];
-  /** Instances or classes of the global pipes known at start-up. */
-  readonly globalPipes: readonly object[];
-}
-
-export interface RequestValues {
-  readonly params?: unknown;
-  readonly query?: unknown;
-  readonly body?: unknown;
-  readonly headers?: unknown;
-  readonly user?: unknown;
-}
-
-export interface CompiledNames {
-  fromRequest(values: RequestValues): string[];
-  fromArguments(args: readonly unknown[], request?: RequestValues): string[];
-}
-
-/** A key function gets final arguments, never `[req, res, next]`, so it always runs in phase 'handler'. */
-export function phaseOf(spec: NameSpec, phase: NamePhase): NamePhase {
-  return typeof spec === 'function' ? 'handler' : phase;
-}
-
 export function compileNames(spec: NameSpec, method: LockedMethod): CompiledNames {
-  throw new Error(`not yet ${typeof spec} ${String(method.methodName)}`);
+  const place = placeOf(method);
+  if (typeof spec === 'function') return compileKeyFunction(spec, place);
+  const texts: readonly string[] = typeof spec === 'string' ? [spec] : spec;
+  if (!Array.isArray(texts) || texts.length === 0) {
+    const expected = `a template such as 'group:<groupId>', a list of them or a key function, got ${describeValue(spec)}`;
+    throw new LockUsageError('LOCK_TEMPLATE_INVALID', `@Locked on ${place}: the name must be ${expected}`);
+  }
+  const templates = texts.map((text: string) => parseTemplate(text, place));
+  for (const template of templates) checkLiterals(template, place);
+
+  const known = new KnownValues(method);
+  if (method.kind === 'http' && method.phase === 'request') {
+    const fromRequest = compileAll(templates, place, (placeholder, template) =>
+      inRequest(placeholder, template, known),
+    );
+    let fromArguments: Reader | undefined;
+    return {
+      fromRequest: (values) => fromRequest([], values),
+      fromArguments: (args, request) => {
+        fromArguments ??= compileAll(templates, place, (placeholder, template) =>
+          inArguments(placeholder, template, known),
+        );
+        return fromArguments(args, request);
+      },
+    };
+  }
+  const fromArguments = compileAll(templates, place, (placeholder, template) =>
+    inArguments(placeholder, template, known),
+  );
+  return { fromArguments, fromRequest: () => refuseRequest(place) };
+}
+
+type Reader = (args: readonly unknown[], request?: RequestValues) => string[];
+
+interface CompiledValue {
+  readonly read: (args: readonly unknown[], request: RequestValues | undefined) => unknown;
+  readonly steps: readonly SpellingStep[];
+  readonly fromClient: boolean;
+}
+
+function compileAll(
+  templates: readonly LockTemplate[],
+  place: string,
+  compile: (placeholder: Placeholder, template: LockTemplate) => CompiledValue,
+): Reader {
+  const readers = templates.map((template) =>
+    compileTemplate(template, place, (placeholder) => compile(placeholder, template)),
+  );
+  return (args, request) => [...new Set(readers.flatMap((reader) => reader(args, request)))];
+}
+
+function compileTemplate(
+  template: LockTemplate,
+  place: string,
+  compile: (placeholder: Placeholder) => CompiledValue,
+): Reader {
+  const { text, parts } = template;
+  const compiled = parts.map((part) => {
+    if (typeof part === 'string') return part;
+    const value = compile(part);
+    const rule: ValueRule = {
+      placeholder: part,
+      steps: value.steps,
+      fromClient: value.fromClient,
+      text,
+      place,
+    };
+    return { rule, read: value.read };
+  });
+  const fromClient = compiled.some((part) => typeof part !== 'string' && part.rule.fromClient);
+  return (args, request) => {
+    let names = [''];
+    for (const part of compiled) {
+      const values = typeof part === 'string' ? [part] : encodedValues(part.read(args, request), part.rule);
+      names = names.flatMap((name) => values.map((value) => name + value));
+    }
+    for (const name of names) checkName(name, template, place, fromClient);
+    return names;
+  };
+}
+
+function inRequest(placeholder: Placeholder, template: LockTemplate, known: KnownValues): CompiledValue {
+  const place = placeOf(known.method);
+  const { request, argument, bound, fromClient } = known.locate(placeholder, template, place);
+  if (request === undefined) {
+    const problem =
+      `${placeholder.raw} is argument ${argument?.index}, which is made after the lock is taken; ` +
+      `name a part of the request (<user.id>), or use a key function or phase: 'handler'`;
+    throw templateError(template.text, place, problem);
+  }
+  const form = requestForm(bound, argument?.fields ?? []);
+  if (form.obstacle !== undefined && placeholder.format === undefined) {
+    const problem =
+      `${placeholder.raw} ${form.obstacle}, which may change the value after the lock's name is made, so that two spellings of ` +
+      `one resource could get two locks. Fix: a formatter (<${placeholder.raw.slice(1, -1)}:int>, :lower, :upper), ` +
+      `a key function, or phase: 'handler', which locks after the pipes`;
+    throw templateError(template.text, place, problem);
+  }
+  return { read: (_, values) => readRequest(values, request), steps: form.steps, fromClient };
+}
+
+function inArguments(placeholder: Placeholder, template: LockTemplate, known: KnownValues): CompiledValue {
+  const { request, argument, bound, fromClient } = known.locate(placeholder, template, placeOf(known.method));
+  const steps = finalForm(bound, argument?.fields ?? []);
+  if (argument !== undefined) {
+    const { index, fields, rest } = argument;
+    return { read: (args) => readOwn(rest ? args.slice(index) : args[index], fields), steps, fromClient };
+  }
+  return { read: (_, values) => readRequest(values, request), steps, fromClient };
+}
+
+function readRequest(values: RequestValues | undefined, request: Located['request']): unknown {
+  if (values === undefined || request === undefined) return undefined;
+  const { source, path } = request;
+  // Node gives header names in lower case, whatever the client sent.
+  return readOwn(values[source], source === 'headers' ? path.map((field) => field.toLowerCase()) : path);
+}
+
+function placeOf({ targetClass, methodName }: LockedMethod): string {
+  return `${targetClass.name}.${String(methodName)}`;
+}
+
+/** The text around the placeholders alone may be too long for a name. */
+function checkLiterals({ text, parts }: LockTemplate, place: string): void {
+  const literals = parts.filter((part) => typeof part === 'string').join('');
+  if (literals.trim() === '') return;
+  try {
+    canonicalName(literals);
+  } catch (error) {
+    throw templateError(text, place, (error as LockUsageError).message);
+  }
+}
+
+function checkName(name: string, { text }: LockTemplate, place: string, fromClient: boolean): void {
+  try {
+    canonicalName(name);
+  } catch (error) {
+    // Parts were checked one by one: only their length together is left, and the values made it.
+    throw new TemplateValueError(
+      `${templatePlace(text, place)}: ${(error as LockUsageError).message}`,
+      fromClient,
+    );
+  }
 }

@@ -8,9 +8,19 @@ const LOCK_KEYS = Symbol.for('nestjs-distributed-lock:lock-keys');
  *
  * @param target the prototype, as a parameter decorator receives it (the class itself for a static method)
  */
-export function rememberLockKey(target: object, methodName: string | symbol, index: number, name: string): void {
+export function rememberLockKey(
+  target: object,
+  methodName: string | symbol,
+  index: number,
+  name: string,
+): void {
   const known = ownOrInherited(target, methodName);
-  Reflect.defineMetadata(LOCK_KEYS, [...known.filter((key) => key.index !== index), { name, index }], target, methodName);
+  Reflect.defineMetadata(
+    LOCK_KEYS,
+    [...known.filter((key) => key.index !== index), { name, index }],
+    target,
+    methodName,
+  );
 }
 
 /** The `@LockKey` names of a method, those of an inherited method included. */

@@ -32,13 +32,21 @@ export type RequestSource = 'params' | 'query' | 'body' | 'headers' | 'user';
 export type PlaceholderSource = 'bare' | 'argument' | RequestSource;
 export type ValueFormat = 'int' | 'lower' | 'upper';
 
-const REQUEST_SOURCES: readonly string[] = ['params', 'query', 'body', 'headers', 'user'] satisfies RequestSource[];
+const REQUEST_SOURCES: readonly string[] = [
+  'params',
+  'query',
+  'body',
+  'headers',
+  'user',
+] satisfies RequestSource[];
 const FORMATS: readonly string[] = ['int', 'lower', 'upper'] satisfies ValueFormat[];
 /** They lead from a value to its class, where every caller would meet; RELIABILITY.md: `constructor.constructor` is Function. */
 const FORBIDDEN_SEGMENTS: ReadonlySet<string> = new Set(['__proto__', 'prototype', 'constructor']);
 const SEGMENT = /^[\p{L}\p{N}_$-]+$/u;
 const INDEX = /^(?:0|[1-9]\d{0,2})$/;
 const PLACEHOLDER = /^(?<path>[^[\]:]*)(?<each>\[\])?(?::(?<format>[^[\]:]*))?$/;
+/** With the u flag, pairs are one code point, so only a half of one matches. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 /** A character that no encoded value contains (see `encodeNameValue`), so it keeps two values apart. */
 const SEPARATOR = /[^A-Za-z0-9._~%-]/;
 
@@ -53,12 +61,16 @@ export function parseTemplate(text: string, place: string): LockTemplate {
       `@Locked on ${place}: a lock name must be a non-empty string such as 'group:<groupId>', got ${describeValue(text)}`,
     );
   }
-  if (!text.isWellFormed() || text.includes('\0')) {
-    throw templateError(text, place, 'it contains a NUL character or half of a surrogate pair, which stores cannot keep apart');
+  if (LONE_SURROGATE.test(text) || text.includes('\0')) {
+    throw templateError(
+      text,
+      place,
+      'it contains a NUL character or half of a surrogate pair, which stores cannot keep apart',
+    );
   }
   const parts: (string | Placeholder)[] = [];
   let literal = '';
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     if (text[at] !== '<') {
       literal += text[at++];
     } else if (text[at + 1] === '<') {
@@ -66,7 +78,12 @@ export function parseTemplate(text: string, place: string): LockTemplate {
       at += 2;
     } else {
       const end = text.indexOf('>', at);
-      if (end < 0) throw templateError(text, place, `the < at character ${at + 1} is not closed; write << for a literal <`);
+      if (end < 0)
+        throw templateError(
+          text,
+          place,
+          `the < at character ${at + 1} is not closed; write << for a literal <`,
+        );
       if (literal !== '') parts.push(literal);
       literal = '';
       parts.push(parsePlaceholder(text.slice(at + 1, end), text, place));
@@ -81,10 +98,20 @@ export function parseTemplate(text: string, place: string): LockTemplate {
 function parsePlaceholder(inner: string, text: string, place: string): Placeholder {
   const raw = `<${inner}>`;
   const { path: dotted, each, format } = PLACEHOLDER.exec(inner)?.groups ?? {};
-  if (dotted === undefined) throw templateError(text, place, `${raw} is not understood; write <name>, <name.field>, <name[]> or <name:int>`);
-  if (dotted === '') throw templateError(text, place, `${raw} is empty; write the name of a value, or << for a literal <`);
+  if (dotted === undefined)
+    throw templateError(
+      text,
+      place,
+      `${raw} is not understood; write <name>, <name.field>, <name[]> or <name:int>`,
+    );
+  if (dotted === '')
+    throw templateError(text, place, `${raw} is empty; write the name of a value, or << for a literal <`);
   if (format !== undefined && !FORMATS.includes(format)) {
-    throw templateError(text, place, `${raw} has the unknown formatter ${describeValue(format)}; known: ${FORMATS.join(', ')}`);
+    throw templateError(
+      text,
+      place,
+      `${raw} has the unknown formatter ${describeValue(format)}; known: ${FORMATS.join(', ')}`,
+    );
   }
   const segments = dotted.split('.');
   for (const segment of segments) {
@@ -109,7 +136,8 @@ function placeSource(segments: readonly string[]): Pick<Placeholder, 'source' | 
   const [first = '', ...rest] = segments;
   if (INDEX.test(first)) return { source: 'argument', index: Number(first), path: rest };
   // `<user>` alone is a bare name: a whole part of the request is an object and cannot stand in a name.
-  if (REQUEST_SOURCES.includes(first) && rest.length > 0) return { source: first as RequestSource, path: rest };
+  if (REQUEST_SOURCES.includes(first) && rest.length > 0)
+    return { source: first as RequestSource, path: rest };
   return { source: 'bare', path: segments };
 }
 

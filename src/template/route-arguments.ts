@@ -1,0 +1,111 @@
+import 'reflect-metadata';
+import type { LockedMethod } from './locked-method.js';
+import { lockKeysOf } from './lock-key-metadata.js';
+import type { RequestSource } from './lock-template.js';
+
+/**
+ * Nest's own record of what it binds to a handler's arguments (`ROUTE_ARGS_METADATA`, the same in 11 and 12). `@Param('id')`
+ * on argument 0 is stored under "5:0"; GraphQL `@Args`, `@Payload` and `@MessageBody` use the same shape with their own numbers.
+ */
+const ROUTE_ARGUMENTS = '__routeArguments__';
+const PIPES = '__pipes__';
+
+/** Nest's `RouteParamtypes` for HTTP, as far as a template can read them. */
+const HTTP_SOURCES: Readonly<Record<string, RequestSource>> = {
+  3: 'body',
+  4: 'query',
+  5: 'params',
+  6: 'headers',
+};
+
+/** How a pipe is told what it works on (`ArgumentMetadata.type`); RouteParamtypes that no pipe runs on are absent. */
+const PIPED_TYPES: Readonly<Record<string, string>> = { 3: 'body', 4: 'query', 5: 'param' };
+
+/** One argument of a handler, as Nest fills it. */
+export interface BoundArgument {
+  readonly index: number;
+  /** Where in the request it comes from; undefined for custom decorators, `@Req()` and everything that is not HTTP. */
+  readonly source: RequestSource | undefined;
+  /** `@Param('id')` → 'id'; undefined when the whole part is bound (`@Body() dto`). */
+  readonly name: string | undefined;
+  /** What runs on it before the handler, in Nest's order: global, class, method, argument. */
+  readonly pipes: readonly object[];
+  /** ArgumentMetadata.type. */
+  readonly pipedAs: string;
+  /** The declared type, where the compiler emits it. */
+  readonly declared: unknown;
+  /** Nest 12: a Standard Schema given to the parameter decorator. */
+  readonly schema: unknown;
+}
+
+export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
+  const { targetClass, methodName, kind } = method;
+  const record = Reflect.getMetadata(ROUTE_ARGUMENTS, targetClass, methodName) as
+    | Record<string, RawArgument>
+    | undefined;
+  const declared = declaredTypes(method);
+  const shared = [...method.globalPipes, ...pipesOf(targetClass), ...pipesOf(currentFunction(method))];
+  return Object.entries(record ?? {}).map(([key, { index, data, pipes = [], schema }]) => {
+    const type = key.slice(0, key.lastIndexOf(':'));
+    const isHttp = kind === 'http';
+    const custom = !/^\d+$/.test(type);
+    const piped = custom || !isHttp || PIPED_TYPES[type] !== undefined;
+    return {
+      index,
+      source: isHttp ? HTTP_SOURCES[type] : undefined,
+      name: typeof data === 'string' && data !== '' ? data : undefined,
+      pipes: piped ? [...shared, ...pipes].filter(isPipe) : [],
+      pipedAs: custom ? 'custom' : (PIPED_TYPES[type] ?? 'custom'),
+      declared: declared[index],
+      schema,
+    };
+  });
+}
+
+interface RawArgument {
+  readonly index: number;
+  readonly data?: unknown;
+  readonly pipes?: readonly unknown[];
+  readonly schema?: unknown;
+}
+
+/** The types the compiler recorded for the method's parameters; [] where it records none. */
+export function declaredTypes({ targetClass, methodName }: LockedMethod): readonly unknown[] {
+  const target = (targetClass as { prototype?: object }).prototype ?? targetClass;
+  return (
+    (Reflect.getMetadata('design:paramtypes', target, methodName) as readonly unknown[] | undefined) ?? []
+  );
+}
+
+export function lockKeys({ targetClass, methodName }: LockedMethod): ReturnType<typeof lockKeysOf> {
+  return lockKeysOf(targetClass, methodName);
+}
+
+/**
+ * The names of a route's parameters. Express writes `/a/:id`, `/a{/:id}` and `/*rest`; Fastify also `/:id(\\d+)`.
+ */
+export function pathParameters(routePath: string): readonly string[] {
+  const unescaped = routePath.replaceAll(/\\./g, '');
+  return [...unescaped.matchAll(/[:*]([\p{L}_$][\p{L}\p{N}_$]*)/gu)].map(([, name = '']) => name);
+}
+
+/** `@UsePipes` stores on the function it decorates, and one above `@Locked` decorates our wrapper. */
+function currentFunction({ targetClass, methodName, original }: LockedMethod): object {
+  const prototype = (targetClass as { prototype?: Record<string | symbol, unknown> }).prototype;
+  const current = prototype?.[methodName];
+  return typeof current === 'function' ? current : original;
+}
+
+function pipesOf(target: object): readonly unknown[] {
+  return (Reflect.getMetadata(PIPES, target) as readonly unknown[] | undefined) ?? [];
+}
+
+/** What Nest itself runs: a class, or an object with `transform`. */
+function isPipe(pipe: unknown): pipe is object {
+  if (typeof pipe === 'function') return true;
+  return (
+    typeof pipe === 'object' &&
+    pipe !== null &&
+    typeof (pipe as { transform?: unknown }).transform === 'function'
+  );
+}
