@@ -38,14 +38,14 @@ async function openPlace(): Promise<MemoryPlace> {
 
 /** A stranger at the table: it asks with a token of its own and hears of nothing. */
 function probe({ table, clock }: MemoryPlace): OutsideProbe {
-  const stranger: Member = { context: context({ clock }), granting: true };
+  const stranger: Member = { context: deafContext(clock), granting: true };
   return {
     ownerToken: async (name) => table.find(stranger, name)?.ownerToken ?? null,
     keys: async () => table.keys(),
     wipe: async () => table.wipe(),
     overwriteOwner: async (name) => {
       table.wipe();
-      const request = {
+      const theirs = {
         name,
         ownerToken: 'somebody else',
         leaseMs: 30_000,
@@ -53,18 +53,18 @@ function probe({ table, clock }: MemoryPlace): OutsideProbe {
         label: '',
         wait: false,
       } as const;
-      table.findOrCreate(stranger, name).acquire(stranger, request);
+      table.findOrCreate(stranger, name).acquire(stranger, theirs);
     },
   };
 }
 
-function context(told: Partial<StoreContext> & { clock: ManualClock }): StoreContext {
+function deafContext(clock: ManualClock): StoreContext {
   return {
     prefix: PREFIX,
     keepMs: 400,
+    clock,
     randomness: systemRandomness,
     onLost: () => {},
     onWarning: () => {},
-    ...told,
   };
 }
