@@ -57,15 +57,6 @@ export const repeatCases: ContractCases = {
     assert.equal(await b.renew(next.hold), 'renewed');
   },
 
-  'release: a hold that was never granted is refused': async (bench) => {
-    const [a, b] = await bench.fourProcesses();
-    const { hold } = await a.take('group:1');
-    const forged = { ...hold, ownerToken: b.newToken() };
-    assert.equal(await b.release(forged), 'refused');
-    assert.equal(await b.release({ ...forged, name: 'group:2' }), 'refused');
-    assert.equal(await a.renew(hold), 'renewed');
-  },
-
   'renew: renewed both times, and no longer than asked for': async (bench) => {
     const a = await bench.process();
     const { hold } = await a.take('group:1', { leaseMs: bench.leaseMs });
