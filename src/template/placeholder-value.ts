@@ -83,5 +83,5 @@ function valueError(
   { text, place, placeholder, fromClient }: ValueRule,
   problem: string,
 ): TemplateValueError {
-  return new TemplateValueError(`${templatePlace(text, place)}: ${placeholder.raw} ${problem}`, fromClient);
+  return new TemplateValueError(`${templatePlace(text, place)}: ${placeholder.raw} ${problem}`, fromClient, placeholder.raw);
 }

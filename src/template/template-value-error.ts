@@ -7,9 +7,12 @@ import { LockUsageError } from '../../lib/index.js';
 export class TemplateValueError extends LockUsageError {
   /** true: the client left the value out or sent an unusable one. false: our own code did. */
   readonly clientFault: boolean;
+  /** As written: `<groupId>`. What a client may be told; the message names classes. */
+  readonly placeholder: string | undefined;
 
-  constructor(message: string, clientFault: boolean) {
+  constructor(message: string, clientFault: boolean, placeholder?: string) {
     super('LOCK_TEMPLATE_UNRESOLVED', message);
     this.clientFault = clientFault;
+    this.placeholder = placeholder;
   }
 }

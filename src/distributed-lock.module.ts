@@ -1,0 +1,88 @@
+import { ConfigurableModuleBuilder, type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { APP_FILTER, APP_INTERCEPTOR, ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { describeValue, LockUsageError } from '../lib/index.js';
+import {
+  type DistributedLockExtras,
+  type DistributedLockOptions,
+  type LockServiceSettings,
+  resolveModuleOptions,
+} from './distributed-lock.module-options.js';
+import { LockExceptionFilter } from './lock-exception.filter.js';
+import { LockInterceptor } from './lock.interceptor.js';
+import { LockRegistry } from './lock.registry.js';
+import { LockService } from './lock.service.js';
+import { DEFAULT_SERVICE, LOCK_SETTINGS, lockServiceToken } from './lock.tokens.js';
+import { LockedMethodsExplorer } from './locked-methods.explorer.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<DistributedLockOptions>({ moduleName: 'DistributedLock' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createDistributedLockOptions')
+    .setExtras<DistributedLockExtras>({ name: DEFAULT_SERVICE, isGlobal: true }, (definition, extras) => {
+      const { name = DEFAULT_SERVICE, isGlobal = true } = extras;
+      const token = lockServiceToken(checkName(name));
+      const providers = [...(definition.providers ?? []), ...serviceProviders(name)];
+      if (name === DEFAULT_SERVICE) providers.push(...oncePerApplication);
+      return { ...definition, providers, exports: [token], global: isGlobal };
+    })
+    .build();
+
+/**
+ * Registers a lock service, and with the default one everything that `@Locked` needs: the interceptor, the exception filter and the
+ * checks at start-up.
+ *
+ * @example
+ * imports: [DistributedLockModule.forRoot()]   // REDIS_URL, or redis://127.0.0.1:6379
+ */
+@Module({})
+export class DistributedLockModule extends ConfigurableModuleClass {
+  /**
+   * @throws LockUsageError at start-up, for any option that is wrong or unknown; LockStoreError at start-up, when the store does not
+   *   serve within 10 s (see `startup`)
+   */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** As forRoot, with options from `useFactory` (+ `inject`), `useClass` or `useExisting`; `name` and `isGlobal` stand beside them. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}
+
+function serviceProviders(name: string): Provider[] {
+  return [
+    {
+      provide: LOCK_SETTINGS,
+      useFactory: (options: DistributedLockOptions) => resolveModuleOptions(options, name),
+      inject: [MODULE_OPTIONS_TOKEN],
+    },
+    {
+      provide: LockRegistry,
+      useFactory: (container: ModulesContainer, config: ApplicationConfig) =>
+        LockRegistry.of(container, config),
+      inject: [ModulesContainer, ApplicationConfig],
+    },
+    {
+      provide: lockServiceToken(name),
+      useFactory: (settings: LockServiceSettings, registry: LockRegistry) =>
+        new LockService(settings, registry),
+      inject: [LOCK_SETTINGS, LockRegistry],
+    },
+  ];
+}
+
+/** `useExisting`, so that tests can override the interceptor and the filter by their classes. */
+const oncePerApplication: Provider[] = [
+  LockInterceptor,
+  { provide: APP_INTERCEPTOR, useExisting: LockInterceptor },
+  LockExceptionFilter,
+  { provide: APP_FILTER, useExisting: LockExceptionFilter },
+  LockedMethodsExplorer,
+];
+
+function checkName(name: unknown): string {
+  if (typeof name === 'string' && name.trim() !== '') return name;
+  const problem = `name must be a non-empty string, got ${describeValue(name)}`;
+  throw new LockUsageError('LOCK_OPTIONS_INVALID', `DistributedLockModule.forRoot: ${problem}`);
+}

@@ -1,0 +1,181 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Observable, type Subscriber } from 'rxjs';
+import type { Lease } from '../lib/index.js';
+import type { ResponseWatch } from './response-watch.js';
+
+/**
+ * Counts what still works under one lock: the call itself and every stream it returned. The lock is given back when the
+ * last of them is over. A stream that nobody reads to its end keeps the lock, over HTTP until the response is closed.
+ */
+export class Hold {
+  readonly #watch: ResponseWatch | undefined;
+  readonly #tracked = new WeakSet<object>();
+  readonly #idle: Promise<void>;
+  #becomeIdle!: () => void;
+  #holders = 0;
+  #over = false;
+
+  constructor(watch: ResponseWatch | undefined) {
+    this.#watch = watch;
+    this.#idle = new Promise((resolve) => (this.#becomeIdle = resolve));
+  }
+
+  /** Something works under the lock now. Call the returned function when it is over; twice is harmless. */
+  retain(): () => void {
+    let retained = true;
+    this.#holders++;
+    return () => {
+      if (!retained) return;
+      retained = false;
+      if (--this.#holders === 0 && this.#over) this.#becomeIdle();
+    };
+  }
+
+  /** Is anything besides the call itself still at work? */
+  get busy(): boolean {
+    return this.#holders > 0;
+  }
+
+  /** The call itself is over: nothing new may start under this lock. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The call itself is over; resolves when the streams are, too. */
+  end(): Promise<void> {
+    this.#over = true;
+    if (this.#holders === 0) this.#becomeIdle();
+    return this.#idle;
+  }
+
+  /** The response is being written by the handler itself, or by something we cannot see the end of: hold until it is closed. */
+  retainUntilClosed(): void {
+    this.#watch?.onClose(this.retain());
+  }
+
+  /**
+   * Keeps the lock until the value, if it is a stream, is over. Objects keep their identity; only an Observable, which each
+   * subscription starts anew, is replaced.
+   */
+  track<T>(value: T): T {
+    if (typeof value !== 'object' || value === null || this.#tracked.has(value)) return value;
+    const given: StreamLike = value;
+    if (typeof given.subscribe === 'function')
+      return this.#trackObservable(value as unknown as Observable<unknown>) as T;
+    this.#tracked.add(value);
+    if (typeof given.getStream === 'function') this.track(given.getStream()); // StreamableFile
+    else if (typeof given.pipe === 'function' && typeof given.once === 'function')
+      this.#trackStream(given as NodeStream);
+    else if (typeof given.next === 'function' && Symbol.asyncIterator in given)
+      this.#trackIterator(given as Steps);
+    else if (Symbol.asyncIterator in given || Object.prototype.toString.call(given) === '[object Response]') {
+      this.retainUntilClosed(); // web streams and foreign iterables: not ours to take apart
+    }
+    return value;
+  }
+
+  #trackObservable(source: Observable<unknown>): Observable<unknown> {
+    const release = this.retain();
+    this.#watch?.onClose(release);
+    const bind = AsyncLocalStorage.snapshot();
+    return new Observable((subscriber: Subscriber<unknown>) => {
+      const subscription = bind(() => source.subscribe(subscriber));
+      subscription.add(release); // after the producer's own teardown
+      return subscription;
+    });
+  }
+
+  #trackStream(stream: NodeStream): void {
+    if (stream.destroyed === true || stream.readableEnded === true) return;
+    const release = this.retain();
+    // Not `finished()`: it listens for 'error', which would silence a stream that nobody else listens to.
+    stream.once('end', release);
+    stream.once('close', release);
+    this.#watch?.onClose(release);
+  }
+
+  /** The body of a generator runs in whoever calls `next`: bind it to our call chain, and count each step. */
+  #trackIterator(iterator: Steps): void {
+    const release = this.retain();
+    const bind = AsyncLocalStorage.snapshot();
+    let running = 0;
+    let closed = false;
+    // One turn later, because Nest's own listener for the end of the response starts the generator's `return`.
+    const releaseWhenLeft = () => closed && setImmediate(() => running === 0 && release());
+    const counted =
+      (step: Step): Step =>
+      async (...args) => {
+        running++;
+        try {
+          const result = await bind(() => step.apply(iterator, args));
+          if (result.done === true) release();
+          return result;
+        } catch (error) {
+          release();
+          throw error;
+        } finally {
+          running--;
+          releaseWhenLeft();
+        }
+      };
+    iterator.next = counted(iterator.next);
+    if (iterator.return !== undefined) iterator.return = counted(iterator.return);
+    if (iterator.throw !== undefined) iterator.throw = counted(iterator.throw);
+    this.#watch?.onClose(() => {
+      closed = true;
+      releaseWhenLeft();
+    });
+  }
+}
+
+/**
+ * Runs the work inside the lease. The lock is given back when the work and every stream it returned are over; a stream is
+ * handed out before that, or nobody could read it to its end.
+ *
+ * @throws what the work throws; LockLostError when it ended after the lock was lost
+ */
+export function runHolding<T>(
+  lease: Lease,
+  watch: ResponseWatch | undefined,
+  work: (hold: Hold) => T | PromiseLike<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const run = async () => {
+      const hold = new Hold(watch);
+      try {
+        const value = hold.track(await work(hold));
+        if (hold.busy) resolve(value);
+        return value;
+      } catch (error) {
+        if (hold.busy) reject(error);
+        throw error;
+      } finally {
+        await hold.end();
+      }
+    };
+    lease.using(run).then(resolve, reject);
+  });
+}
+
+type Step = (...args: unknown[]) => Promise<IteratorResult<unknown>>;
+
+interface Steps {
+  next: Step;
+  return?: Step;
+  throw?: Step;
+}
+
+interface NodeStream {
+  readonly destroyed?: boolean;
+  readonly readableEnded?: boolean;
+  once(event: 'end' | 'close', listener: () => void): unknown;
+}
+
+/** What we recognise streams by; never by `instanceof`, because applications bring their own rxjs and streams. */
+interface StreamLike {
+  readonly subscribe?: unknown;
+  readonly pipe?: unknown;
+  readonly once?: unknown;
+  readonly next?: unknown;
+  getStream?(): unknown;
+}

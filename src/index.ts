@@ -1,0 +1,41 @@
+export {
+  type AcquireOptions,
+  type Lease,
+  type LeaseState,
+  LockBusyError,
+  type LockBusyCode,
+  LockError,
+  type LockErrorCode,
+  type LockEventListener,
+  type LockEventName,
+  type LockEvents,
+  LockLostError,
+  LockManager,
+  type LockManagerOptions,
+  lockName,
+  type LockStore,
+  LockStoreError,
+  type LockStoreCode,
+  LockUsageError,
+  type LockUsageCode,
+  type LossCause,
+  memoryStore,
+  type MemoryStoreOptions,
+  redisStore,
+  type RedisStoreOptions,
+} from '../lib/index.js';
+export { CurrentLease } from './current-lease.decorator.js';
+export type {
+  DistributedLockExtras,
+  DistributedLockOptions,
+  DistributedLockOptionsFactory,
+} from './distributed-lock.module-options.js';
+export { DistributedLockModule } from './distributed-lock.module.js';
+export { InjectLockService } from './inject-lock-service.decorator.js';
+export { LockExceptionFilter } from './lock-exception.filter.js';
+export { LockInterceptor } from './lock.interceptor.js';
+export { LockKey } from './lock-key.decorator.js';
+export type { LockProblem } from './lock-problem.js';
+export { LockService } from './lock.service.js';
+export { lockServiceToken } from './lock.tokens.js';
+export { Locked, type LockedDecorator, type LockedOptions } from './locked.decorator.js';

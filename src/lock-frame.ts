@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Lease } from '../lib/index.js';
+import type { Hold } from './hold.js';
+import type { LockedSpec } from './locked-spec.js';
+import type { ResponseWatch } from './response-watch.js';
+import type { RequestValues } from './template/compile-names.js';
+
+/**
+ * What the interceptor tells the method's wrapper, further down in the same request. The wrapper takes it once: a second
+ * call of the same method in one request is a call of its own.
+ */
+export interface LockFrame {
+  readonly spec: LockedSpec;
+  readonly request: object;
+  readonly values: RequestValues;
+  readonly watch: ResponseWatch;
+  /** Set in phase 'request': the lock is already held. */
+  held?: { readonly lease: Lease; readonly hold: Hold };
+  /** The handler has been called. */
+  taken: boolean;
+  /** The handler gave an Observable, which ends with its subscription and not with a value. */
+  observable?: boolean;
+  /** Set by whoever must know when the handler itself has ended. */
+  onSettled?: () => void;
+}
+
+const FRAMES = Symbol.for('nestjs-distributed-lock:frames');
+const shared = globalThis as { [FRAMES]?: AsyncLocalStorage<LockFrame> };
+
+/** On globalThis: the interceptor and the decorator may come from two copies of this package (ESM and CJS), and must still meet. */
+const frames = (shared[FRAMES] ??= new AsyncLocalStorage<LockFrame>());
+
+export function currentFrame(): LockFrame | undefined {
+  return frames.getStore();
+}
+
+export function runInFrame<T>(frame: LockFrame, work: () => T): T {
+  return frames.run(frame, work);
+}
+
+/** The frame of this very method's request, if the interceptor opened one and nobody took it yet. */
+export function takeFrame(spec: LockedSpec): LockFrame | undefined {
+  const frame = frames.getStore();
+  if (frame === undefined || frame.spec !== spec || frame.taken) return undefined;
+  frame.taken = true;
+  return frame;
+}

@@ -1,0 +1,73 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
+import { LockRegistry } from './lock.registry.js';
+import { takeLock } from './locked-call.js';
+import { lockedObservable } from './locked-observable.js';
+import { specOf } from './locked-spec.js';
+import { ResponseWatch } from './response-watch.js';
+import type { RequestValues } from './template/compile-names.js';
+
+/**
+ * Locks HTTP handlers of `@Locked` around everything that runs below it: other interceptors, pipes, the handler, its streams. In
+ * phase 'handler' it only tells the method's wrapper what the request holds and when the response is over.
+ */
+@Injectable()
+export class LockInterceptor implements NestInterceptor {
+  readonly #registry: LockRegistry;
+
+  constructor(@Inject(LockRegistry) registry: LockRegistry) {
+    this.#registry = registry;
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const spec = specOf(context.getHandler());
+    if (spec === undefined || context.getType() !== 'http') return next.handle();
+    const http = context.switchToHttp();
+    const request = http.getRequest<object>();
+    if (currentFrame()?.request === request) return next.handle(); // we are registered twice
+    const watch = new ResponseWatch(http.getResponse());
+    const frame: LockFrame = { spec, request, values: valuesOf(request), watch, taken: false };
+    if (spec.phase === 'handler') return runInFrame(frame, () => next.handle());
+    return this.#lockAround(context, next, frame);
+  }
+
+  #lockAround(context: ExecutionContext, next: CallHandler, frame: LockFrame): Observable<unknown> {
+    const { spec, watch } = frame;
+    const method = () => this.#registry.method(spec, context.getClass(), 'request');
+    return lockedObservable({
+      watch,
+      acquire: async (signal) =>
+        takeLock(this.#registry.service(spec), spec, method().names.fromRequest(frame.values), signal),
+      start: (lease, hold) => {
+        frame.held = { lease, hold };
+        if (method().handlesResponse) hold.retainUntilClosed();
+        return runInFrame(frame, () => next.handle());
+      },
+      onClose: (stop) => stopWhenSettled(frame, stop),
+    });
+  }
+}
+
+/**
+ * A response that is closed ends an Observable of the handler, but never a promise: a transaction that an interceptor opened
+ * below us must still commit or roll back under the lock.
+ */
+function stopWhenSettled(frame: LockFrame, stop: () => void): void {
+  const stopObservable = () => {
+    if (frame.observable === true) stop();
+  };
+  frame.onSettled = stopObservable;
+  stopObservable();
+}
+
+function valuesOf(request: object): RequestValues {
+  const { params, query, body, headers, user } = request as Record<keyof RequestValues, unknown>;
+  return { params, query, body, headers, user };
+}

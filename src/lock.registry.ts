@@ -1,0 +1,138 @@
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { LockUsageError } from '../lib/index.js';
+import { DEFAULT_SERVICE } from './lock.tokens.js';
+import type { LockService } from './lock.service.js';
+import { type AnyFunction, type LockedSpec, specOf } from './locked-spec.js';
+import { handlesResponse, routePathsOf } from './route-metadata.js';
+import { activateService } from './active-services.js';
+import { compileNames, type CompiledNames, type LockedMethod } from './template/compile-names.js';
+
+/** A decorated method as one class of one application has it. */
+export interface KnownMethod {
+  readonly names: CompiledNames;
+  /** A route handler of a controller; else any other method. */
+  readonly isRoute: boolean;
+  /** The handler writes the response itself (`@Res()` without passthrough), so its return value does not tell the end. */
+  readonly handlesResponse: boolean;
+}
+
+/** 'request': names from the raw request, before pipes. 'arguments': from the arguments of the call. */
+export type NameMoment = 'request' | 'arguments';
+
+/** What one application knows about its locks: services by name, and the compiled names of decorated methods. */
+export class LockRegistry {
+  static readonly #byContainer = new WeakMap<ModulesContainer, LockRegistry>();
+  readonly #container: ModulesContainer | undefined;
+  readonly #config: ApplicationConfig | undefined;
+  readonly #services = new Map<string, LockService>();
+  readonly #known: Record<NameMoment, WeakMap<LockedSpec, WeakMap<AnyFunction, KnownMethod>>> = {
+    request: new WeakMap(),
+    arguments: new WeakMap(),
+  };
+
+  constructor(container?: ModulesContainer, config?: ApplicationConfig) {
+    this.#container = container;
+    this.#config = config;
+  }
+
+  /** The one registry of an application; several registrations of the module share it. */
+  static of(container: ModulesContainer, config: ApplicationConfig): LockRegistry {
+    let registry = this.#byContainer.get(container);
+    if (registry === undefined) {
+      registry = new LockRegistry(container, config);
+      this.#byContainer.set(container, registry);
+    }
+    return registry;
+  }
+
+  /** @throws LockUsageError when the name is taken */
+  add(name: string, service: LockService): void {
+    const present = this.#services.get(name);
+    if (present !== undefined && present !== service) {
+      throw new LockUsageError(
+        'LOCK_OPTIONS_INVALID',
+        `DistributedLockModule registers the lock service "${name}" twice, so half of the application would lock against the other half; ` +
+          'import forRoot() once, in the root module, or give the second one a name: forRoot({ name })',
+      );
+    }
+    this.#services.set(name, service);
+    activateService(service);
+  }
+
+  /** The default registration brings the interceptor, the filter and the start-up checks. */
+  requireDefault(name: string): void {
+    if (this.#services.has(DEFAULT_SERVICE)) return;
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `DistributedLockModule registers the lock service "${name}" but no default one, which brings what @Locked needs over HTTP; ` +
+        'call forRoot() once without a name',
+    );
+  }
+
+  findService(name: string): LockService | undefined {
+    return this.#services.get(name);
+  }
+
+  /** @throws LockUsageError when the application has no service of that name */
+  service(spec: LockedSpec): LockService {
+    const service = this.findService(spec.serviceName);
+    if (service !== undefined) return service;
+    const known = [...this.#services.keys()].join(', ') || 'none';
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `@Locked on ${spec.place}: there is no lock service "${spec.serviceName}"; known: ${known}`,
+    );
+  }
+
+  /** Compiles on first use; the explorer asks for every method when the application starts. @throws LockUsageError */
+  method(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
+    let byClass = this.#known[moment].get(spec);
+    if (byClass === undefined)
+      this.#known[moment].set(spec, (byClass = new WeakMap<AnyFunction, KnownMethod>()));
+    let known = byClass.get(targetClass);
+    if (known === undefined) byClass.set(targetClass, (known = this.#compile(spec, targetClass, moment)));
+    return known;
+  }
+
+  #compile(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
+    const current = (targetClass.prototype as Record<string | symbol, unknown> | undefined)?.[
+      spec.methodName
+    ];
+    const prefixes =
+      this.#container === undefined || this.#config === undefined ? undefined : this.#prefixesOf(targetClass);
+    // A method that a subclass overrides and calls with `super` is no route, although the override may be one.
+    const routePaths =
+      specOf(current) === spec ? routePathsOf(targetClass, current as AnyFunction, prefixes) : [];
+    const isRoute = routePaths.length > 0;
+    const method: LockedMethod = {
+      targetClass,
+      routePaths,
+      methodName: spec.methodName,
+      original: spec.original,
+      kind: isRoute ? 'http' : 'method',
+      phase: isRoute && moment === 'request' ? 'request' : 'handler',
+      globalPipes: this.#globalPipes(),
+    };
+    return {
+      names: compileNames(spec.names, method),
+      isRoute,
+      handlesResponse: isRoute && handlesResponse(targetClass, spec.methodName),
+    };
+  }
+
+  #globalPipes(): object[] {
+    if (this.#config === undefined) return [];
+    const scoped = this.#config
+      .getGlobalRequestPipes()
+      .map((wrapper) => wrapper.metatype ?? wrapper.instance);
+    return [...this.#config.getGlobalPipes(), ...scoped] as object[];
+  }
+
+  #prefixesOf(controller: AnyFunction) {
+    const container = this.#container as ModulesContainer;
+    const modules = [...container.values()]
+      .filter((module) => [...module.controllers.values()].some(({ metatype }) => metatype === controller))
+      .map((module) => module.metatype as AnyFunction);
+    return { applicationId: container.applicationId, modules, global: this.#config?.getGlobalPrefix() ?? '' };
+  }
+}

@@ -1,0 +1,142 @@
+import type { Observable } from 'rxjs';
+import { type AcquireOptions, type Lease, LockBusyError } from '../lib/index.js';
+import { runHolding } from './hold.js';
+import { type LockFrame, takeFrame } from './lock-frame.js';
+import { LockRegistry } from './lock.registry.js';
+import type { LockService } from './lock.service.js';
+import type { AnyFunction, LockedSpec } from './locked-spec.js';
+import { lockedObservable } from './locked-observable.js';
+import { ClientGoneError } from './response-watch.js';
+import { serviceFor } from './service-slot.js';
+
+/**
+ * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just
+ * runs; otherwise (a service method, a gateway, phase 'handler', a controller called from code) the lock is taken here. There is no
+ * path on which the method runs unlocked.
+ */
+export function callLocked(spec: LockedSpec, self: unknown, args: readonly unknown[]): unknown {
+  const frame = takeFrame(spec);
+  if (frame?.held !== undefined) return callUnderHeldLock(frame, frame.held, { self, args });
+  const call: LockedCall = { spec, self, args, frame };
+  switch (spec.returns) {
+    case 'observable':
+      return observe(call);
+    case 'generator':
+      return generate(call);
+    case 'promise':
+      return run(call);
+  }
+}
+
+interface LockedCall {
+  readonly spec: LockedSpec;
+  readonly self: unknown;
+  readonly args: readonly unknown[];
+  /** Over HTTP in phase 'handler': the request's values and the end of its response. */
+  readonly frame: LockFrame | undefined;
+}
+
+async function run(call: LockedCall): Promise<unknown> {
+  const { lease, writesResponse } = await acquireFor(call, call.frame?.watch.signal);
+  return runHolding(lease, call.frame?.watch, (hold) => {
+    if (writesResponse) hold.retainUntilClosed();
+    return invoke(call.spec, call, lease);
+  });
+}
+
+function observe(call: LockedCall): Observable<unknown> {
+  return lockedObservable({
+    watch: call.frame?.watch,
+    acquire: async (signal) => (await acquireFor(call, signal)).lease,
+    start: (lease) => invoke(call.spec, call, lease) as Observable<unknown>,
+    onClose: (stop) => stop(),
+  });
+}
+
+/** Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. */
+async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
+  return yield* (await run(call)) as AsyncGenerator<unknown, unknown>;
+}
+
+async function acquireFor(call: LockedCall, signal: AbortSignal | undefined) {
+  const { spec, self, args, frame } = call;
+  const service = serviceFor(self, spec);
+  // A test may have put a double in the place of the service.
+  const registry = (service.registry as LockRegistry | undefined) ?? withoutApplication;
+  const { names, handlesResponse } = registry.method(spec, classOf(self, spec), 'arguments');
+  const lease = await takeLock(service, spec, names.fromArguments(args, frame?.values), signal);
+  return { lease, writesResponse: frame !== undefined && handlesResponse };
+}
+
+const withoutApplication = new LockRegistry();
+
+const busyStatuses = new WeakMap<object, number>();
+
+/** The status that the decorator wants for this error; for the exception filter. */
+export function busyStatusOf(error: object): number | undefined {
+  return busyStatuses.get(error);
+}
+
+/** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */
+export async function takeLock(
+  service: LockService,
+  spec: LockedSpec,
+  names: string[],
+  ...[signal]: [signal: AbortSignal | undefined]
+): Promise<Lease> {
+  const options: AcquireOptions = signal === undefined ? spec.acquire : { ...spec.acquire, signal };
+  try {
+    return await service.acquire(names, options);
+  } catch (error) {
+    if (error instanceof LockBusyError) busyStatuses.set(error, spec.busyStatus);
+    throw error;
+  }
+}
+
+/** The interceptor holds the lock; it must know when the method itself has ended, and what it returned. */
+function callUnderHeldLock(
+  frame: LockFrame,
+  { lease, hold }: NonNullable<LockFrame['held']>,
+  call: Pick<LockedCall, 'self' | 'args'>,
+): unknown {
+  if (hold.over) throw new ClientGoneError(); // pipes were still at work when the client left, and the lock is given back
+  if (lease.state === 'lost') lease.assertHeld();
+  const release = hold.retain();
+  const settle = (value: unknown) => {
+    frame.observable = typeof (value as { subscribe?: unknown } | null | undefined)?.subscribe === 'function';
+    if (!frame.observable) hold.track(value);
+    release();
+    frame.onSettled?.();
+    return value;
+  };
+  const fail = (error: unknown): never => {
+    settle(undefined);
+    throw error;
+  };
+  let result: unknown;
+  try {
+    result = invoke(frame.spec, call, lease);
+  } catch (error) {
+    return fail(error);
+  }
+  return isThenable(result) ? result.then(settle, fail) : settle(result);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+function invoke(spec: LockedSpec, call: Pick<LockedCall, 'self' | 'args'>, lease: Lease): unknown {
+  const args = [...call.args];
+  for (const index of spec.leaseArguments) args[index] = lease;
+  return Reflect.apply(spec.original, call.self, args);
+}
+
+/** The class whose metadata counts: the object's own, which may inherit the method. */
+function classOf(self: unknown, spec: LockedSpec): AnyFunction {
+  const { targetClass, isStatic } = spec;
+  if (isStatic) return typeof self === 'function' ? self : targetClass;
+  const inherits =
+    typeof self === 'object' && self !== null && self instanceof (targetClass as new () => object);
+  return inherits ? self.constructor : targetClass;
+}

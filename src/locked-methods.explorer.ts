@@ -1,0 +1,134 @@
+import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { LockUsageError } from '../lib/index.js';
+import { LockInterceptor } from './lock.interceptor.js';
+import { LockRegistry } from './lock.registry.js';
+import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
+import { fillServiceSlot } from './service-slot.js';
+import { lockKeysOf } from './template/lock-key-metadata.js';
+
+/**
+ * Looks at every class of the application when it starts, so that a wrong template is an error before the first request and
+ * nothing that says `@Locked` is silently inert.
+ */
+@Injectable()
+export class LockedMethodsExplorer implements OnModuleInit {
+  readonly #logger = new Logger('DistributedLock');
+
+  constructor(
+    @Inject(ModulesContainer) private readonly container: ModulesContainer,
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(LockInterceptor) private readonly interceptor: NestInterceptor,
+  ) {}
+
+  /** @internal Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
+  onModuleInit(): void {
+    const classes = new Set<AnyFunction>();
+    let locksRequests = false;
+    for (const { targetClass, instance } of this.#hosts()) {
+      if (instance !== undefined) this.#giveService(instance, targetClass);
+      if (classes.has(targetClass)) continue;
+      classes.add(targetClass);
+      for (const spec of lockedMethodsOf(targetClass)) {
+        locksRequests = this.#check(spec, targetClass) || locksRequests;
+      }
+    }
+    if (locksRequests) this.#warnOfOuterInterceptors();
+  }
+
+  /** Compiles the names of one method, which throws what is wrong with them. true: its lock is taken by the interceptor. */
+  #check(spec: LockedSpec, targetClass: AnyFunction): boolean {
+    const { isRoute } = this.registry.method(
+      spec,
+      targetClass,
+      spec.phase === 'request' ? 'request' : 'arguments',
+    );
+    return isRoute && spec.phase === 'request';
+  }
+
+  /** Controllers and providers of every module, with their instances where Nest has them already. */
+  *#hosts(): Generator<{ targetClass: AnyFunction; instance: object | undefined }> {
+    for (const module of this.container.values()) {
+      for (const wrapper of [
+        ...module.controllers.values(),
+        ...module.providers.values(),
+        ...module.injectables.values(),
+      ]) {
+        const instance =
+          wrapper.isDependencyTreeStatic() && !wrapper.isTransient
+            ? (wrapper.instance as unknown)
+            : undefined;
+        const isObject = typeof instance === 'object' && instance !== null;
+        // For `useFactory`, `metatype` is the factory and says nothing about the class.
+        const targetClass = isObject
+          ? (instance.constructor as unknown)
+          : wrapper.inject == null
+            ? wrapper.metatype
+            : undefined;
+        if (typeof targetClass === 'function')
+          yield { targetClass, instance: isObject ? instance : undefined };
+      }
+    }
+  }
+
+  /** What `useValue` and `useFactory` made did not come through Nest's property injection. */
+  #giveService(instance: object, targetClass: AnyFunction): void {
+    for (const spec of lockedMethodsOf(targetClass)) {
+      if (spec.isStatic) continue;
+      const service = this.registry.findService(spec.serviceName);
+      if (service !== undefined) fillServiceSlot(instance, spec.serviceName, service);
+    }
+  }
+
+  #warnOfOuterInterceptors(): void {
+    const interceptors = this.config.getGlobalInterceptors();
+    const outer = interceptors.slice(0, Math.max(0, interceptors.indexOf(this.interceptor)));
+    for (const { constructor } of outer) {
+      this.#logger.warn(
+        `the global interceptor ${constructor.name} runs outside of the locks of @Locked, so what it does after the handler (a commit, for example) ` +
+          'is not under the lock; import DistributedLockModule before the module that provides it',
+      );
+    }
+  }
+}
+
+/**
+ * The decorated methods of a class, inherited ones included, also where a subclass overrides one (it may call `super`).
+ *
+ * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked
+ */
+function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
+  const specs: LockedSpec[] = [];
+  for (const { holder, key, method } of methodsOf(targetClass)) {
+    const spec = specOf(method);
+    if (spec !== undefined) specs.push(spec);
+    else refuseInert(targetClass, holder, key);
+  }
+  return specs;
+}
+
+function* methodsOf(
+  targetClass: AnyFunction,
+): Generator<{ holder: object; key: string | symbol; method: unknown }> {
+  const chains = [targetClass.prototype as object | null | undefined, targetClass];
+  for (const start of chains) {
+    for (let holder = start; holder && holder !== Object.prototype && holder !== Function.prototype;) {
+      for (const key of Reflect.ownKeys(holder)) {
+        const method = Object.getOwnPropertyDescriptor(holder, key)?.value as unknown;
+        if (typeof method === 'function' && key !== 'constructor') yield { holder, key, method };
+      }
+      holder = Object.getPrototypeOf(holder) as object | null;
+    }
+  }
+}
+
+function refuseInert(targetClass: AnyFunction, holder: object, key: string | symbol): void {
+  const owner = typeof holder === 'function' ? holder : holder.constructor;
+  const usesLease = leaseArgumentsOf(holder, key).length > 0;
+  if (!usesLease && lockKeysOf(owner, key).length === 0) return;
+  throw new LockUsageError(
+    'LOCK_OPTIONS_INVALID',
+    `${targetClass.name}.${String(key)} has ${usesLease ? '@CurrentLease()' : '@LockKey'} but no @Locked, so there is no lock; add @Locked, or remove it`,
+  );
+}

@@ -1,0 +1,52 @@
+import { HttpException } from '@nestjs/common';
+
+/** nginx's number for it. Nothing is sent, since nobody is there; interceptors and metrics around ours see it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** The client went away before its turn came; the handler did not run. */
+export class ClientGoneError extends HttpException {
+  constructor() {
+    super('the client closed the request while it waited for a lock', CLIENT_CLOSED_REQUEST);
+  }
+}
+
+interface RawResponse {
+  readonly writableFinished?: boolean;
+  readonly closed?: boolean;
+  readonly destroyed?: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/**
+ * Watches one HTTP response. Its 'close' comes on Express and Fastify alike, after a complete answer and when the client
+ * has gone; Nest itself does not stop a normal request for that.
+ */
+export class ResponseWatch {
+  readonly #gone = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #closed = false;
+
+  constructor(response: unknown) {
+    const raw = ((response as { raw?: unknown }).raw ?? response) as RawResponse;
+    if (raw.closed === true || raw.destroyed === true) this.#close(raw);
+    else raw.once('close', () => this.#close(raw));
+  }
+
+  /** Aborts when the client went away before the answer was complete. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Calls back once, when the response is over either way; at once when it already is. */
+  onClose(listener: () => void): void {
+    if (this.#closed) listener();
+    else this.#listeners.add(listener);
+  }
+
+  #close(raw: RawResponse): void {
+    this.#closed = true;
+    if (raw.writableFinished !== true) this.#gone.abort(new ClientGoneError());
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+}

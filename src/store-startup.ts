@@ -1,0 +1,102 @@
+import type { Logger } from '@nestjs/common';
+import { type Clock, LockError, type LockManager, LockStoreError, type TimerOptions } from '../lib/index.js';
+
+const PATIENCE_MS = 10_000;
+const RETRY_MS = 500;
+const BACKGROUND_RETRY_MS = 5_000;
+
+export interface StoreStartup {
+  /** Without password. */
+  readonly address: string;
+  readonly startup: 'require' | 'background';
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'log' | 'warn'>;
+  /** Aborts when the application shuts down. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * 'require': resolves when the store serves; rejects after 10 s, or at once when waiting cannot help (no permission, wrong
+ * version). 'background': resolves at once and goes on trying until the store serves.
+ */
+export async function waitForStore(locks: Pick<LockManager, 'ready'>, startup: StoreStartup): Promise<void> {
+  if (startup.startup === 'background') {
+    void connectInBackground(locks, startup);
+    return;
+  }
+  const { clock } = startup;
+  const untilMs = clock.monotonicMs() + PATIENCE_MS;
+  for (;;) {
+    const failure = await readyWithin(locks, clock, untilMs - clock.monotonicMs());
+    if (failure === undefined) return;
+    const givesUp =
+      failure === 'no answer' || !failure.retryable || clock.monotonicMs() + RETRY_MS >= untilMs;
+    if (givesUp || startup.signal.aborted) throw startupError(startup, failure);
+    await elapsed(clock, RETRY_MS, startup.signal);
+  }
+}
+
+async function readyWithin(locks: Pick<LockManager, 'ready'>, clock: Clock, limitMs: number) {
+  const answered = new AbortController();
+  const silence = elapsed(clock, limitMs, answered.signal).then(() => 'no answer' as const);
+  try {
+    return await Promise.race([tryReady(locks), silence]);
+  } finally {
+    answered.abort(); // or its timer would keep the process alive
+  }
+}
+
+async function connectInBackground(locks: Pick<LockManager, 'ready'>, startup: StoreStartup): Promise<void> {
+  const { clock, logger, address, signal } = startup;
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const failure = await tryReady(locks);
+    if (failure === undefined) {
+      if (attempt > 1) logger.log(`connected to the lock store at ${address}`);
+      return;
+    }
+    if (signal.aborted) return;
+    if (attempt === 1) {
+      logger.warn(
+        `started without the lock store at ${address} (${failure.message}): locked calls fail with LOCK_STORE_UNAVAILABLE until it is there`,
+      );
+    }
+    await elapsed(clock, BACKGROUND_RETRY_MS, signal, { background: true });
+  }
+}
+
+/** undefined: the store serves. */
+async function tryReady(locks: Pick<LockManager, 'ready'>): Promise<LockError | undefined> {
+  try {
+    await locks.ready();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LockError) return error;
+    return new LockStoreError('LOCK_STORE_UNAVAILABLE', String(error), { cause: error });
+  }
+}
+
+function startupError({ address }: StoreStartup, failure: LockError | 'no answer'): LockStoreError {
+  const reason = failure === 'no answer' ? failure : failure.message;
+  const waited = failure === 'no answer' || failure.retryable ? ` within ${PATIENCE_MS / 1_000} s` : '';
+  const code = failure instanceof LockStoreError ? failure.code : 'LOCK_STORE_UNAVAILABLE';
+  return new LockStoreError(
+    code,
+    `DistributedLockModule: the lock store at ${address} cannot serve${waited}: ${reason}. ` +
+      "Start it (for example: redis-server --port 6379), set REDIS_URL or the option `redis` to where it is, or start without it with startup: 'background'",
+    failure === 'no answer' ? {} : { cause: failure },
+  );
+}
+
+/** Resolves after `delayMs`, or when the signal aborts. */
+function elapsed(clock: Clock, delayMs: number, signal: AbortSignal, options?: TimerOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = clock.setTimer(Math.max(0, delayMs), finish, options);
+    if (signal.aborted) finish();
+    else signal.addEventListener('abort', finish, { once: true });
+  });
+}
