@@ -62,6 +62,16 @@ export const systemClock: Clock = {
   setTimer: (delayMs, callback, options) => new SystemTimer(delayMs, callback, options?.background === true),
 };
 
+/** Both clocks at one instant; how their difference changes tells a suspend or a step. */
+export interface ClockReading {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+export function readClocks(clock: Clock): ClockReading {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+}
+
 /**
  * How much earlier than the store we stop believing in a lease: 1 % for clocks that run at different speeds, and 2 ms for
  * the store's millisecond expiry. Redlock's figures (redis.io/docs/latest/develop/use/patterns/distributed-locks).

@@ -66,7 +66,10 @@ export class LockLostError extends LockError {
 
   constructor(lockName: string, details: { cause: LossCause; note?: string }) {
     const note = details.note === undefined ? '' : ` (${details.note})`;
-    super(`lock "${lockName}" was lost: ${LOSS_SENTENCES[details.cause]}${note}`, { lockName, cause: details.cause });
+    super(`lock "${lockName}" was lost: ${LOSS_SENTENCES[details.cause]}${note}`, {
+      lockName,
+      cause: details.cause,
+    });
   }
 }
 
@@ -77,18 +80,31 @@ export type LockStoreCode =
   | 'LOCK_KEY_CONFLICT'
   | 'LOCK_CLOSED';
 
-const RETRYABLE_STORE_CODES: ReadonlySet<LockStoreCode> = new Set(['LOCK_STORE_UNAVAILABLE', 'LOCK_STORE_READONLY']);
+const RETRYABLE_STORE_CODES: ReadonlySet<LockStoreCode> = new Set([
+  'LOCK_STORE_UNAVAILABLE',
+  'LOCK_STORE_READONLY',
+]);
 
 /** The store failed or refused, or this manager is closing. Nothing is known to be locked by this call. */
 export class LockStoreError extends LockError {
   readonly code: LockStoreCode;
   readonly retryable: boolean;
 
-  constructor(code: LockStoreCode, message: string, details: { lockName?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: LockStoreCode,
+    message: string,
+    details: { lockName?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
     this.code = code;
     this.retryable = RETRYABLE_STORE_CODES.has(code);
   }
+}
+
+/** What every call gets once `close()` was called. */
+export function closedError(): LockStoreError {
+  const message = 'this lock manager is closed or closing; a process that is leaving takes no more locks';
+  return new LockStoreError('LOCK_CLOSED', message);
 }
 
 export type LockUsageCode =
@@ -99,6 +115,7 @@ export type LockUsageCode =
   | 'LOCK_TEMPLATE_UNRESOLVED'
   | 'LOCK_TEMPLATE_FORBIDDEN'
   | 'LOCK_REENTRANT'
+  | 'LOCK_RELEASED'
   | 'LOCK_TOPOLOGY';
 
 /** The call is wrong and will be wrong again: the message names the value received, the place and the fix. */
@@ -106,7 +123,11 @@ export class LockUsageError extends LockError {
   readonly code: LockUsageCode;
   readonly retryable = false;
 
-  constructor(code: LockUsageCode, message: string, details: { lockName?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: LockUsageCode,
+    message: string,
+    details: { lockName?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
     this.code = code;
   }

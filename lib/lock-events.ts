@@ -4,8 +4,18 @@ import type { LockError, LockLostError, LossCause } from './lock-errors.js';
 export interface LockEvents {
   /** A caller must wait: somebody else has the lock. */
   waiting: { readonly name: string; readonly label: string };
-  acquired: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly waitedMs: number };
-  released: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly heldMs: number };
+  acquired: {
+    readonly name: string;
+    readonly label: string;
+    readonly fencingToken: number;
+    readonly waitedMs: number;
+  };
+  released: {
+    readonly name: string;
+    readonly label: string;
+    readonly fencingToken: number;
+    readonly heldMs: number;
+  };
   /** We cannot tell whether the lease still holds; a renewal is under way. Ends in `renewed` or `lost`. */
   uncertain: { readonly name: string; readonly label: string; readonly fencingToken: number };
   /** An uncertain lease is certain again. */
@@ -18,7 +28,12 @@ export interface LockEvents {
     readonly error: LockLostError;
   };
   /** The work ended in time but the store did not confirm the release; the lease runs out by itself at the latest. */
-  releaseFailed: { readonly name: string; readonly label: string; readonly fencingToken: number; readonly error: LockError };
+  releaseFailed: {
+    readonly name: string;
+    readonly label: string;
+    readonly fencingToken: number;
+    readonly error: LockError;
+  };
   /** Somebody used `forceRelease` through this manager. For the audit log. `fencingToken` null: nobody held it. */
   forceReleased: { readonly name: string; readonly reason: string; readonly fencingToken: number | null };
   /** Something an operator should read. Without a listener it goes to `process.emitWarning`. */
@@ -36,7 +51,9 @@ export class LockEventEmitter {
 
   /** Returns the function that removes the listener again. */
   on<E extends LockEventName>(event: E, listener: LockEventListener<E>): () => void {
-    const listeners = (this.#listeners[event] ??= new Set<LockEventListener<E>>() as never) as Set<LockEventListener<E>>;
+    const listeners = (this.#listeners[event] ??= new Set<LockEventListener<E>>() as never) as Set<
+      LockEventListener<E>
+    >;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
@@ -55,7 +72,10 @@ export class LockEventEmitter {
       try {
         listener(payload);
       } catch (error) {
-        process.emitWarning(`a listener of the lock event "${event}" threw: ${String(error)}`, 'DistributedLockWarning');
+        process.emitWarning(
+          `a listener of the lock event "${event}" threw: ${String(error)}`,
+          'DistributedLockWarning',
+        );
       }
     }
   }

@@ -10,9 +10,13 @@ const MAX_NAME_BYTES = 512;
  */
 export function canonicalName(name: unknown): string {
   if (typeof name !== 'string' || name.trim() === '') {
-    throw new LockUsageError('LOCK_NAME_INVALID', `a lock name must be a non-empty string, got ${describeValue(name)}`);
+    throw new LockUsageError(
+      'LOCK_NAME_INVALID',
+      `a lock name must be a non-empty string, got ${describeValue(name)}`,
+    );
   }
-  if (!name.isWellFormed()) throw invalid(name, 'has half of a surrogate pair, which stores cannot tell from others; encode it');
+  if (!name.isWellFormed())
+    throw invalid(name, 'has half of a surrogate pair, which stores cannot tell from others; encode it');
   if (name.includes('\0')) throw invalid(name, 'contains a NUL character; encode values with lockName`…`');
   const canonical = name.normalize('NFC');
   const bytes = Buffer.byteLength(canonical);
@@ -32,7 +36,8 @@ export function singleName(name: string | readonly string[]): string {
   if (!Array.isArray(name)) return canonicalName(name);
   const names = new Set((name as readonly unknown[]).map(canonicalName));
   const [first] = names;
-  if (first === undefined) throw new LockUsageError('LOCK_NAME_INVALID', 'a list of lock names must not be empty');
+  if (first === undefined)
+    throw new LockUsageError('LOCK_NAME_INVALID', 'a list of lock names must not be empty');
   if (names.size > 1) {
     throw new LockUsageError(
       'LOCK_OPTIONS_INVALID',
@@ -85,7 +90,10 @@ export function encodeNameValue(value: unknown): string | undefined {
 
 function percentEncode(text: string): string {
   // encodeURIComponent leaves these five alone; RFC 3986 counts them as reserved, and `*` is a pattern in Redis.
-  return encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function invalid(name: string, problem: string): LockUsageError {

@@ -126,13 +126,22 @@ export function resolveAcquireOptions(
 /** `tryAcquire` never waits, so a `waitMs` there is a misunderstanding worth telling. */
 export function refuseWait(options: AcquireOptions | undefined, place: string): void {
   if (options?.waitMs !== undefined) {
-    throw invalid(place, 'waitMs', options.waitMs, 'left out: this call never waits; use acquire or using to wait');
+    throw invalid(
+      place,
+      'waitMs',
+      options.waitMs,
+      'left out: this call never waits; use acquire or using to wait',
+    );
   }
 }
 
 /** @throws LockUsageError LOCK_LEASE_INVALID */
 export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
-  if (!Number.isInteger(leaseMs) || (leaseMs as number) < MIN_LEASE_MS || (leaseMs as number) > MAX_LEASE_MS) {
+  if (
+    !Number.isInteger(leaseMs) ||
+    (leaseMs as number) < MIN_LEASE_MS ||
+    (leaseMs as number) > MAX_LEASE_MS
+  ) {
     throw new LockUsageError(
       'LOCK_LEASE_INVALID',
       `${place}: ${option} must be an integer from ${MIN_LEASE_MS} to ${MAX_LEASE_MS} ms, got ${describeValue(leaseMs)}`,
@@ -166,12 +175,20 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: st
 
 function checkMode(mode: LockMode, store: LockStore, place: string): void {
   if (store.capabilities.modes.includes(mode)) return;
-  throw invalid(place, 'mode', mode, `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`);
+  throw invalid(
+    place,
+    'mode',
+    mode,
+    `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`,
+  );
 }
 
 function checkKeys(options: object, known: readonly string[], place: string): void {
   if (typeof options !== 'object' || options === null) {
-    throw new LockUsageError('LOCK_OPTIONS_INVALID', `${place}: options must be an object, got ${describeValue(options)}`);
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `${place}: options must be an object, got ${describeValue(options)}`,
+    );
   }
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined || known.includes(key)) continue;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { LossCause } from '../lock-errors.js';
+import type { LockStoreError, LossCause } from '../lock-errors.js';
 import type { Randomness } from '../owner-token.js';
 
 /**
@@ -110,7 +110,14 @@ export interface AcquireRequest {
   /** Free text for `inspect`; never secret. */
   readonly label: string;
   readonly wait: boolean;
+  /** Told during a wait, so that the engine can say whom it waited for, or that the store could not be asked. */
+  readonly onWaiting?: (news: WaitingNews) => void;
 }
+
+/** `retryAfterMs`: queued, and the holder's lease still runs so long. `error`: the last poll failed; the wait goes on. */
+export type WaitingNews =
+  | { readonly retryAfterMs: number; readonly error?: undefined }
+  | { readonly error: LockStoreError; readonly retryAfterMs?: undefined };
 
 /** The store's record behind one lease. A store may keep more in its own class; the engine reads only this. */
 export interface Hold {

@@ -1,0 +1,41 @@
+export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.js';
+export type { Work } from './held-leases.js';
+export type { Lease, LeaseState } from './lease.js';
+export {
+  describeValue,
+  LockBusyError,
+  type LockBusyCode,
+  LockError,
+  type LockErrorCode,
+  LockLostError,
+  LockStoreError,
+  type LockStoreCode,
+  LockUsageError,
+  type LockUsageCode,
+  type LossCause,
+  redactPasswords,
+} from './lock-errors.js';
+export type { LockEventListener, LockEventName, LockEvents } from './lock-events.js';
+export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
+export { LockManager } from './lock-manager.js';
+export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
+export type { AcquireOptions, LockManagerOptions } from './lock-options.js';
+export { type Randomness, systemRandomness } from './owner-token.js';
+export type {
+  AcquireRequest,
+  Busy,
+  ForcedRelease,
+  Grant,
+  Hold,
+  LockMode,
+  LockStore,
+  ReleaseOutcome,
+  RenewOutcome,
+  RenewRequest,
+  StoreCapabilities,
+  StoreContext,
+  StoreInspection,
+  WaitingNews,
+} from './stores/lock-store.js';
+export { memoryStore, type MemoryStoreOptions } from './stores/memory/memory-store.js';
+export { redisStore, type RedisStoreOptions } from './stores/redis/redis-store.js';

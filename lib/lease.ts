@@ -1,0 +1,267 @@
+import { type Clock, type ClockReading, readClocks } from './clock.js';
+import { LockLostError, LockStoreError, LockUsageError, type LossCause } from './lock-errors.js';
+import type { Hold } from './stores/lock-store.js';
+
+/**
+ * `held` ours, as far as clocks and the store can tell · `uncertain` we cannot tell (a renewal got no answer, or the wall clock
+ * ran ahead of the monotonic one, as after a suspend); a renewal is under way · `lost` ours no more · `released` given back.
+ */
+export type LeaseState = 'held' | 'uncertain' | 'lost' | 'released';
+
+/** What a lease asks of its manager. */
+export interface LeaseKeeper {
+  readonly clock: Clock;
+  release(lease: Lease): Promise<'released' | 'lost'>;
+  extend(lease: Lease, leaseMs: number): Promise<void>;
+  run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
+  /** The lease just became lost. Called once, synchronously. */
+  lost(lease: Lease, error: LockLostError): void;
+  /** The lease just became uncertain. */
+  doubted(lease: Lease): void;
+  /** An uncertain lease is certain again. */
+  certain(lease: Lease): void;
+}
+
+export interface LeaseStart {
+  readonly hold: Hold;
+  readonly deadlineMs: number;
+  readonly leaseMs: number;
+  readonly renew: boolean;
+  readonly label: string;
+  readonly waitedMs: number;
+  /** Both clocks as they stood when the store was asked. */
+  readonly asOf: ClockReading;
+}
+
+/**
+ * How far the wall clock may run ahead of the monotonic one before we doubt a lease. A slewing NTP client moves it by 0.5 ms
+ * per second at most, 15 ms in a default lease; a suspend or a step is larger.
+ */
+const WALL_AHEAD_DOUBT_MS = 200;
+
+/**
+ * The bounded right that a caller has after `acquire`. Everything it says about itself (`state`, `remainingMs`, `assertHeld`) is
+ * computed from the clock at each read, so a stalled event loop cannot make it lie.
+ */
+export class Lease {
+  /** The canonical name of the lock. */
+  readonly name: string;
+  /** Free text given at acquire. */
+  readonly label: string;
+  /** What a renewal asks for, in ms. */
+  readonly leaseMs: number;
+  /** Does the watchdog renew this lease? */
+  readonly renews: boolean;
+  /** How long the caller waited for it, in ms. */
+  readonly waitedMs: number;
+  /** @internal The store's record. */
+  readonly hold: Hold;
+
+  readonly #keeper: LeaseKeeper;
+  #deadlineMs: number;
+  /** When the request was sent by which the store last confirmed us. */
+  #confirmed: ClockReading;
+  readonly #started: ClockReading;
+  #doubt = false;
+  #released = false;
+  #loss: LockLostError | undefined;
+  #abort: AbortController | undefined;
+  #releasing: Promise<'released' | 'lost'> | undefined;
+
+  /** @internal */
+  constructor(keeper: LeaseKeeper, start: LeaseStart) {
+    this.#keeper = keeper;
+    this.hold = start.hold;
+    this.name = start.hold.name;
+    this.label = start.label;
+    this.leaseMs = start.leaseMs;
+    this.renews = start.renew;
+    this.waitedMs = start.waitedMs;
+    this.#deadlineMs = start.deadlineMs;
+    this.#confirmed = start.asOf;
+    this.#started = readClocks(keeper.clock);
+  }
+
+  /** All names of this lease. */
+  get names(): readonly string[] {
+    return [this.name];
+  }
+
+  /**
+   * Grows with every grant of this name, over restarts and data loss of the store too. Write it together with your data and
+   * refuse a smaller one: that is what keeps a stale holder out when it wakes up late.
+   */
+  get fencingToken(): number {
+    return this.hold.fencingToken;
+  }
+
+  /** Name → fencing token. */
+  get fencingTokens(): ReadonlyMap<string, number> {
+    return new Map([[this.name, this.fencingToken]]);
+  }
+
+  /** When this process got the lock, by its wall clock. */
+  get acquiredAt(): Date {
+    return new Date(this.#started.wallMs);
+  }
+
+  get state(): LeaseState {
+    if (this.#released) return 'released';
+    if (this.#loss !== undefined) return 'lost';
+    if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {
+      this.markLost('expired');
+      return 'lost';
+    }
+    if (this.#doubt) return 'uncertain';
+    if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {
+      this.markUncertain();
+      return 'uncertain';
+    }
+    return 'held';
+  }
+
+  /**
+   * Aborts when the lease is lost, with the LockLostError as reason; never because of a release. Give it to whatever the work
+   * calls: `fetch(url, { signal: lease.signal })`. Made when first read.
+   */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#loss !== undefined) this.#abort.abort(this.#loss);
+    }
+    return this.#abort.signal;
+  }
+
+  /** How long the lease may still be believed, in ms; 0 when it is lost or released. */
+  remainingMs(): number {
+    const state = this.state;
+    if (state === 'lost' || state === 'released') return 0;
+    return Math.max(
+      0,
+      this.#deadlineMs - this.#keeper.clock.monotonicMs() - Math.max(0, this.#wallAheadMs()),
+    );
+  }
+
+  /**
+   * Call it right before a step that must not run twice.
+   *
+   * @throws LockLostError when lost · LockStoreError when uncertain · LockUsageError when released
+   */
+  assertHeld(): void {
+    const state = this.state;
+    if (state === 'held') return;
+    if (state === 'lost') throw this.#loss;
+    if (state === 'released') {
+      throw new LockUsageError(
+        'LOCK_RELEASED',
+        `the lease on "${this.name}" was released; acquire again before the next step`,
+        {
+          lockName: this.name,
+        },
+      );
+    }
+    throw new LockStoreError(
+      'LOCK_STORE_UNAVAILABLE',
+      `it is uncertain whether lock "${this.name}" is still held; a renewal is under way`,
+      { lockName: this.name },
+    );
+  }
+
+  /**
+   * Makes the lease last at least `ms` from now (default: its `leaseMs`); never shortens it.
+   *
+   * @throws LockLostError · LockStoreError when the store gave no answer · LockUsageError when released or `ms` is out of range
+   */
+  extend(ms: number = this.leaseMs): Promise<void> {
+    return this.#keeper.extend(this, ms);
+  }
+
+  /**
+   * Gives the lock to the next waiter. Idempotent: every call gets the answer of the first. 'lost': it was no longer ours, so
+   * somebody else may have run beside us. Does not follow any caller's cancellation.
+   *
+   * @throws LockStoreError when the store gave no answer; the attempt goes on in the background until the lease has run out
+   */
+  release(): Promise<'released' | 'lost'> {
+    return (this.#releasing ??= this.#keeper.release(this));
+  }
+
+  /** Runs the work inside this lease and releases it afterwards; see `LockManager.using`. */
+  using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
+    return this.#keeper.run(this, work);
+  }
+
+  /** `await using lease = await locks.acquire(…)`: a release that fails is reported as event `releaseFailed`, not thrown. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release().catch(() => undefined);
+  }
+
+  /** How long it has been held, in ms. @internal */
+  get heldMs(): number {
+    return this.#keeper.clock.monotonicMs() - this.#started.monotonicMs;
+  }
+
+  /** Monotonic. @internal */
+  get deadlineMs(): number {
+    return this.#deadlineMs;
+  }
+
+  /** Neither lost nor released. @internal */
+  get active(): boolean {
+    const state = this.state;
+    return state === 'held' || state === 'uncertain';
+  }
+
+  /** @internal */
+  get lossError(): LockLostError | undefined {
+    return this.#loss;
+  }
+
+  /**
+   * The store confirmed us, asked at `asOf`. Its word replaces the deadline even if that makes it earlier: after a suspend the
+   * old one is too late. A confirmation of a lease that already ended changes nothing. @internal
+   */
+  markConfirmed(deadlineMs: number, asOf: ClockReading): void {
+    if (this.#released || this.#loss !== undefined) return;
+    if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {
+      this.markLost('expired');
+      return;
+    }
+    this.#deadlineMs = deadlineMs;
+    this.#confirmed = asOf;
+    if (!this.#doubt) return;
+    this.#doubt = false;
+    this.#keeper.certain(this);
+  }
+
+  /** @internal */
+  markUncertain(): void {
+    if (this.#doubt || this.#released || this.#loss !== undefined) return;
+    this.#doubt = true;
+    this.#keeper.doubted(this);
+  }
+
+  /** @internal */
+  markLost(cause: LossCause, note?: string): void {
+    if (this.#released || this.#loss !== undefined) return;
+    this.#loss = new LockLostError(this.name, note === undefined ? { cause } : { cause, note });
+    this.#keeper.lost(this, this.#loss);
+    this.#abort?.abort(this.#loss);
+  }
+
+  /** @internal */
+  markReleased(): void {
+    if (this.#loss === undefined) this.#released = true;
+  }
+
+  /** The store refused the release: it had been lost without our knowing. @internal */
+  markReleaseRefused(): void {
+    this.#released = false;
+    this.markLost('taken');
+  }
+
+  #wallAheadMs(): number {
+    const now = readClocks(this.#keeper.clock);
+    return now.wallMs - this.#confirmed.wallMs - (now.monotonicMs - this.#confirmed.monotonicMs);
+  }
+}

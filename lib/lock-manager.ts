@@ -1,0 +1,235 @@
+import { AcquireLine } from './acquire-line.js';
+import { HeldLeases, type Work } from './held-leases.js';
+import type { Lease } from './lease.js';
+import { closedError, describeValue, LockBusyError, LockUsageError } from './lock-errors.js';
+import {
+  LockEventEmitter,
+  type LockEventListener,
+  type LockEventName,
+  type LockEvents,
+} from './lock-events.js';
+import type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
+import { canonicalName, singleName } from './lock-name.js';
+import {
+  type AcquireOptions,
+  type AcquireSettings,
+  type LockManagerOptions,
+  type ManagerSettings,
+  refuseWait,
+  resolveAcquireOptions,
+  resolveManagerOptions,
+} from './lock-options.js';
+import type { ForcedRelease } from './stores/lock-store.js';
+
+/**
+ * The heart: takes locks and hands out leases.
+ *
+ * What is promised, and by which clock: a lease says `held` only until a deadline counted on the monotonic clock from before the
+ * request was sent, so no two leases on one name say `held` at once as long as the clocks of store and process run at about the
+ * same speed and the store keeps its data (*bounded* exclusion). The fencing token rises with every grant whatever happens, so a
+ * resource that checks it never accepts a stale write (*fenced* exclusion). «Mutual exclusion, always» is not promised: no lock
+ * with a lease can give that.
+ *
+ * One acquisition through the files: options (lock-options) → canonical name (lock-name) → line of this process (acquire-line,
+ * local-queue) → the store (stores/) → a Lease (lease), kept and watched until it ends (held-leases, lease-watchdog).
+ */
+export class LockManager {
+  readonly #settings: ManagerSettings;
+  readonly #events = new LockEventEmitter();
+  readonly #leases: HeldLeases;
+  readonly #lines = new Map<string, AcquireLine>();
+  #closing: Promise<void> | undefined;
+
+  /** @throws LockUsageError for any option that is wrong, unknown or not built yet */
+  constructor(options: LockManagerOptions) {
+    this.#settings = resolveManagerOptions(options);
+    this.#leases = new HeldLeases(this.#settings, (event, payload) => this.#emit(event, payload));
+    const { store, prefix, keepMs, clock, randomness } = this.#settings;
+    store.attach({
+      ...{ prefix, keepMs, clock, randomness },
+      onLost: (ownerToken, cause, note) => this.#leases.onPushedLoss(ownerToken, cause, note),
+      onWarning: (message) => this.#emit('warning', { message }),
+    });
+  }
+
+  /**
+   * Connects and checks the store, so that what is wrong with it is said at start-up and not at the first lock. Optional.
+   *
+   * @throws LockStoreError
+   */
+  async ready(): Promise<void> {
+    this.#refuseWhenClosed();
+    await this.#settings.store.ready();
+  }
+
+  /**
+   * Waits for its turn, at most `waitMs`. Prefer `using`, which cannot forget the release.
+   *
+   * @throws LockBusyError when the wait ran out · LockStoreError when the store cannot be asked or we are closing · LockUsageError ·
+   *   `signal.reason` when the caller's signal aborts
+   */
+  async acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
+    const canonical = singleName(name);
+    const settings = resolveAcquireOptions(this.#settings, options, `acquire(${describeValue(canonical)})`);
+    this.#checkCall(canonical, settings);
+    if (settings.waitMs > 0) return this.#waitInLine(canonical, settings);
+    const answer = await this.#tryOnce(canonical, settings);
+    if ('hold' in answer) return answer;
+    throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
+  }
+
+  /**
+   * Asks once. null: somebody else has the lock.
+   *
+   * @throws LockStoreError · LockUsageError · `signal.reason`
+   */
+  async tryAcquire(
+    name: string | readonly string[],
+    options?: Omit<AcquireOptions, 'waitMs'>,
+  ): Promise<Lease | null> {
+    const canonical = singleName(name);
+    const place = `tryAcquire(${describeValue(canonical)})`;
+    refuseWait(options, place);
+    const settings = resolveAcquireOptions(this.#settings, options, place);
+    this.#checkCall(canonical, settings);
+    const answer = await this.#tryOnce(canonical, settings);
+    return 'hold' in answer ? answer : null;
+  }
+
+  /**
+   * Acquires, runs the work, releases: the recommended form. The work's own error always wins. A result that was obtained after the
+   * lease was lost rejects with LockLostError, which carries it; one obtained in time is returned even if the release then fails.
+   *
+   * @throws what `acquire` throws · what the work throws · LockLostError
+   */
+  async using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
+    return this.#leases.run(await this.acquire(name, options), work);
+  }
+
+  /** As `using`, but never waits: `{ acquired: false }` when somebody else has the lock. */
+  async tryUsing<T>(
+    name: string | readonly string[],
+    work: Work<T>,
+    options?: Omit<AcquireOptions, 'waitMs'>,
+  ): Promise<TryUsingResult<T>> {
+    const lease = await this.tryAcquire(name, options);
+    return lease === null
+      ? { acquired: false }
+      : { acquired: true, value: await this.#leases.run(lease, work) };
+  }
+
+  /** Who holds it since when, and how many wait. @throws LockStoreError · LockUsageError */
+  async inspect(name: string): Promise<LockInspection> {
+    const canonical = canonicalName(name);
+    this.#refuseWhenClosed();
+    const { heldSinceMs, waiting, ...rest } = await this.#settings.store.inspect(canonical);
+    const waitingHere = this.#lines.get(canonical)?.size ?? 0;
+    const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
+    return { name: canonical, ...rest, heldSince, waitingProcesses: waiting, waitingHere };
+  }
+
+  /** Does anybody hold it? The answer may be old when you read it: to act on it, `tryAcquire`. */
+  async isLocked(name: string): Promise<boolean> {
+    return (await this.inspect(name)).held;
+  }
+
+  /** What this process holds now, oldest first. */
+  held(): HeldLock[] {
+    return this.#leases.list().map((lease) => {
+      const { name, label, fencingToken, state, acquiredAt } = lease;
+      return { name, label, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
+    });
+  }
+
+  /**
+   * Ends whoever holds the lock; for operators. The holder learns at once (cause `forced`), the next holder gets a larger
+   * fencing token, and the event `forceReleased` is for your audit log. null: nobody held it.
+   *
+   * @param reason for the holder's error and the audit; 1 to 200 characters
+   * @throws LockStoreError · LockUsageError
+   */
+  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+    const canonical = canonicalName(name);
+    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 200) {
+      const message = `forceRelease(${describeValue(canonical)}): reason must be a text of 1 to 200 characters, got ${describeValue(reason)}`;
+      throw new LockUsageError('LOCK_OPTIONS_INVALID', message, { lockName: canonical });
+    }
+    this.#refuseWhenClosed();
+    const forced = await this.#settings.store.forceRelease(canonical, reason);
+    this.#emit('forceReleased', { name: canonical, reason, fencingToken: forced?.fencingToken ?? null });
+    return forced;
+  }
+
+  /** Listens to what happens to locks of this manager; returns the function that stops listening. */
+  on<E extends LockEventName>(event: E, listener: LockEventListener<E>): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * Waiters reject with LOCK_CLOSED at once; holders have `drainMs` to finish; then their leases become lost (cause `shutdown`),
+   * their locks are given away, and what we opened is closed. Never rejects; idempotent.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const { store } = this.#settings;
+    const deaf = store.stopGranting(); // first of all: nobody passes a lock to a process that is leaving
+    for (const line of this.#lines.values()) line.dismiss(closedError());
+    await deaf;
+    await this.#leases.close();
+    await store.close();
+  }
+
+  #checkCall(name: string, settings: AcquireSettings): void {
+    this.#refuseWhenClosed();
+    if (this.#leases.frames.holds(name)) {
+      const message = `lock "${name}" is already held by this call chain and would wait for itself; pass the lease on, or use another name`;
+      throw new LockUsageError('LOCK_REENTRANT', message, { lockName: name });
+    }
+    settings.signal?.throwIfAborted();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  async #waitInLine(name: string, settings: AcquireSettings): Promise<Lease> {
+    const calledAtMs = this.#settings.clock.monotonicMs();
+    for (;;) {
+      const acquired = await this.#inLine(name, (line) => line.wait(settings, calledAtMs));
+      const lease = await this.#leases.begin(acquired, settings, calledAtMs);
+      if (lease.active) return lease; // else it ended while it was confirmed: wait on
+    }
+  }
+
+  async #tryOnce(name: string, settings: AcquireSettings): Promise<Lease | { retryAfterMs: number }> {
+    const calledAtMs = this.#settings.clock.monotonicMs();
+    const answer = await this.#inLine(name, (line) => line.tryOnce(settings));
+    return answer.outcome === 'busy' ? answer : this.#leases.begin(answer, settings, calledAtMs);
+  }
+
+  /** A name has a line only while somebody uses it. */
+  async #inLine<T>(name: string, use: (line: AcquireLine) => Promise<T>): Promise<T> {
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = new AcquireLine(name, this.#settings, {
+        asking: (ownerToken) => this.#leases.expect(ownerToken),
+        unused: (ownerToken) => this.#leases.unexpect(ownerToken),
+        waiting: (label) => this.#emit('waiting', { name, label }),
+      });
+      this.#lines.set(name, line);
+    }
+    try {
+      return await use(line);
+    } finally {
+      if (line.size === 0 && this.#lines.get(name) === line) this.#lines.delete(name);
+    }
+  }
+
+  #emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void {
+    if (event !== 'warning' && !this.#events.has(event)) return;
+    this.#leases.frames.outside(() => this.#events.emit(event, payload));
+  }
+}

@@ -1,0 +1,83 @@
+import { pause } from '../../clock.js';
+import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
+import type { RedisHold } from './redis-hold.js';
+import type { CallFailure, RedisLink, ScriptAnswer } from './redis-link.js';
+
+const RETRY_MS = 500;
+/** After an undo was answered it is done once more: the request it undoes may still have been on its way. */
+const SECOND_UNDO_MS = 1_000;
+
+/**
+ * How holds and places in the queue end: on request, with an answer; or in the background, where nobody waits but nothing may be
+ * left behind. An end is never cancelled by the caller whose acquisition it ends.
+ */
+export class RedisEndings {
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly context: StoreContext,
+    private readonly commandMs: number,
+  ) {}
+
+  /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
+  async release(hold: RedisHold): Promise<ReleaseOutcome> {
+    try {
+      const { reply, repeated } = await this.#end(hold);
+      return reply[0] === -1 ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' };
+    } catch (failure) {
+      this.undo(hold);
+      throw (failure as CallFailure).error;
+    }
+  }
+
+  /**
+   * Ends whatever the token may have, trying until the server has answered or the lease has run out. `requestLost`: the request to
+   * be undone got no reply and may be executed late, so undo it once more later.
+   */
+  undo(hold: RedisHold, requestLost = false): void {
+    const work = this.#undo(hold, requestLost);
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+
+  /** What is under way has one more command's time; what it cannot reach runs out by itself. Never rejects. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const enough = new AbortController();
+    const done = Promise.all(this.#underWay).finally(() => enough.abort());
+    await Promise.race([done, pause(this.context.clock, this.commandMs, enough.signal)]);
+  }
+
+  async #undo(hold: RedisHold, requestLost: boolean): Promise<void> {
+    const { clock } = this.context;
+    const { signal } = this.#closing;
+    const endsAtMs = clock.monotonicMs() + Math.max(hold.leaseMs, this.commandMs);
+    while (!(await this.#answered(hold)) && !signal.aborted && clock.monotonicMs() < endsAtMs) {
+      await pause(clock, RETRY_MS, signal);
+    }
+    if (!requestLost) return;
+    await pause(clock, SECOND_UNDO_MS, signal);
+    await this.#answered(hold);
+  }
+
+  #answered(hold: RedisHold): Promise<boolean> {
+    return this.#end(hold).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** @throws CallFailure */
+  #end(hold: RedisHold): Promise<ScriptAnswer> {
+    const { name, keys, ownerToken, grant, member } = hold;
+    return this.link.call({
+      script: 'release',
+      keys: [keys.state, keys.queue],
+      args: [ownerToken, String(this.context.keepMs), grant, member],
+      lockName: name,
+      boundMs: this.commandMs,
+    });
+  }
+}

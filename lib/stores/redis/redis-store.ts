@@ -1,0 +1,242 @@
+import { leaseDeadline } from '../../clock.js';
+import { closedError, LockUsageError } from '../../lock-errors.js';
+import type {
+  AcquireRequest,
+  Busy,
+  ForcedRelease,
+  Grant,
+  Hold,
+  LockStore,
+  ReleaseOutcome,
+  RenewOutcome,
+  RenewRequest,
+  StoreCapabilities,
+  StoreContext,
+  StoreInspection,
+} from '../lock-store.js';
+import type { PushedGrant } from './grant-channel.js';
+import { RedisAcquisition } from './redis-acquisition.js';
+import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
+import { conflict, CONFLICT } from './redis-errors.js';
+import { RedisHold } from './redis-hold.js';
+import { lockKeys, withQueue } from './redis-keys.js';
+import { CallFailure, type ScriptAnswer } from './redis-link.js';
+import { RedisSession } from './redis-session.js';
+
+export type { RedisClient, RedisStoreOptions } from './redis-client.js';
+
+/** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
+const RENEW_BATCH = 100;
+const SHORTEST_RENEW_BOUND_MS = 50;
+
+/**
+ * Locks on one Redis (or Valkey) server, 6.2 or newer: one command per uncontended acquire and per release, a queue in the order of
+ * arrival, and grants that are pushed to the next waiter by the release itself. See docs/stores/redis.md.
+ *
+ * @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_TOPOLOGY
+ */
+export function redisStore(options: RedisStoreOptions): LockStore {
+  return new RedisStore(options);
+}
+
+class RedisStore implements LockStore {
+  readonly capabilities: StoreCapabilities = {
+    kind: 'redis',
+    holds: 'leased',
+    modes: ['exclusive'],
+    severalNames: false,
+    scope: 'processes',
+  };
+  readonly #server: RedisServer;
+  /** From the first request to the release, by owner token: whom a push is for. */
+  readonly #acquisitions = new Map<string, RedisAcquisition>();
+  #waiting = 0;
+  #closed = false;
+  #attached: StoreContext | undefined;
+  #session: RedisSession | undefined;
+
+  constructor(options: RedisStoreOptions) {
+    this.#server = redisServer(options);
+  }
+
+  attach(context: StoreContext): void {
+    if (this.#attached !== undefined) {
+      const message =
+        'this Redis store already serves a lock manager; give each manager a redisStore(…) of its own';
+      throw new LockUsageError('LOCK_OPTIONS_INVALID', message);
+    }
+    this.#attached = context;
+  }
+
+  ready(): Promise<void> {
+    return this.#open().ready();
+  }
+
+  async acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy> {
+    const session = this.#open();
+    await session.ready();
+    signal.throwIfAborted();
+    const { context } = this;
+    const keys = lockKeys(context.prefix, request.name);
+    const { link, channel } = session;
+    const acquisition = new RedisAcquisition(
+      { context, link, keys, channel, commandMs: this.#server.commandMs },
+      request,
+    );
+    this.#acquisitions.set(request.ownerToken, acquisition);
+    if (!request.wait) return this.#run(acquisition, signal);
+    this.#waiting += 1;
+    session.listen();
+    return this.#run(acquisition, signal).finally(() => (this.#waiting -= 1));
+  }
+
+  async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
+    const batches: Promise<RenewOutcome[]>[] = [];
+    for (let start = 0; start < requests.length; start += RENEW_BATCH) {
+      batches.push(this.#renewBatch(requests.slice(start, start + RENEW_BATCH)));
+    }
+    return (await Promise.all(batches)).flat();
+  }
+
+  release(given: Hold): Promise<ReleaseOutcome> {
+    const hold = given as RedisHold;
+    this.#acquisitions.delete(hold.ownerToken);
+    return this.#open().endings.release(hold);
+  }
+
+  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+    await this.#open().ready();
+    const { reply } = await this.#call('force', name, [String(this.context.keepMs), reason]);
+    const [code, fence, label] = reply;
+    return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
+  }
+
+  async inspect(name: string): Promise<StoreInspection> {
+    await this.#open().ready();
+    const { reply } = await this.#call('inspect', name, []);
+    const [waiting, fence, grantedUs, remainingMs, label] = reply;
+    const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
+    if (fence === undefined) return { ...free, waiting: Number(waiting) };
+    return {
+      held: true,
+      heldSinceMs: Number(grantedUs) / 1_000,
+      remainingMs: Number(remainingMs),
+      fencingToken: Number(fence),
+      label: String(label),
+      waiting: Number(waiting),
+    };
+  }
+
+  async stopGranting(): Promise<void> {
+    await this.#session?.leave();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#session?.close();
+  }
+
+  private get context(): StoreContext {
+    if (this.#attached !== undefined) return this.#attached;
+    throw new LockUsageError('LOCK_OPTIONS_INVALID', 'give this store to a LockManager before it is used');
+  }
+
+  #open(): RedisSession {
+    if (this.#closed) throw closedError();
+    return (this.#session ??= new RedisSession(this.context, this.#server, {
+      waiting: () => this.#waiting > 0,
+      granted: (push) => this.#onPush(push),
+      forced: (ownerToken, reason) => {
+        this.#acquisitions.delete(ownerToken);
+        this.context.onLost(ownerToken, 'forced', reason);
+      },
+      resumed: () => {
+        for (const acquisition of this.#acquisitions.values()) acquisition.pollNow();
+      },
+    }));
+  }
+
+  async #run(acquisition: RedisAcquisition, signal: AbortSignal): Promise<Grant | Busy> {
+    const { hold } = acquisition;
+    try {
+      const answer = await acquisition.run(signal);
+      if (answer.outcome === 'busy') this.#acquisitions.delete(hold.ownerToken);
+      return answer;
+    } catch (reason) {
+      this.#acquisitions.delete(hold.ownerToken);
+      const failure = reason instanceof CallFailure ? reason : undefined;
+      // Aborted: it may be queued, or be granted at this moment. No reply: the request may still be on its way.
+      if (failure === undefined) this.#session?.endings.undo(hold);
+      else if (failure.mayHaveRun) this.#session?.endings.undo(hold, true);
+      throw failure?.error ?? reason;
+    }
+  }
+
+  #onPush(push: PushedGrant): void {
+    const acquisition = this.#acquisitions.get(push.ownerToken);
+    if (acquisition !== undefined) {
+      acquisition.onPush(push);
+      return;
+    }
+    // Nobody here waits for it any more: pass it on at once, or everybody else would wait for its lease to run out.
+    const session = this.#open();
+    const { ownerToken, leaseMs } = push;
+    const name = push.stateKey.slice(session.keyPrefix.length);
+    session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }));
+  }
+
+  async #renewBatch(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
+    const holds = requests.map(({ hold }) => hold as RedisHold);
+    const shortestMs = Math.min(...requests.map(({ leaseMs }) => leaseMs));
+    // Leave time for another try before the lease ends.
+    const boundMs = Math.min(this.#server.commandMs, Math.max(SHORTEST_RENEW_BOUND_MS, shortestMs / 4));
+    try {
+      const { reply, sentAtMs } = await this.#open().link.call({
+        script: 'renew',
+        keys: holds.map(({ keys }) => keys.state),
+        args: requests.flatMap(({ leaseMs }, i) => [
+          holds[i]?.ownerToken ?? '',
+          String(leaseMs),
+          holds[i]?.grant ?? '',
+        ]),
+        boundMs,
+      });
+      return holds.map((hold, i) => this.#readRenewal(hold, reply[i] as unknown[], sentAtMs));
+    } catch (failure) {
+      const { error } = failure as CallFailure;
+      return holds.map(() => ({ outcome: 'unknown', error: error ?? failure }));
+    }
+  }
+
+  #readRenewal(hold: RedisHold, answer: readonly unknown[], sentAtMs: number): RenewOutcome {
+    const [code, leftMs, fence, lineage] = answer;
+    if (code !== 1) {
+      this.#acquisitions.delete(hold.ownerToken);
+      // A poll that crossed the push may have queued it again: nobody waits at that place any more.
+      if (hold.member !== '') this.#session?.endings.undo(hold);
+      return { outcome: 'lost' };
+    }
+    if (fence !== undefined) hold.learn(String(fence), String(lineage));
+    return { outcome: 'renewed', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) };
+  }
+
+  /** @throws LockStoreError */
+  async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptAnswer> {
+    const { state, queue } = lockKeys(this.context.prefix, name);
+    const call = {
+      script,
+      keys: [state, queue],
+      args,
+      lockName: name,
+      boundMs: this.#server.commandMs,
+      once: script === 'force',
+    };
+    const answer = await this.#open()
+      .link.call(call)
+      .catch((failure: CallFailure) => {
+        throw failure.error;
+      });
+    if (answer.reply[0] === CONFLICT) throw conflict(state, answer.reply[1], name);
+    return answer;
+  }
+}
