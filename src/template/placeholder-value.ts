@@ -83,5 +83,9 @@ function valueError(
   { text, place, placeholder, fromClient }: ValueRule,
   problem: string,
 ): TemplateValueError {
-  return new TemplateValueError(`${templatePlace(text, place)}: ${placeholder.raw} ${problem}`, fromClient, placeholder.raw);
+  return new TemplateValueError(
+    `${templatePlace(text, place)}: ${placeholder.raw} ${problem}`,
+    fromClient,
+    placeholder.raw,
+  );
 }

@@ -45,7 +45,7 @@ export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
     | undefined;
   const declared = declaredTypes(method);
   const shared = [...method.globalPipes, ...pipesOf(targetClass), ...pipesOf(currentFunction(method))];
-  return Object.entries(record ?? {}).map(([key, { index, data, pipes = [], schema }]) => {
+  const bound = Object.entries(record ?? {}).map(([key, { index, data, pipes = [], schema }]) => {
     const type = key.slice(0, key.lastIndexOf(':'));
     const isHttp = kind === 'http';
     const custom = !/^\d+$/.test(type);
@@ -60,6 +60,7 @@ export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
       schema,
     };
   });
+  return bound.toSorted((a, b) => a.index - b.index); // decorators run from the last argument to the first
 }
 
 interface RawArgument {
