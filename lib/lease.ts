@@ -150,7 +150,7 @@ export class Lease {
   assertHeld(): void {
     const state = this.state;
     if (state === 'held') return;
-    if (state === 'lost') throw this.#loss;
+    if (this.#loss !== undefined) throw this.#loss;
     if (state === 'released') {
       throw new LockUsageError(
         'LOCK_RELEASED',

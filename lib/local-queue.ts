@@ -60,7 +60,7 @@ export class LocalQueue<M extends LineMember, G> {
       const waiter: Waiter<M, G> = {
         member,
         settle: (grant) => (done(), resolve(grant)),
-        fail: (reason) => (done(), reject(reason as Error)),
+        fail: (reason) => (done(), reject(reason)),
       };
       member.signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);

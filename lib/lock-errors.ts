@@ -139,9 +139,11 @@ export class LockUsageError extends LockError {
  */
 export function redactedCause(cause: unknown): unknown {
   if (cause === undefined || cause instanceof LockError) return cause;
-  if (typeof cause !== 'object' || cause === null) return redactPasswords(String(cause));
+  if (typeof cause !== 'object' || cause === null) return redactPasswords(describeValue(cause));
   const { name, message, code } = cause as { name?: unknown; message?: unknown; code?: unknown };
-  const safe = new Error(redactPasswords(String(message ?? cause)));
+  const safe = new Error(
+    redactPasswords(typeof message === 'string' ? message : 'an error without a message'),
+  );
   safe.name = typeof name === 'string' ? name : 'Error';
   if (typeof code === 'string') Object.assign(safe, { code });
   delete safe.stack; // it would show where it was copied, not where it arose

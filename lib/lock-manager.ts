@@ -46,7 +46,10 @@ export class LockManager {
     this.#leases = new HeldLeases(this.#settings, (event, payload) => this.#emit(event, payload));
     const { store, prefix, keepMs, clock, randomness } = this.#settings;
     store.attach({
-      ...{ prefix, keepMs, clock, randomness },
+      prefix,
+      keepMs,
+      clock,
+      randomness,
       onLost: (ownerToken, cause, note) => this.#leases.onPushedLoss(ownerToken, cause, note),
       onWarning: (message) => this.#emit('warning', { message }),
     });

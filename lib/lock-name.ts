@@ -75,17 +75,11 @@ export function lockName(strings: TemplateStringsArray, ...values: unknown[]): s
  * a fraction, half a surrogate pair).
  */
 export function encodeNameValue(value: unknown): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      return value === '' || !value.isWellFormed() ? undefined : percentEncode(value.normalize('NFC'));
-    case 'number':
-      return Number.isSafeInteger(value) ? String(value === 0 ? 0 : value) : undefined;
-    case 'bigint':
-    case 'boolean':
-      return String(value);
-    default:
-      return undefined;
+  if (typeof value === 'string') {
+    return value === '' || !value.isWellFormed() ? undefined : percentEncode(value.normalize('NFC'));
   }
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined; // -0 gives '0'
+  return typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
 function percentEncode(text: string): string {

@@ -80,7 +80,12 @@ const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
 const CALL_OPTIONS = ['leaseMs', 'waitMs', 'renew', 'signal', 'label', 'mode'];
 const MANAGER_OPTIONS = [
   ...CALL_OPTIONS.filter((option) => option !== 'signal'),
-  ...['store', 'prefix', 'keepMs', 'drainMs', 'clock', 'randomness'],
+  'store',
+  'prefix',
+  'keepMs',
+  'drainMs',
+  'clock',
+  'randomness',
 ];
 /** Agreed names that come later: a clear error until then, never ignored. */
 const NOT_BUILT_YET: ReadonlySet<string> = new Set(

@@ -39,7 +39,13 @@ export class GrantChannel {
   constructor(
     private readonly client: RedisClient,
     private readonly channel: string,
-    private readonly environment: { clock: Clock; address: string; commandMs: number; waiting(): boolean },
+    private readonly environment: {
+      readonly clock: Clock;
+      readonly address: string;
+      readonly commandMs: number;
+      /** Does anybody here wait for a grant? */
+      readonly waiting: () => boolean;
+    },
     private readonly events: GrantChannelEvents,
   ) {
     this.#link = new RedisLink(client, environment.clock, environment.address);

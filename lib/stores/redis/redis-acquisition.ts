@@ -16,6 +16,11 @@ export interface AcquisitionPlace {
   readonly commandMs: number;
 }
 
+/** Reply codes of acquire.lua. */
+const GRANTED = 1;
+const BUSY = 0;
+const QUEUED = 2;
+
 /** However long the holder's lease: a push and the news of its loss may both get lost, so ask at least this often. */
 const LONGEST_POLL_MS = 30_000;
 const SHORTEST_POLL_MS = 25;
@@ -59,7 +64,7 @@ export class RedisAcquisition {
         this.pollNow(); // a sleeping poll loop sees that it is over
         settle();
       };
-      const onAbort = () => end(() => reject(signal.reason as Error));
+      const onAbort = () => end(() => reject(signal.reason));
       if (signal.aborted) {
         onAbort();
         return;
@@ -67,19 +72,18 @@ export class RedisAcquisition {
       signal.addEventListener('abort', onAbort, { once: true });
       // Before the request: the push may come before its reply is read.
       this.#settle = (answer) => end(() => resolve(answer));
-      this.#pollUntilAnswered().catch((failure: unknown) => end(() => reject(failure as Error)));
+      this.#pollUntilAnswered().catch((failure: unknown) => end(() => reject(failure)));
     });
   }
 
   /** A release granted the lock to this acquisition. Called for a push that crosses a reply too. */
   onPush(push: PushedGrant): void {
     this.hold.learn(push.fence, push.lineage);
-    const { monotonicMs } = this.place.context.clock;
     // The grant happened after our last reply, by as much as the server's clock says, and before we heard of it. Without such a
     // reply: after we first asked.
     const sinceReplyMs = this.#clocks === undefined ? 0 : (push.grantedUs - this.#clocks.serverUs) / 1_000;
     const earliestMs = (this.#clocks?.sentAtMs ?? this.#firstSentAtMs) + Math.max(0, sinceReplyMs);
-    const grantedAtMs = Math.min(earliestMs, monotonicMs());
+    const grantedAtMs = Math.min(earliestMs, this.place.context.clock.monotonicMs());
     const deadlineMs = leaseDeadline(grantedAtMs, push.leaseMs);
     this.#settle?.({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs: push.leaseMs });
   }
@@ -121,25 +125,21 @@ export class RedisAcquisition {
 
   #read({ reply, sentAtMs }: ScriptAnswer): Grant | Busy | { nextPollMs: number } {
     const [code, second, third, fourth] = reply;
-    switch (code) {
-      case 1: {
-        this.hold.learn(String(second), String(third));
-        const leaseMs = Number(fourth);
-        return { outcome: 'granted', hold: this.hold, deadlineMs: leaseDeadline(sentAtMs, leaseMs), leaseMs };
-      }
-      case 0:
-        return { outcome: 'busy', retryAfterMs: Number(second) };
-      case 2: {
-        const retryAfterMs = Number(second);
-        this.#ticket = String(third);
-        this.#clocks = { sentAtMs, serverUs: Number(fourth) };
-        this.request.onWaiting?.({ retryAfterMs });
-        const spreadMs = this.place.context.randomness.fraction() * POLL_SPREAD_MS;
-        return { nextPollMs: Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, retryAfterMs + spreadMs)) };
-      }
-      default:
-        throw new CallFailure(conflict(this.place.keys.state, second, this.request.name), false);
+    if (code === GRANTED) {
+      this.hold.learn(String(second), String(third));
+      const leaseMs = Number(fourth);
+      return { outcome: 'granted', hold: this.hold, deadlineMs: leaseDeadline(sentAtMs, leaseMs), leaseMs };
     }
+    if (code === BUSY) return { outcome: 'busy', retryAfterMs: Number(second) };
+    if (code !== QUEUED) {
+      throw new CallFailure(conflict(this.place.keys.state, String(second), this.request.name), false);
+    }
+    const retryAfterMs = Number(second);
+    this.#ticket = String(third);
+    this.#clocks = { sentAtMs, serverUs: Number(fourth) };
+    this.request.onWaiting?.({ retryAfterMs });
+    const spreadMs = this.place.context.randomness.fraction() * POLL_SPREAD_MS;
+    return { nextPollMs: Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, retryAfterMs + spreadMs)) };
   }
 
   /** A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait. */

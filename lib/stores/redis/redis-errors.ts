@@ -66,7 +66,7 @@ export function isReply(error: unknown): boolean {
 /** The code with which a script says that the key is not a lock. */
 export const CONFLICT = -9;
 
-export function conflict(key: string, why: unknown, lockName: string): LockStoreError {
-  const message = `key "${key}" is in the way of lock "${lockName}": ${String(why)}; is the prefix shared with another program?`;
+export function conflict(key: string, why: string, lockName: string): LockStoreError {
+  const message = `key "${key}" is in the way of lock "${lockName}": ${why}; is the prefix shared with another program?`;
   return new LockStoreError('LOCK_KEY_CONFLICT', message, { lockName });
 }

@@ -6,8 +6,9 @@ import { SCRIPTS } from './redis-scripts.generated.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
-/** One reply of a script, without the nonce; its meaning is in the script's header. */
-export type ScriptReply = readonly unknown[];
+/** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested for `renew`. */
+export type ScriptValue = string | number | readonly ScriptValue[];
+export type ScriptReply = readonly ScriptValue[];
 
 export interface ScriptCall {
   readonly script: ScriptName;
@@ -29,12 +30,14 @@ export interface ScriptAnswer {
   readonly repeated: boolean;
 }
 
-/** Thrown by {@link RedisLink.call}: did the request perhaps get executed? */
-export class CallFailure {
+/** Thrown by {@link RedisLink.call}: what went wrong, and whether the request was perhaps executed all the same. */
+export class CallFailure extends Error {
   constructor(
     readonly error: LockStoreError,
     readonly mayHaveRun: boolean,
-  ) {}
+  ) {
+    super(error.message, { cause: error });
+  }
 }
 
 const RETRY_PAUSE_MS = 20;
@@ -136,7 +139,7 @@ export class RedisLink {
       this.client.disconnect(true);
       throw new Error('the reply belongs to another command; the connection is dropped');
     }
-    return reply.slice(1);
+    return (reply as ScriptValue[]).slice(1);
   }
 
   #doing(call: ScriptCall): string {
@@ -161,15 +164,8 @@ export function within<T>(clock: Clock, boundMs: number, work: () => Promise<T>)
     const timer = clock.setTimer(boundMs, () =>
       reject(new Error(`no reply within ${Math.round(boundMs)} ms`)),
     );
-    work().then(
-      (value) => {
-        timer.cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error as Error);
-      },
-    );
+    void work()
+      .then(resolve, reject)
+      .finally(() => timer.cancel());
   });
 }

@@ -15,7 +15,7 @@ interface ProbeTarget {
   readonly processId: string;
   readonly channel: string;
   readonly commandMs: number;
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
 }
 
 /**

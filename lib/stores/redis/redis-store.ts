@@ -20,7 +20,7 @@ import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-c
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import { CallFailure, type ScriptAnswer } from './redis-link.js';
+import { CallFailure, type ScriptAnswer, type ScriptReply } from './redis-link.js';
 import { RedisSession } from './redis-session.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
@@ -201,14 +201,14 @@ class RedisStore implements LockStore {
         ]),
         boundMs,
       });
-      return holds.map((hold, i) => this.#readRenewal(hold, reply[i] as unknown[], sentAtMs));
+      return holds.map((hold, i) => this.#readRenewal(hold, reply[i] as ScriptReply, sentAtMs));
     } catch (failure) {
       const { error } = failure as CallFailure;
       return holds.map(() => ({ outcome: 'unknown', error: error ?? failure }));
     }
   }
 
-  #readRenewal(hold: RedisHold, answer: readonly unknown[], sentAtMs: number): RenewOutcome {
+  #readRenewal(hold: RedisHold, answer: ScriptReply, sentAtMs: number): RenewOutcome {
     const [code, leftMs, fence, lineage] = answer;
     if (code !== 1) {
       this.#acquisitions.delete(hold.ownerToken);
@@ -236,7 +236,7 @@ class RedisStore implements LockStore {
       .catch((failure: CallFailure) => {
         throw failure.error;
       });
-    if (answer.reply[0] === CONFLICT) throw conflict(state, answer.reply[1], name);
+    if (answer.reply[0] === CONFLICT) throw conflict(state, String(answer.reply[1]), name);
     return answer;
   }
 }

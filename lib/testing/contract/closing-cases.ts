@@ -57,7 +57,7 @@ export const closingCases: ContractCases = {
       await bench.advance(100);
       return 'finished';
     });
-    await bench.pause();
+    await bench.until(async () => locks.held().length === 1, 'the work to begin');
     const closing = locks.close();
     assert.equal(await bench.drive(worked), 'finished');
     await bench.drive(closing);

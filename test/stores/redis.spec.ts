@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import { redisStore, type RedisStoreOptions } from '../../lib/index.js';
+import { type ContractPlace, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
+import { type RedisServer, startRedis } from '../support/start-redis.js';
+
+let server: RedisServer;
+let raw: Redis;
+let cases = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  raw = new Redis(server.url);
+});
+afterAll(async () => {
+  raw.disconnect();
+  await server.stop();
+});
+
+interface RedisPlace extends ContractPlace {
+  /** What the client puts before every key. */
+  readonly keyPrefix: string;
+}
+
+/** How the store gets its connection; the last two borrow a client of the application, of either major version of ioredis. */
+const CONNECTIONS: Record<string, { keyPrefix: string; borrow?: () => Redis | Redis5 }> = {
+  'redis, ioredis 6, a connection of its own': { keyPrefix: '' },
+  "redis, ioredis 6, the application's client with a keyPrefix": {
+    keyPrefix: 'app:',
+    borrow: () => new Redis(server.url, { keyPrefix: 'app:' }),
+  },
+  "redis, ioredis 5, the application's client": { keyPrefix: '', borrow: () => new Redis5(server.url) },
+};
+
+for (const [name, { keyPrefix, borrow }] of Object.entries(CONNECTIONS)) {
+  storeContract<RedisPlace>({
+    name,
+    runner: { describe, it },
+    open: async () => {
+      const client = borrow?.();
+      const options: RedisStoreOptions = client === undefined ? { url: server.url } : { client };
+      const prefix = `case${cases++}`;
+      return {
+        prefix,
+        keyPrefix,
+        openStore: () => redisStore(options),
+        advance: (ms) => sleep(ms),
+        close: async () => {
+          if (client === undefined) return;
+          expect(await client.ping()).toBe('PONG'); // borrowed: still open after the stores have closed
+          client.disconnect();
+        },
+      };
+    },
+    outside: ({ prefix, keyPrefix: before }) => outsideProbe(`${before}${prefix}`),
+  });
+}
+
+/** Looks at the server with a client of its own, and without any code of ours but the layout that the docs name. */
+function outsideProbe(prefix: string): OutsideProbe {
+  const stateKey = (name: string) => `${prefix}:{${name}}`;
+  return {
+    ownerToken: async (name) => {
+      const state = await raw.get(stateKey(name));
+      return state === null || state.startsWith('f') ? null : state.slice(49, 71);
+    },
+    // A free lock keeps its trace for keepMs: that is no leak.
+    keys: async () => {
+      const keys = await raw.keys(`${prefix}:*`);
+      const held = await Promise.all(
+        keys.map(async (key) => key.endsWith(':q') || !(await raw.get(key))?.startsWith('f')),
+      );
+      return keys.filter((_key, index) => held[index]);
+    },
+    overwriteOwner: async (name) => {
+      await raw.setrange(stateKey(name), 49, 'x'.repeat(22));
+    },
+    wipe: async () => {
+      const keys = await raw.keys(`${prefix}:*`);
+      if (keys.length > 0) await raw.del(...keys);
+    },
+  };
+}
