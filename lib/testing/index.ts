@@ -4,5 +4,6 @@ export type {
   OutsideProbe,
   StoreContractOptions,
 } from './contract/contract-types.js';
+export { FaultProxy, type ArmedFault, type ConnectionFault, type FaultProxyMode } from './fault-proxy.js';
 export { ManualClock } from './manual-clock.js';
 export { storeContract } from './store-contract.js';

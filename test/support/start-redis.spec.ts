@@ -89,7 +89,9 @@ describe('startRedis', () => {
     const pid = Number(line);
     expect(isRunning(pid)).toBe(true);
     starter.kill('SIGKILL');
-    while (isRunning(pid)) await new Promise(setImmediate);
+    const giveUpAt = Date.now() + 5_000;
+    while (isRunning(pid) && Date.now() < giveUpAt) await new Promise(setImmediate);
+    expect(isRunning(pid)).toBe(false);
   });
 });
 

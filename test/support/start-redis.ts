@@ -115,7 +115,7 @@ class LocalRedis implements RedisServer {
   async #spawn(): Promise<string | null> {
     const quiet = ['--save', '', '--appendonly', 'no', '--dir', this.folder];
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', ...quiet, ...(this.options.args ?? [])];
-    const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.binary, args, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
     const failure = await untilReady(child);
     if (failure !== null) return failure;
     this.#process = child;
