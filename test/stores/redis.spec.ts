@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
@@ -49,7 +50,7 @@ for (const [name, { keyPrefix, borrow }] of Object.entries(CONNECTIONS)) {
         advance: (ms) => sleep(ms),
         close: async () => {
           if (client === undefined) return;
-          expect(await client.ping()).toBe('PONG'); // borrowed: still open after the stores have closed
+          assert.equal(await client.ping(), 'PONG'); // borrowed: still open after the stores have closed
           client.disconnect();
         },
       };

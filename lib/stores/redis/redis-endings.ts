@@ -12,6 +12,7 @@ const SECOND_UNDO_MS = 1_000;
  * left behind. An end is never cancelled by the caller whose acquisition it ends.
  */
 export class RedisEndings {
+  /** Everything that has not got its answer yet: closing waits for it. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
@@ -22,14 +23,21 @@ export class RedisEndings {
   ) {}
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
-  async release(hold: RedisHold): Promise<ReleaseOutcome> {
-    try {
-      const { reply, repeated } = await this.#end(hold);
-      return reply[0] === -1 ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' };
-    } catch (failure) {
-      this.undo(hold);
-      throw (failure as CallFailure).error;
-    }
+  release(hold: RedisHold): Promise<ReleaseOutcome> {
+    const answer = this.#end(hold);
+    this.#track(
+      answer.then(
+        () => undefined,
+        () => this.#undo(hold, false),
+      ),
+    );
+    return answer.then(
+      ({ reply, repeated }) =>
+        reply[0] === -1 ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' },
+      (failure: CallFailure) => {
+        throw failure.error;
+      },
+    );
   }
 
   /**
@@ -37,7 +45,10 @@ export class RedisEndings {
    * be undone got no reply and may be executed late, so undo it once more later.
    */
   undo(hold: RedisHold, requestLost = false): void {
-    const work = this.#undo(hold, requestLost);
+    this.#track(this.#undo(hold, requestLost));
+  }
+
+  #track(work: Promise<void>): void {
     this.#underWay.add(work);
     void work.finally(() => this.#underWay.delete(work));
   }
