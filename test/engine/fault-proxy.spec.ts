@@ -63,12 +63,15 @@ describe('FaultProxy', () => {
     expect(echo.received).toBe('abc');
   });
 
-  it('hides from the server, while it is a black hole, that the client hung up', async () => {
+  it.each([
+    ['hung up', (socket: Socket) => socket.destroy()],
+    ['was killed', (socket: Socket) => socket.resetAndDestroy()],
+  ])('hides from the server, while it is a black hole, that the client %s', async (_how, leave) => {
     const client = await TestClient.connect(proxy.port);
     client.send('a');
     expect(await client.until('A')).toBe('A');
     proxy.mode = 'black-hole';
-    client.socket.destroy();
+    leave(client.socket);
     await client.closed;
     await loopTurns();
     expect([echo.open, echo.ends]).toEqual([1, 0]);
