@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import * as nest from '@nestjs/common';
 import { CLASS_TO_PLAIN, PLAIN_TO_CLASS, propertyTransform } from './class-transformer-metadata.js';
+import { isUuidProperty } from './class-validator-metadata.js';
 import type { BoundArgument } from './route-arguments.js';
 import {
   coerceBoolean,
@@ -52,17 +53,23 @@ export function finalForm(
   return [...(isUuid ? [lowerCaseUuid] : []), ...declaredSteps(argument, fields)];
 }
 
+/** What the declared types say about spellings that no pipe has brought together. */
 function declaredSteps(argument: BoundArgument | undefined, fields: readonly string[]): SpellingStep[] {
   let declared = argument?.declared;
+  let isUuid = false;
   for (const field of fields) {
-    const { prototype } = (declared ?? {}) as { prototype?: object };
-    declared = prototype === undefined ? undefined : Reflect.getMetadata('design:type', prototype, field);
+    if (typeof declared !== 'function') return [];
+    if (/^\d+$/.test(field)) continue; // an element: `@Type(() => Item) items` has already given the class of them all
+    isUuid = isUuidProperty(declared, field);
+    const { type } = propertyTransform(declared, field, PLAIN_TO_CLASS);
+    declared = type?.typeOf?.() ?? Reflect.getMetadata('design:type', declared.prototype as object, field);
   }
+  if (isUuid) return [lowerCaseUuid];
   if (declared === Number) return [numeralAsNumber];
   return declared === BigInt ? [numeralAsBigint] : [];
 }
 
-/** Exact classes only: a subclass may do anything. */
+/** Known by class; what a subclass may change is looked at in {@link classOf}. */
 const PARSING_PIPES: ReadonlyMap<unknown, Effect> = new Map<unknown, Effect>([
   [nest.ParseIntPipe, toInteger],
   [nest.ParseFloatPipe, toFloat],
@@ -76,7 +83,10 @@ function effectOf(pipe: object, argument: BoundArgument, fields: readonly string
   const pipeClass = classOf(pipe);
   if (pipeClass === nest.ValidationPipe) return effectOfValidation(pipe, argument, fields);
   // Nest 12 only, so it cannot be imported by name.
-  if (pipeClass === (nest as Record<string, unknown>)['StandardSchemaValidationPipe']) {
+  if (
+    pipeClass !== undefined &&
+    pipeClass === (nest as Record<string, unknown>)['StandardSchemaValidationPipe']
+  ) {
     const transforms = (pipe as { isTransformEnabled?: boolean }).isTransformEnabled !== false;
     return argument.schema !== undefined && transforms ? 'is transformed by a Standard Schema' : KEEPS;
   }
@@ -87,11 +97,27 @@ function effectOf(pipe: object, argument: BoundArgument, fields: readonly string
       return orDefault((pipe as { defaultValue?: unknown }).defaultValue);
     }
   }
-  return `passes through ${(pipeClass as { name?: string }).name || 'a pipe without a class'}`;
+  return `passes through ${nameOf(pipe)}`;
 }
 
+/**
+ * The class that says what a pipe does. `class AppPipe extends ValidationPipe` that only calls `super(options)` is a
+ * ValidationPipe: its instance shows the options. One with methods of its own, or not made yet, may do anything.
+ */
 function classOf(pipe: object): unknown {
-  return typeof pipe === 'function' ? pipe : pipe.constructor;
+  if (typeof pipe === 'function') return pipe;
+  const ownFunctions = Object.entries(pipe).filter(([, value]) => typeof value === 'function');
+  if (ownFunctions.some(([key]) => key !== 'exceptionFactory' && key !== 'expectedType')) return undefined;
+  let pipeClass: unknown = pipe.constructor;
+  while (typeof pipeClass === 'function' && Reflect.ownKeys(pipeClass.prototype as object).length === 1) {
+    pipeClass = Object.getPrototypeOf(pipeClass) as unknown;
+  }
+  return pipeClass;
+}
+
+function nameOf(pipe: object): string {
+  const { name } = (typeof pipe === 'function' ? pipe : (pipe.constructor ?? {})) as { name?: string };
+  return name === undefined || name === '' || name === 'Object' ? 'a pipe without a class' : name;
 }
 
 /** The fields of ValidationPipe we need; protected there, the same in 11 and 12. A class bound without instance has defaults. */

@@ -71,11 +71,18 @@ interface RawArgument {
 }
 
 /** The types the compiler recorded for the method's parameters; [] where it records none. */
-export function declaredTypes({ targetClass, methodName }: LockedMethod): readonly unknown[] {
-  const target = (targetClass as { prototype?: object }).prototype ?? targetClass;
+function declaredTypes(method: LockedMethod): readonly unknown[] {
+  const target = holderOf(method);
   return (
-    (Reflect.getMetadata('design:paramtypes', target, methodName) as readonly unknown[] | undefined) ?? []
+    (Reflect.getMetadata('design:paramtypes', target, method.methodName) as readonly unknown[] | undefined) ??
+    []
   );
+}
+
+/** Where the method may stand: on the prototype, or on the class for a static method. */
+function holderOf({ targetClass, methodName }: LockedMethod): object {
+  const prototype = (targetClass as { prototype?: object }).prototype;
+  return prototype !== undefined && methodName in prototype ? prototype : targetClass;
 }
 
 export function lockKeys({ targetClass, methodName }: LockedMethod): ReturnType<typeof lockKeysOf> {
@@ -91,10 +98,9 @@ export function pathParameters(routePath: string): readonly string[] {
 }
 
 /** `@UsePipes` stores on the function it decorates, and one above `@Locked` decorates our wrapper. */
-function currentFunction({ targetClass, methodName, original }: LockedMethod): object {
-  const prototype = (targetClass as { prototype?: Record<string | symbol, unknown> }).prototype;
-  const current = prototype?.[methodName];
-  return typeof current === 'function' ? current : original;
+function currentFunction(method: LockedMethod): object {
+  const current = (holderOf(method) as Record<string | symbol, unknown>)[method.methodName];
+  return typeof current === 'function' ? current : method.original;
 }
 
 function pipesOf(target: object): readonly unknown[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { LockUsageError } from '../../../lib/index.js';
 import { parseTemplate, type Placeholder } from '../../../src/template/lock-template.js';
 
@@ -18,6 +18,17 @@ function refusal(text: string): LockUsageError {
     return error as LockUsageError;
   }
   throw new Error(`accepted: ${text}`);
+}
+
+/** The template put together again from its parts, or the code of the usage error. */
+function shownAgain(text: string): string {
+  try {
+    const { parts } = parseTemplate(text, PLACE);
+    return parts.map((part) => (typeof part === 'string' ? part.replaceAll('<', '<<') : part.raw)).join('');
+  } catch (error) {
+    if (error instanceof LockUsageError) return error.code;
+    throw error;
+  }
 }
 
 describe('a template', () => {
@@ -119,16 +130,8 @@ describe('a template', () => {
     );
     fc.assert(
       fc.property(texts, (text) => {
-        try {
-          const { parts } = parseTemplate(text, PLACE);
-          const again = parts
-            .map((part) => (typeof part === 'string' ? part.replaceAll('<', '<<') : part.raw))
-            .join('');
-          expect(again).toBe(text);
-        } catch (error) {
-          if (!(error instanceof LockUsageError)) throw error;
-          expect(error.code).toMatch(/^LOCK_TEMPLATE_(INVALID|FORBIDDEN)$/);
-        }
+        const shown = shownAgain(text);
+        expect([text, 'LOCK_TEMPLATE_INVALID', 'LOCK_TEMPLATE_FORBIDDEN']).toContain(shown);
       }),
       { numRuns: 2_000 },
     );

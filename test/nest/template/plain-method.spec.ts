@@ -45,6 +45,17 @@ describe('a template on a plain method', () => {
     expect(plain(Groups, 'pay', 'order:<orderId>').fromArguments(['o1', 5])).toEqual(['order:o1']);
   });
 
+  it('works on a static method', () => {
+    class Jobs {
+      static run(@LockKey('job') id: string, other: string): unknown {
+        return [id, other];
+      }
+    }
+    const method = { targetClass: Jobs, methodName: 'run', original: Reflect.get(Jobs, 'run') as never };
+    const names = compileNames('job:<job>:<other>', { ...lockedMethod(Groups, 'join'), ...method });
+    expect(names.fromArguments(['1', '2'])).toEqual(['job:1:2']);
+  });
+
   it('has a constant name without placeholders', () => {
     expect(plain(Groups, 'join', 'cron:nightly').fromArguments([])).toEqual(['cron:nightly']);
   });
@@ -241,7 +252,7 @@ describe('a key function', () => {
   });
 
   it('is refused when it puts an object into the text, because all objects would share that lock', () => {
-    expect(() => names((user: object) => `user:${String(user)}`, [{}])).toThrow(
+    expect(() => names((user: string) => `user:${user}`, [{}])).toThrow(
       /"user:\[object Object\]", an object turned to text/,
     );
   });
