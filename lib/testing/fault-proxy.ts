@@ -44,7 +44,7 @@ export class FaultProxy {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** How many clients are connected now. */
+  /** How many connections are not over yet, on one side or both. */
   get connections(): number {
     return this.#connections.size;
   }
@@ -111,6 +111,11 @@ export class FaultProxy {
     const upstream = createConnection({ ...this.target, allowHalfOpen: true, noDelay: true });
     const connection = new ProxiedConnection(this.#faults, client, upstream);
     this.#connections.add(connection);
-    client.once('close', () => this.#connections.delete(connection));
+    const forget = (): void => {
+      // Not before both sides are gone: the end of one may still have to be told to the other.
+      if (client.closed && upstream.closed) this.#connections.delete(connection);
+    };
+    client.once('close', forget);
+    upstream.once('close', forget);
   }
 }
