@@ -108,11 +108,11 @@ function classOf(pipe: object): unknown {
   if (typeof pipe === 'function') return pipe;
   const ownFunctions = Object.entries(pipe).filter(([, value]) => typeof value === 'function');
   if (ownFunctions.some(([key]) => key !== 'exceptionFactory' && key !== 'expectedType')) return undefined;
-  let pipeClass: unknown = pipe.constructor;
-  while (typeof pipeClass === 'function' && Reflect.ownKeys(pipeClass.prototype as object).length === 1) {
-    pipeClass = Object.getPrototypeOf(pipeClass) as unknown;
+  let prototype = Object.getPrototypeOf(pipe) as object | null;
+  while (prototype !== null && Reflect.ownKeys(prototype).join() === 'constructor') {
+    prototype = Object.getPrototypeOf(prototype) as object | null;
   }
-  return pipeClass;
+  return prototype?.constructor;
 }
 
 function nameOf(pipe: object): string {
