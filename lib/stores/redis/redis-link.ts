@@ -49,7 +49,7 @@ const RETRY_PAUSE_MS = 20;
 export class RedisLink {
   #nonce = 0;
   #lastError: unknown;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly client: RedisClient,
@@ -74,7 +74,11 @@ export class RedisLink {
         const failure = storeError(error, this.#doing(call), call.lockName);
         if (isReply(error)) throw new CallFailure(failure, mayHaveRun);
         mayHaveRun = true;
-        if (call.once === true || this.#closed || this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs)
+        if (
+          call.once === true ||
+          this.#closing.signal.aborted ||
+          this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs
+        )
           throw new CallFailure(failure, true);
         await pause(this.clock, RETRY_PAUSE_MS);
       }
@@ -88,32 +92,39 @@ export class RedisLink {
    */
   async ready(boundMs: number): Promise<void> {
     if (this.client.status === 'ready') return;
+    if (this.#closing.signal.aborted) throw this.#unreachable();
     if (this.client.status === 'wait' || this.client.status === 'end') {
       this.client.connect().catch(() => undefined); // ioredis goes on trying; its errors arrive as events
     }
     const becameReady = await new Promise<boolean>((resolve) => {
+      const { signal } = this.#closing;
       const settle = (ready: boolean) => {
         timer.cancel();
         this.client.off('ready', onReady);
+        signal.removeEventListener('abort', onClose);
         resolve(ready);
       };
       const onReady = () => settle(true);
-      const timer = this.clock.setTimer(boundMs, () => settle(false));
+      const onClose = () => settle(false);
+      const timer = this.clock.setTimer(boundMs, onClose);
       this.client.on('ready', onReady);
-      if (this.client.status === 'ready') settle(true);
+      signal.addEventListener('abort', onClose, { once: true });
+      if (this.client.status === 'ready' || signal.aborted) settle(this.client.status === 'ready');
     });
     if (!becameReady) throw this.#unreachable();
   }
 
+  /** Idempotent: a second disconnect() of ioredis would leave a timer of 2 s behind. */
   close(): void {
-    this.#closed = true;
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
     this.client.disconnect();
   }
 
   async #sendable(boundMs: number, mayHaveRun: boolean, call: ScriptCall): Promise<number> {
     if (this.client.status !== 'ready') {
       try {
-        if (this.#closed) throw this.#unreachable();
+        if (this.#closing.signal.aborted) throw this.#unreachable();
         await this.ready(boundMs);
       } catch (error) {
         throw new CallFailure(storeError(error, this.#doing(call), call.lockName), mayHaveRun);
@@ -149,7 +160,7 @@ export class RedisLink {
   }
 
   #unreachable(): LockStoreError {
-    if (this.#closed)
+    if (this.#closing.signal.aborted)
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
     const { message = 'no answer' } = (this.#lastError ?? {}) as { message?: string };
     const text = `Redis at ${this.address} cannot be reached (${message || 'no answer'}); is it running, and is the address right?`;
