@@ -1,5 +1,12 @@
 import type { Logger } from '@nestjs/common';
-import { type Clock, LockError, type LockManager, LockStoreError, type TimerOptions } from '../lib/index.js';
+import {
+  type Clock,
+  LockError,
+  type LockManager,
+  LockStoreError,
+  redactPasswords,
+  type TimerOptions,
+} from '../lib/index.js';
 
 const PATIENCE_MS = 10_000;
 const RETRY_MS = 500;
@@ -57,7 +64,7 @@ async function connectInBackground(locks: Pick<LockManager, 'ready'>, startup: S
     if (signal.aborted) return;
     if (attempt === 1) {
       logger.warn(
-        `started without the lock store at ${address} (${failure.message}): locked calls fail with LOCK_STORE_UNAVAILABLE until it is there`,
+        `started without the lock store at ${address} (${redactPasswords(failure.message)}): locked calls fail with LOCK_STORE_UNAVAILABLE until it is there`,
       );
     }
     await elapsed(clock, BACKGROUND_RETRY_MS, signal, { background: true });
@@ -76,7 +83,7 @@ async function tryReady(locks: Pick<LockManager, 'ready'>): Promise<LockError | 
 }
 
 function startupError({ address }: StoreStartup, failure: LockError | 'no answer'): LockStoreError {
-  const reason = failure === 'no answer' ? failure : failure.message;
+  const reason = failure === 'no answer' ? failure : redactPasswords(failure.message);
   const waited = failure === 'no answer' || failure.retryable ? ` within ${PATIENCE_MS / 1_000} s` : '';
   const code = failure instanceof LockStoreError ? failure.code : 'LOCK_STORE_UNAVAILABLE';
   return new LockStoreError(

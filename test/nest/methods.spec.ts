@@ -190,7 +190,9 @@ describe('@Locked on service methods', () => {
       @SetMetadata('below', 2)
       async method(_a: string, _b: string): Promise<void> {}
     }
-    const { method } = Decorated.prototype;
+    const method = Object.getOwnPropertyDescriptor(Decorated.prototype, 'method')?.value as (
+      ...args: unknown[]
+    ) => unknown;
     expect([method.name, method.length]).toEqual(['method', 2]);
     expect([Reflect.getMetadata('above', method), Reflect.getMetadata('below', method)]).toEqual([1, 2]);
     expect(Reflect.ownKeys(new Decorated())).toEqual([]);

@@ -33,6 +33,8 @@ export interface AppParts extends Pick<ModuleMetadata, 'controllers' | 'provider
   /** What main.ts would do before listening. */
   configure?: (app: INestApplication) => void;
   logs?: LogBook;
+  /** Let requests in flight finish at close, as in production; default: connections are cut, so that tests end at once. */
+  drainForReal?: boolean;
 }
 
 export interface RunningApp extends AsyncDisposable {
@@ -56,7 +58,9 @@ export async function startApp(parts: AppParts): Promise<RunningApp> {
     .setLogger(logs)
     .compile();
   const adapter = parts.adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
-  const app = testing.createNestApplication<INestApplication>(adapter, { forceCloseConnections: true });
+  const app = testing.createNestApplication<INestApplication>(adapter, {
+    forceCloseConnections: parts.drainForReal !== true,
+  });
   app.useLogger(logs);
   parts.configure?.(app);
   try {
