@@ -145,8 +145,11 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   doubted(lease: Lease): void {
-    this.#watchdog.hurry(lease);
     this.emit('uncertain', describe(lease));
+  }
+
+  recheck(lease: Lease): void {
+    this.#watchdog.hurry(lease);
   }
 
   certain(lease: Lease): void {

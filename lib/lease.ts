@@ -18,6 +18,8 @@ export interface LeaseKeeper {
   lost(lease: Lease, error: LockLostError): void;
   /** The lease just became uncertain. */
   doubted(lease: Lease): void;
+  /** The clocks give reason to doubt: ask the store now. */
+  recheck(lease: Lease): void;
   /** An uncertain lease is certain again. */
   certain(lease: Lease): void;
 }
@@ -54,10 +56,9 @@ export class Lease {
   readonly renews: boolean;
   /** How long the caller waited for it, in ms. */
   readonly waitedMs: number;
-  /** @internal The store's record. */
-  readonly hold: Hold;
 
   readonly #keeper: LeaseKeeper;
+  readonly #hold: Hold;
   #deadlineMs: number;
   /** When the request was sent by which the store last confirmed us. */
   #confirmed: ClockReading;
@@ -71,7 +72,7 @@ export class Lease {
   /** @internal */
   constructor(keeper: LeaseKeeper, start: LeaseStart) {
     this.#keeper = keeper;
-    this.hold = start.hold;
+    this.#hold = start.hold;
     this.name = start.hold.name;
     this.label = start.label;
     this.leaseMs = start.leaseMs;
@@ -115,6 +116,7 @@ export class Lease {
     if (this.#doubt) return 'uncertain';
     if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {
       this.markUncertain();
+      this.#keeper.recheck(this);
       return 'uncertain';
     }
     return 'held';
@@ -199,6 +201,11 @@ export class Lease {
   /** How long it has been held, in ms. @internal */
   get heldMs(): number {
     return this.#keeper.clock.monotonicMs() - this.#started.monotonicMs;
+  }
+
+  /** The store's record. Not a field: it has the owner token, which must not appear when a lease is printed. @internal */
+  get hold(): Hold {
+    return this.#hold;
   }
 
   /** Monotonic. @internal */

@@ -84,7 +84,7 @@ export class LockManager {
   /**
    * Asks once. null: somebody else has the lock.
    *
-   * @throws LockStoreError · LockUsageError · `signal.reason`
+   * @throws LockStoreError · LockUsageError · `signal.reason` · LockLostError when it was ended by force before it reached us
    */
   async tryAcquire(
     name: string | readonly string[],
@@ -210,7 +210,10 @@ export class LockManager {
   async #tryOnce(name: string, settings: AcquireSettings): Promise<Lease | { retryAfterMs: number }> {
     const calledAtMs = this.#settings.clock.monotonicMs();
     const answer = await this.#inLine(name, (line) => line.tryOnce(settings));
-    return answer.outcome === 'busy' ? answer : this.#leases.begin(answer, settings, calledAtMs);
+    if (answer.outcome === 'busy') return answer;
+    const lease = await this.#leases.begin(answer, settings, calledAtMs);
+    if (lease.lossError !== undefined) throw lease.lossError; // ended on its way: never run work with it
+    return lease;
   }
 
   /** A name has a line only while somebody uses it. */
