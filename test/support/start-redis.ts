@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { findRedisServer, HOW_TO_INSTALL_REDIS } from '../../scripts/find-redis.mjs';
+import { killWhenWeAreGone, unref } from './reaper.js';
 
 /**
  * A real Redis of a test's own: on a free port of 127.0.0.1, without persistence, ready in about 30 ms, and gone with the
@@ -54,7 +54,7 @@ const PORT_TRIES = 20;
 class LocalRedis implements RedisServer {
   port = 0;
   #process: ChildProcess | undefined;
-  #reaper: ChildProcess | undefined;
+  #cancelReaper = (): void => {};
 
   constructor(
     private readonly binary: string,
@@ -119,8 +119,8 @@ class LocalRedis implements RedisServer {
     const failure = await untilReady(child);
     if (failure !== null) return failure;
     this.#process = child;
-    this.#reaper = reapAfterUs(child.pid!);
-    unref(child); // a test that forgets stop() must not keep its worker alive; the reaper cleans up
+    this.#cancelReaper = killWhenWeAreGone(this.pid);
+    unref(child); // a test that forgets stop() must not keep its worker alive
     return null;
   }
 
@@ -128,7 +128,7 @@ class LocalRedis implements RedisServer {
     const child = this.#process;
     if (child === undefined) return;
     this.#process = undefined;
-    this.#reaper?.kill('SIGKILL'); // before the server: its pid may be given to another process afterwards
+    this.#cancelReaper();
     child.ref();
     const exited = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
     child.kill('SIGCONT'); // a frozen process does not see SIGTERM
@@ -158,25 +158,4 @@ function untilReady(child: ChildProcess): Promise<string | null> {
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code) => resolve(output ?? `ended with code ${code}`));
   });
-}
-
-/**
- * Jest gives tests a copy of `process` whose 'exit' event never comes, and a worker may be killed outright. So a shell waits
- * on a pipe which only we hold open: when we are gone, however we went, it reads the end of it and kills the server.
- */
-function reapAfterUs(pid: number): ChildProcess {
-  const reaper = spawn('sh', ['-c', 'read -r _; kill -9 "$0"', String(pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true, // Ctrl-C must not kill it before the server
-  });
-  unref(reaper);
-  return reaper;
-}
-
-/** Does not keep the process alive any more. Pipes are sockets underneath, which their types do not say. */
-function unref(child: ChildProcess): void {
-  child.unref();
-  for (const pipe of [child.stdin, child.stdout, child.stderr]) {
-    if (pipe instanceof Socket) pipe.unref();
-  }
 }
