@@ -4,7 +4,7 @@ import { lockKeys, probeKeys, processChannel } from '../../lib/stores/redis/redi
 
 /** Names that try: the characters which mean something in a key, and anything else. */
 const names = fc.oneof(
-  fc.string({ unit: fc.constantFrom(...'ab/:{}%q0125|*\u0001'), minLength: 1, maxLength: 12 }),
+  fc.string({ unit: fc.constantFrom(...Array.from('ab/:{}%q0125|*\u0001')), minLength: 1, maxLength: 12 }),
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
 );
 

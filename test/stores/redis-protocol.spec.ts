@@ -95,7 +95,7 @@ describe('waiting on Redis', () => {
     await bench.queued('hot');
     const two = second.using('hot', () => void order.push('second'));
     await bench.queued('hot', 2);
-    await bench.raw.client('KILL', 'TYPE', 'pubsub');
+    await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await eventually(async () => (await channels()).length === 3); // they subscribed again by themselves
     await lease.release();
     await Promise.all([one, two]);
@@ -111,7 +111,7 @@ describe('waiting on Redis', () => {
     // Somebody else listens on the waiter's channel, so that PUBLISH counts a listener, and the waiter itself is cut off.
     const decoy = new Redis(bench.url);
     await Promise.all(before.map((channel) => decoy.subscribe(channel)));
-    await bench.raw.client('KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes');
+    await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await lease.release();
     const next = await waiting;
     expect(next.state).toBe('held');
@@ -164,7 +164,10 @@ describe('trouble with the server', () => {
   it.each([
     ['a list', () => bench.raw.rpush('lock:{group:1}', 'x')],
     ['a foreign string', () => bench.raw.set('lock:{group:1}', 'hello', 'PX', 60_000)],
-    ['a hold without an end', () => bench.raw.set('lock:{group:1}', `h${'1'.repeat(48)}${'o'.repeat(22)}lock:c:x|`)],
+    [
+      'a hold without an end',
+      () => bench.raw.set('lock:{group:1}', `h${'1'.repeat(48)}${'o'.repeat(22)}lock:c:x|`),
+    ],
   ])('%s in the place of the lock is LOCK_KEY_CONFLICT at once, and stays as it is', async (_what, put) => {
     const locks = await bench.manager();
     await put();
@@ -196,14 +199,22 @@ describe('trouble with the server', () => {
   });
 
   it('a borrowed client is neither used, nor changed, nor closed', async () => {
-    const client = new Redis(bench.url, { connectionName: 'app', keyPrefix: 'app:', maxRetriesPerRequest: 7 });
+    const client = new Redis(bench.url, {
+      connectionName: 'app',
+      keyPrefix: 'app:',
+      maxRetriesPerRequest: 7,
+    });
     await client.set('seen', '1');
     const locks = await bench.manager({}, { client });
     await locks.using('group:1', () => undefined);
     expect(await bench.raw.keys('*lock:*')).toEqual(['app:lock:{group:1}']);
     const list = String(await bench.raw.client('LIST')).split('\n');
     expect(list.find((line) => line.includes('name=app '))).toMatch(/cmd=set .*|cmd=client\|setname/);
-    expect(client.options).toMatchObject({ connectionName: 'app', maxRetriesPerRequest: 7, keyPrefix: 'app:' });
+    expect(client.options).toMatchObject({
+      connectionName: 'app',
+      maxRetriesPerRequest: 7,
+      keyPrefix: 'app:',
+    });
     await locks.close();
     expect(await client.get('seen')).toBe('1');
     client.disconnect();

@@ -23,8 +23,8 @@ async function startUp(options: RedisStoreOptions): Promise<{ error: unknown; wa
   return { error, warnings };
 }
 
-function as(user: string): string {
-  return bench.url.replace('//', `//${user}:pw@`);
+function as(userName: string): string {
+  return bench.url.replace('//', `//${userName}:pw@`);
 }
 
 /** Everything that docs/stores/redis.md names, and nothing else. */
@@ -48,7 +48,9 @@ describe('the start-up check of the Redis store', () => {
     const { error } = await startUp({ url, commandMs: 200 });
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(error).toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE', retryable: true });
-    expect((error as Error).message).toMatch(/Redis at redis:\/\/\*\*\*@127\.0\.0\.1:1 cannot be reached \(.*ECONNREFUSED.*\)/);
+    expect((error as Error).message).toMatch(
+      /Redis at redis:\/\/\*\*\*@127\.0\.0\.1:1 cannot be reached \(.*ECONNREFUSED.*\)/,
+    );
   });
 
   it('refuses a replica', async () => {
@@ -69,7 +71,9 @@ describe('the start-up check of the Redis store', () => {
     const { error, warnings } = await startUp({ url: bench.url });
     await bench.raw.config('SET', 'maxmemory-policy', 'noeviction');
     expect(error).toBeUndefined();
-    expect(warnings).toEqual([expect.stringMatching(/maxmemory-policy volatile-lru, which can evict .*set it to noeviction/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/maxmemory-policy volatile-lru, which can evict .*set it to noeviction/),
+    ]);
   });
 
   it('refuses a server that is too old, and says which version it needs', async () => {
@@ -77,7 +81,8 @@ describe('the start-up check of the Redis store', () => {
       const info = '# Server\r\nredis_version:5.0.14\r\nloading:0\r\n';
       socket.on('data', (bytes) => {
         const commands = bytes.toString().match(/\*\d+\r\n\$\d+\r\n(\w+)/g) ?? [];
-        for (const command of commands) socket.write(/info/i.test(command) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n');
+        for (const command of commands)
+          socket.write(/info/i.test(command) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n');
       });
       socket.on('error', () => undefined);
     }).listen(0, '127.0.0.1');
@@ -90,9 +95,17 @@ describe('the start-up check of the Redis store', () => {
 
   it.each([
     ['a wrong password', 'reset on >other +@all ~* &*', /user name or password is wrong/],
-    ['no right to run scripts', LEAST_PRIVILEGE.replace('+eval +evalsha ', ''), /does not run Lua scripts .* eval and evalsha/],
+    [
+      'no right to run scripts',
+      LEAST_PRIVILEGE.replace('+eval +evalsha ', ''),
+      /does not run Lua scripts .* eval and evalsha/,
+    ],
     ['no right to publish', LEAST_PRIVILEGE.replace('+publish ', ''), /grant the permissions: PUBLISH/],
-    ['no right to two commands', LEAST_PRIVILEGE.replace('+zpopmin ', '').replace('+zcard ', ''), /ZCARD: .* · ZPOPMIN: /],
+    [
+      'no right to two commands',
+      LEAST_PRIVILEGE.replace('+zpopmin ', '').replace('+zcard ', ''),
+      /ZCARD: .* · ZPOPMIN: /,
+    ],
     ['no right to the keys', LEAST_PRIVILEGE.replace('~lock:*', '~other:*'), /LOCK_STORE|permissions/],
     ['no right to the channel', LEAST_PRIVILEGE.replace('&lock:*', '&other:*'), /permissions/],
   ])('names what a user lacks: %s', async (_what, rights, said) => {

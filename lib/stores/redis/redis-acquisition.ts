@@ -14,6 +14,8 @@ export interface AcquisitionPlace {
   readonly keys: LockKeys;
   readonly channel: string;
   readonly commandMs: number;
+  /** A request was answered, or failed, after its acquisition had ended: it may have taken the lock or a place for nobody. */
+  readonly onLateAnswer: (hold: RedisHold) => void;
 }
 
 /** Reply codes of acquire.lua. */
@@ -21,8 +23,11 @@ const GRANTED = 1;
 const BUSY = 0;
 const QUEUED = 2;
 
-/** However long the holder's lease: a push and the news of its loss may both get lost, so ask at least this often. */
-const LONGEST_POLL_MS = 30_000;
+/**
+ * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s,
+ * promote.lua) then runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
+ */
+const LONGEST_POLL_MS = 5_000;
 const SHORTEST_POLL_MS = 25;
 const POLL_SPREAD_MS = 20;
 const TROUBLE_POLL_MS = 500;
@@ -72,7 +77,10 @@ export class RedisAcquisition {
       signal.addEventListener('abort', onAbort, { once: true });
       // Before the request: the push may come before its reply is read.
       this.#settle = (answer) => end(() => resolve(answer));
-      this.#pollUntilAnswered().catch((failure: unknown) => end(() => reject(failure)));
+      this.#pollUntilAnswered().catch((failure: unknown) => {
+        if (this.#settle !== undefined) end(() => reject(failure));
+        else this.place.onLateAnswer(this.hold);
+      });
     });
   }
 
@@ -105,6 +113,7 @@ export class RedisAcquisition {
       if (this.#settle === undefined) return;
       answer = await this.#ask().catch((failure: unknown) => this.#onTrouble(failure));
     }
+    this.place.onLateAnswer(this.hold);
   }
 
   async #ask(): Promise<Grant | Busy | { nextPollMs: number } | undefined> {
@@ -119,6 +128,8 @@ export class RedisAcquisition {
       args: [request.ownerToken, lease, this.#tail, request.wait ? '1' : '0', this.#ticket],
       lockName: request.name,
       boundMs: this.place.commandMs,
+      // Once it is over, a repetition could take the lock for nobody.
+      wanted: () => this.#settle !== undefined,
     });
     return this.#read(answer);
   }

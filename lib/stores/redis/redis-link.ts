@@ -18,8 +18,8 @@ export interface ScriptCall {
   readonly lockName?: string;
   /** How long to try in all, in ms. */
   readonly boundMs: number;
-  /** Not to be sent again after a lost reply. */
-  readonly once?: boolean;
+  /** Is it still wanted? Asked before it is sent again after a lost reply; default: always. */
+  readonly wanted?: () => boolean;
 }
 
 /** How a call ended: the reply, and when the request that got it was sent (monotonic). */
@@ -75,7 +75,7 @@ export class RedisLink {
         if (isReply(error)) throw new CallFailure(failure, mayHaveRun);
         mayHaveRun = true;
         if (
-          call.once === true ||
+          call.wanted?.() === false ||
           this.#closing.signal.aborted ||
           this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs
         )

@@ -79,8 +79,12 @@ class RedisStore implements LockStore {
     const { context } = this;
     const keys = lockKeys(context.prefix, request.name);
     const { link, channel } = session;
+    const { commandMs } = this.#server;
+    const onLateAnswer = (hold: RedisHold) => {
+      if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, true);
+    };
     const acquisition = new RedisAcquisition(
-      { context, link, keys, channel, commandMs: this.#server.commandMs },
+      { context, link, keys, channel, commandMs, onLateAnswer },
       request,
     );
     this.#acquisitions.set(request.ownerToken, acquisition);
@@ -229,7 +233,7 @@ class RedisStore implements LockStore {
       args,
       lockName: name,
       boundMs: this.#server.commandMs,
-      once: script === 'force',
+      wanted: () => script === 'inspect', // repeated, `force` would end the next holder too
     };
     const answer = await this.#open()
       .link.call(call)

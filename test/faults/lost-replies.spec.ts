@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
+import type { LockManager } from '../../lib/index.js';
+import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
+import { type ConnectionFault, FaultProxy } from '../../lib/testing/index.js';
+import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
+
+const bench = new RedisWorkbench();
+let proxy: FaultProxy;
+beforeAll(() => bench.start());
+afterEach(() => bench.clean());
+afterAll(() => bench.stop());
+
+const LOST: ConnectionFault[] = ['lose-request', 'lose-reply', 'half-reply', 'swallow-reply'];
+/** Ours, and clients of an application with the settings they come with: the duplicate must not resend behind our back. */
+const CLIENTS = {
+  'ioredis 6': (url: string) => new Redis(url),
+  'ioredis 5': (url: string) => new Redis5(url),
+};
+const CASES = LOST.flatMap((fault) =>
+  Object.keys(CLIENTS).map((client) => [fault, client as keyof typeof CLIENTS] as const),
+);
+
+async function behindProxy(client: keyof typeof CLIENTS, options = {}): Promise<LockManager> {
+  proxy = await FaultProxy.listen({ host: '127.0.0.1', port: bench.server.port });
+  const borrowed = CLIENTS[client](proxy.url);
+  borrowed.on('error', () => undefined);
+  const locks = await bench.manager({ leaseMs: 5_000, ...options }, { client: borrowed, commandMs: 400 });
+  bench.afterwards({ close: () => borrowed.disconnect() });
+  bench.afterwards(proxy);
+  return locks;
+}
+
+async function storedHolder(name: string): Promise<string | null> {
+  const state = await bench.raw.get(`lock:{${name}}`);
+  return state === null || state.startsWith('f') ? null : state.slice(49, 71);
+}
+
+async function storedFence(name: string): Promise<number> {
+  return Number((await bench.raw.get(`lock:{${name}}`))?.slice(1, 17));
+}
+
+describe.each(CASES)('%s, %s', (fault, client) => {
+  it('on acquire: the caller ends holding what the server has stored, or not holding with nothing left there', async () => {
+    const locks = await behindProxy(client);
+    await locks.using('warm-up', () => undefined);
+    const struck = proxy.arm({ fault, when: SCRIPTS.acquire.sha });
+    const lease = await locks.acquire('group:1').catch((error: { code: string }) => error.code);
+    await struck;
+    if (typeof lease === 'string') {
+      expect(lease).toBe('LOCK_STORE_UNAVAILABLE');
+      await eventually(async () => (await storedHolder('group:1')) === null, 1_500);
+      return;
+    }
+    expect(await storedFence('group:1')).toBe(lease.fencingToken);
+    await expect(lease.release()).resolves.toBe('released');
+    expect(await storedHolder('group:1')).toBeNull();
+  });
+
+  it('on joining the queue: one place, one turn, nothing left', async () => {
+    const holder = await bench.manager();
+    const locks = await behindProxy(client);
+    await locks.using('warm-up', () => undefined);
+    const held = await holder.acquire('group:1');
+    const struck = proxy.arm({ fault, when: SCRIPTS.acquire.sha });
+    const waiting = locks
+      .acquire('group:1', { waitMs: 4_000 })
+      .catch((error: { code: string }) => error.code);
+    await struck;
+    await eventually(async () => (await bench.raw.zcard('lock:{group:1}:q')) <= 1);
+    await held.release();
+    const lease = await waiting;
+    if (typeof lease === 'string') expect(lease).toBe('LOCK_STORE_UNAVAILABLE');
+    else
+      await lease
+        .release()
+        .catch((error: { code: string }) => expect(error.code).toBe('LOCK_STORE_UNAVAILABLE'));
+    await eventually(async () => (await storedHolder('group:1')) === null, 2_500);
+    expect(await bench.raw.exists('lock:{group:1}:q')).toBe(0);
+  });
+
+  it('on release: it is released once, and the next holder is not disturbed', async () => {
+    const locks = await behindProxy(client);
+    const lease = await locks.acquire('group:1');
+    const other = await bench.manager();
+    const next = other.acquire('group:1');
+    await bench.queued('group:1');
+    const struck = proxy.arm({ fault, when: SCRIPTS.release.sha });
+    const ending = await lease.release().catch((error: { code: string }) => error.code);
+    await struck;
+    expect(['released', 'LOCK_STORE_UNAVAILABLE']).toContain(ending);
+    const lease2 = await next;
+    expect(lease2.fencingToken).toBe(lease.fencingToken + 1);
+    expect(await storedFence('group:1')).toBe(lease2.fencingToken);
+    await lease2.release();
+  });
+
+  it('on renew: the lease goes on, with the same fencing token', async () => {
+    const locks = await behindProxy(client, { leaseMs: 1_500 });
+    const lease = await locks.acquire('group:1');
+    const { fencingToken } = lease;
+    await proxy.arm({ fault, when: SCRIPTS.renew.sha });
+    await eventually(() => lease.remainingMs() > 1_300);
+    expect(lease.state).toBe('held');
+    expect(lease.fencingToken).toBe(fencingToken);
+    expect(lease.signal.aborted).toBe(false);
+    await expect(lease.release()).resolves.toBe('released');
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('an acquisition that nobody hears of is undone when the connection is back', async () => {
+    const locks = await behindProxy('ioredis 6');
+    await locks.using('warm-up', () => undefined);
+    proxy.mode = 'drop-replies'; // executed, never answered
+    await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
+    expect(await storedHolder('group:1')).not.toBeNull();
+    proxy.mode = 'pass';
+    await eventually(async () => (await storedHolder('group:1')) === null, 2_500);
+  });
+
+  it('a request that was held back and arrives after the caller gave up leaves no lock behind', async () => {
+    const locks = await behindProxy('ioredis 6');
+    await locks.using('warm-up', () => undefined);
+    proxy.mode = 'black-hole';
+    await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
+    proxy.mode = 'pass';
+    await eventually(async () => (await bench.raw.exists('lock:{group:1}')) === 1, 2_500).catch(
+      () => undefined,
+    );
+    await eventually(async () => (await storedHolder('group:1')) === null, 3_000);
+  });
+
+  it('a lease is uncertain when a renewal has no answer, lost at its deadline, and its signal says so', async () => {
+    const locks = await behindProxy('ioredis 6', { leaseMs: 900 });
+    const lease = await locks.acquire('group:1');
+    const startedAt = performance.now();
+    const lost = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
+    const states: string[] = [];
+    locks.on('uncertain', () => states.push('uncertain'));
+    proxy.mode = 'black-hole';
+    await lost;
+    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(states).toEqual(['uncertain']);
+    expect(lease.state).toBe('lost');
+    expect(() => lease.assertHeld()).toThrow(
+      expect.objectContaining({ code: 'LOCK_LOST', cause: 'expired' }),
+    );
+    proxy.mode = 'pass';
+  });
+
+  it('every acquire settles within its own wait, whatever happens to the server', async () => {
+    const locks = await behindProxy('ioredis 6');
+    const holder = await bench.manager();
+    await holder.acquire('group:1');
+    const startedAt = performance.now();
+    const waiting = locks
+      .acquire('group:1', { waitMs: 1_000 })
+      .catch((error: { code: string }) => error.code);
+    await bench.queued('group:1');
+    proxy.mode = 'black-hole';
+    expect(['LOCK_BUSY', 'LOCK_STORE_UNAVAILABLE']).toContain(await waiting);
+    expect(performance.now() - startedAt).toBeLessThan(1_250);
+    proxy.mode = 'pass';
+    await eventually(async () => (await bench.raw.zcard('lock:{group:1}:q')) === 0, 4_000);
+  });
+});
