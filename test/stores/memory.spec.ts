@@ -1,40 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoreContext } from '../../lib/stores/lock-store.js';
 import type { Member } from '../../lib/stores/memory/memory-lock.js';
-import { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
-import { MemoryStore } from '../../lib/stores/memory/memory-store.js';
 import { systemRandomness } from '../../lib/owner-token.js';
-import {
-  type ContractPlace,
-  ManualClock,
-  type OutsideProbe,
-  storeContract,
-} from '../../lib/testing/index.js';
+import { type ManualClock, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
+import { type MemoryPlace, memoryPlace } from '../support/memory-place.js';
 
-interface MemoryPlace extends ContractPlace {
-  readonly clock: ManualClock;
-  readonly table: MemoryLockTable;
-}
-
-const PREFIX = 'lock';
-
-storeContract<MemoryPlace>({ name: 'memory', runner: { describe, it }, open: openPlace, outside: probe });
-
-async function openPlace(): Promise<MemoryPlace> {
-  const clock = new ManualClock();
-  const table = new MemoryLockTable(clock);
-  return {
-    prefix: PREFIX,
-    clock,
-    table,
-    openStore: () => new MemoryStore({}, table),
-    advance: (ms) => clock.advanceAsync(ms),
-    close: async () => {
-      expect(table.keys()).toEqual([]); // the last store takes everything with it
-      expect(clock.pendingTimers).toBe(0);
-    },
+const open = async (): Promise<MemoryPlace> => {
+  const place = memoryPlace();
+  const close = async () => {
+    expect(place.table.keys()).toEqual([]); // the last store takes everything with it
+    expect(place.clock.pendingTimers).toBe(0);
   };
-}
+  return { ...place, close };
+};
+
+storeContract({ name: 'memory', runner: { describe, it }, open, outside: probe });
 
 /** A stranger at the table: it asks with a token of its own and hears of nothing. */
 function probe({ table, clock }: MemoryPlace): OutsideProbe {
@@ -60,7 +40,7 @@ function probe({ table, clock }: MemoryPlace): OutsideProbe {
 
 function deafContext(clock: ManualClock): StoreContext {
   return {
-    prefix: PREFIX,
+    prefix: 'lock',
     keepMs: 400,
     clock,
     randomness: systemRandomness,
