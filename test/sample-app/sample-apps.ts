@@ -28,14 +28,20 @@ export class SampleApps {
     };
     const apps: INestApplication[] = [];
     const urls: string[] = [];
-    for (let n = 0; n < (options.count ?? 1); n++) {
-      const app = await createApp(config, { logger: false });
-      apps.push(app);
-      await app.listen(0, '127.0.0.1');
-      const { port } = app.getHttpServer().address() as { port: number };
-      urls.push(`http://127.0.0.1:${port}`);
+    const started = new SampleApps(apps, urls);
+    try {
+      for (let n = 0; n < (options.count ?? 1); n++) {
+        const app = await createApp(config, { logger: false });
+        apps.push(app);
+        await app.listen(0, '127.0.0.1');
+        const { port } = app.getHttpServer().address() as { port: number };
+        urls.push(`http://127.0.0.1:${port}`);
+      }
+      return started;
+    } catch (error) {
+      await started.stop(); // else their connections keep the test run alive
+      throw error;
     }
-    return new SampleApps(apps, urls);
   }
 
   /** The nth request of a test goes to instance n mod count. */

@@ -43,7 +43,7 @@ export async function freezeHolder(
   const [frozenToken, nextToken] = [Number(body['fencingToken']), Number(body['newestToken'])];
   const refused =
     status === 409 && body['code'] === 'STALE_WRITE' && frozenToken < nextToken && members.join() === 'bob';
-  const noticed = a.lines.findLast((line) => line.includes('lease lost'))?.replace(/^.*import: /, '');
+  const noticed = a.lines.findLast((line) => line.includes('import: lease'))?.replace(/^.*import: /, '');
   return {
     groupId,
     nextWaitedMs,

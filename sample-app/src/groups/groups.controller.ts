@@ -1,15 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Logger, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Logger, Param, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentLease, type Lease, Locked, lockName, LockService } from 'nestjs-distributed-lock';
-import {
-  CreateGroup,
-  Group,
-  GroupLock,
-  GroupParams,
-  ImportMembers,
-  JoinGroup,
-  MemberParams,
-} from './groups.dto.js';
+import { CurrentLease, type Lease, Locked } from 'nestjs-distributed-lock';
+import { CreateGroup, Group, GroupParams, ImportMembers, JoinGroup, MemberParams } from './groups.dto.js';
 import { GroupsService } from './groups.service.js';
 
 /**
@@ -21,10 +13,7 @@ import { GroupsService } from './groups.service.js';
 export class GroupsController {
   private readonly logger = new Logger('Groups');
 
-  constructor(
-    protected readonly groups: GroupsService,
-    private readonly locks: LockService,
-  ) {}
+  constructor(private readonly groups: GroupsService) {}
 
   @Post()
   @Locked('group-name:<body.name:lower>')
@@ -32,25 +21,6 @@ export class GroupsController {
   @ApiCreatedResponse({ type: Group })
   create(@Body() group: CreateGroup, @CurrentLease() lease: Lease): Promise<Group> {
     return this.groups.create(group, lease.fencingToken);
-  }
-
-  @Get(':groupId')
-  @ApiOkResponse({ type: Group })
-  find(@Param() { groupId }: GroupParams): Promise<Group> {
-    return this.groups.find(groupId);
-  }
-
-  @Get(':groupId/members')
-  @ApiOkResponse({ type: [String] })
-  async members(@Param() { groupId }: GroupParams): Promise<string[]> {
-    return (await this.groups.find(groupId)).members;
-  }
-
-  @Get(':groupId/lock')
-  @ApiOperation({ summary: 'Who holds the lock of this group, and how many wait?' })
-  @ApiOkResponse({ type: GroupLock })
-  lock(@Param() { groupId }: GroupParams): Promise<GroupLock> {
-    return this.locks.inspect(lockName`group:${groupId}`);
   }
 
   @Post(':groupId/members')
@@ -75,24 +45,25 @@ export class GroupsController {
 
   /**
    * A long change under a short lease, which is renewed while the process lives. If it is frozen (SIGSTOP, a paused machine)
-   * the lease runs out and somebody else may change the group. What it read is then out of date, and it is not polite enough to
-   * look at `lease.signal` before it writes; the state refuses its write because the fencing token is old.
+   * the lease runs out and somebody else may change the group. What it read is then out of date, and it does not stop when
+   * `lease.signal` tells it; the state refuses its write because the fencing token is old.
    */
   @Post(':groupId/import')
   @HttpCode(200)
   @Locked('group:<groupId>', { leaseMs: 1_000 })
   @ApiOperation({
-    summary: 'Slow change under a short lease: freeze the process meanwhile and see the stale write refused',
+    summary: 'Slow change, short lease: freeze the process meanwhile, and its stale write is refused',
   })
   @ApiOkResponse({ type: Group })
-  async import(
+  import(
     @Param() { groupId }: GroupParams,
     @Body() members: ImportMembers,
     @CurrentLease() lease: Lease,
   ): Promise<Group> {
-    lease.signal.addEventListener('abort', () =>
-      this.logger.warn(`import: lease lost, fencing token ${lease.fencingToken}`),
+    const { signal, fencingToken } = lease;
+    signal.addEventListener('abort', () =>
+      this.logger.warn(`import: lease ${fencingToken} is ${lease.state}`),
     );
-    return this.groups.importMembers(groupId, members, lease.fencingToken);
+    return this.groups.importMembers(groupId, members, fencingToken);
   }
 }

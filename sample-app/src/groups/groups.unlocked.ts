@@ -1,24 +1,39 @@
-import { Body, Controller, Delete, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { GroupsController } from './groups.controller.js';
-import { CreateGroup, type Group, GroupParams, JoinGroup, MemberParams } from './groups.dto.js';
+import {
+  CreateGroup,
+  type Group,
+  GroupParams,
+  ImportMembers,
+  JoinGroup,
+  MemberParams,
+} from './groups.dto.js';
+import { GroupsService } from './groups.service.js';
 
-/** The same routes without `@Locked`, for `UNLOCKED=groups`: more seats are given away than there are. */
+/** The routes of GroupsController without `@Locked`, for `UNLOCKED=groups`: more seats are given away than there are. */
 @ApiTags('groups')
 @Controller('groups')
-export class UnlockedGroupsController extends GroupsController {
+export class UnlockedGroupsController {
+  constructor(private readonly groups: GroupsService) {}
+
   @Post()
-  override create(@Body() group: CreateGroup): Promise<Group> {
+  create(@Body() group: CreateGroup): Promise<Group> {
     return this.groups.create(group);
   }
 
   @Post(':groupId/members')
-  override join(@Param() { groupId }: GroupParams, @Body() { userId }: JoinGroup): Promise<Group> {
+  join(@Param() { groupId }: GroupParams, @Body() { userId }: JoinGroup): Promise<Group> {
     return this.groups.join(groupId, [userId]);
   }
 
   @Delete(':groupId/members/:userId')
-  override leave(@Param() { groupId, userId }: MemberParams): Promise<Group> {
+  leave(@Param() { groupId, userId }: MemberParams): Promise<Group> {
     return this.groups.leave(groupId, userId);
+  }
+
+  @Post(':groupId/import')
+  @HttpCode(200)
+  import(@Param() { groupId }: GroupParams, @Body() members: ImportMembers): Promise<Group> {
+    return this.groups.importMembers(groupId, members);
   }
 }
