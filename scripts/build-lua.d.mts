@@ -1,0 +1,2 @@
+export declare const GENERATED_FILE: URL;
+export declare function generateScripts(folder?: URL): string;
