@@ -94,6 +94,17 @@ describe('the memory store', () => {
       expect(clock.pendingTimers).toBe(0);
     });
 
+    it('forgets names one after the other as they fall due, without being used again', async () => {
+      const { store, clock, table, take } = open();
+      await store.release((await take('first')).hold);
+      clock.advance(200);
+      await store.release((await take('second')).hold);
+      clock.advance(200);
+      expect(table.keys()).toEqual(['lock second']);
+      clock.advance(200);
+      expect(table.keys()).toEqual([]);
+    });
+
     it('keeps a name that is renewed, however often the sweep comes by', async () => {
       const { store, clock, table, take } = open();
       const { hold } = await take('group:1', { leaseMs: 300 });

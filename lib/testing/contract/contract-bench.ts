@@ -17,6 +17,8 @@ const STEP_MS = 10;
 /** What a case works with; closes whatever the case opened. */
 export class ContractBench {
   readonly clock: Clock;
+  /** How late a timer of a busy machine may be, in ms; a clock moved by hand is never late. */
+  readonly latenessMs: number;
   readonly #managers: LockManager[] = [];
   readonly #ports: PortProcess[] = [];
 
@@ -27,6 +29,7 @@ export class ContractBench {
     readonly leaseMs: number = 300,
   ) {
     this.clock = place.clock ?? systemClock;
+    this.latenessMs = place.clock === undefined ? 500 : 0;
   }
 
   get outside(): OutsideProbe {
