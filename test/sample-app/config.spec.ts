@@ -4,7 +4,10 @@ import { readConfig } from '../../sample-app/src/config.js';
 describe('the configuration of the sample app', () => {
   it('needs no variable at all: port 3000, in memory, every story locked', () => {
     expect(readConfig({})).toEqual({
-      ...{ port: 3000, redisUrl: undefined, prefix: 'sample', latencyMs: 2 },
+      port: 3000,
+      redisUrl: undefined,
+      prefix: 'sample',
+      latencyMs: 2,
       unlocked: new Set(),
     });
   });

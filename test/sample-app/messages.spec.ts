@@ -58,7 +58,8 @@ describe('messages, at two instances', () => {
       times(2, (n) => apps.post('/users/bob/messages/acknowledge', { messageIds }, n)),
     );
     const counted = both.flatMap((answer) => answer.body['acknowledged']);
-    expect(counted.toSorted()).toEqual(messageIds.toSorted());
+    expect(counted).toHaveLength(2);
+    expect(new Set(counted)).toEqual(new Set(messageIds));
     expect((await inbox()).map((message) => message['text'])).toEqual(['2']);
   });
 

@@ -1,64 +1,82 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { AppProcess } from '../../sample-app/src/demo/app-process.js';
 import { freezeHolder } from '../../sample-app/src/demo/frozen-holder.js';
-import { totalDamage } from '../../sample-app/src/demo/report.js';
 import { playRound } from '../../sample-app/src/demo/round.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
 
 const SOURCES = new URL('../support/run-typescript.mjs', import.meta.url).href;
 const MAIN = fileURLToPath(new URL('../../sample-app/src/main.ts', import.meta.url));
+/** Compiled while they start, on a machine that may run other tests. */
+const START_WITHIN_MS = 40_000;
+const ROUND_WITHIN_MS = 60_000;
 
 /** The demo's own traffic, at two real processes of the sample app that share a real Redis. */
 describe('two processes of the sample app', () => {
   let redis: RedisServer;
-  let apps: AppProcess[] = [];
   beforeAll(async () => {
     redis = await startRedis();
   });
-  afterEach(() => Promise.all(apps.map((app) => app.stop())));
   afterAll(() => redis.stop());
 
   async function start(unlocked: string): Promise<readonly [AppProcess, AppProcess]> {
     const env = {
-      ...{ REDIS_URL: redis.url, SAMPLE_PREFIX: `test-${randomUUID()}`, UNLOCKED: unlocked },
+      REDIS_URL: redis.url,
+      SAMPLE_PREFIX: `test-${randomUUID()}`,
+      UNLOCKED: unlocked,
       NODE_OPTIONS: `--import ${SOURCES}`,
     };
-    const [a, b] = await Promise.all([AppProcess.start('A', env, MAIN), AppProcess.start('B', env, MAIN)]);
-    apps = [a, b];
-    return [a, b];
+    return Promise.all([AppProcess.start('A', env, MAIN), AppProcess.start('B', env, MAIN)]);
   }
 
-  it('do no damage under 2 000 requests with the lock', async () => {
-    const round = await playRound(await start(''), 'locked');
-    expect(round.requests).toBeGreaterThanOrEqual(2_000);
-    expect(round.failures).toBe(0);
-    expect(round.damage).toEqual({
-      ...{
-        namesGivenTwice: 0,
-        seatsOversold: 0,
-        duplicateMessages: 0,
-        answersThatDiffer: 0,
-        lostPresenceUpdates: 0,
+  describe('with the lock', () => {
+    let apps: readonly [AppProcess, AppProcess];
+    beforeAll(async () => {
+      apps = await start('');
+    }, START_WITHIN_MS);
+    afterAll(() => Promise.all(apps.map((app) => app.stop())));
+
+    it(
+      'do no damage under 2 000 requests',
+      async () => {
+        const round = await playRound(apps, 'locked');
+        expect(round.requests).toBeGreaterThanOrEqual(2_000);
+        expect(round.failures).toBe(0);
+        expect(round.damage).toEqual({
+          namesGivenTwice: 0,
+          seatsOversold: 0,
+          duplicateMessages: 0,
+          answersThatDiffer: 0,
+          lostPresenceUpdates: 0,
+        });
+        expect(round.lockWaitMs.totalCount).toBeGreaterThanOrEqual(2_000);
       },
-    });
-    expect(totalDamage(round)).toBe(0);
-    expect(round.lockWaitMs.totalCount).toBeGreaterThanOrEqual(2_000);
-  }, 60_000);
+      ROUND_WITHIN_MS,
+    );
 
-  it('do every kind of damage without it', async () => {
-    const { damage } = await playRound(await start('presence,groups,messages'), 'unlocked');
-    for (const [kind, count] of Object.entries(damage)) expect([kind, count > 0]).toEqual([kind, true]);
-  }, 60_000);
-
-  it('refuse the write of a holder that was frozen past its lease, although it did not look at its lease', async () => {
-    const frozen = await freezeHolder(await start(''), 'frozen');
-    expect(frozen).toMatchObject({
-      refused: true,
-      answer: { status: 409, code: 'STALE_WRITE' },
-      members: ['bob'],
+    it('refuse the write of a holder that was frozen past its lease and does not stop when it is told', async () => {
+      const frozen = await freezeHolder(apps, 'frozen');
+      expect(frozen).toMatchObject({ refused: true, members: ['bob'] });
+      expect(frozen.answer).toEqual({ status: 409, code: 'STALE_WRITE' });
+      expect(frozen.frozenToken).toBeLessThan(frozen.nextToken);
     });
-    expect(frozen.frozenToken).toBeLessThan(frozen.nextToken);
-  }, 60_000);
+  });
+
+  describe('without the lock', () => {
+    let apps: readonly [AppProcess, AppProcess];
+    beforeAll(async () => {
+      apps = await start('presence,groups,messages');
+    }, START_WITHIN_MS);
+    afterAll(() => Promise.all(apps.map((app) => app.stop())));
+
+    it(
+      'do every kind of damage',
+      async () => {
+        const { damage } = await playRound(apps, 'unlocked');
+        for (const [kind, count] of Object.entries(damage)) expect([kind, count > 0]).toEqual([kind, true]);
+      },
+      ROUND_WITHIN_MS,
+    );
+  });
 });

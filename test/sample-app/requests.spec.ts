@@ -82,7 +82,9 @@ describe('the sample app without any Redis', () => {
 
   it('answers 400 to a body that is no JSON, and 404 to an unknown route, as problems too', async () => {
     const broken = await fetch(`${apps.urls[0]}/groups`, {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' },
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{',
     });
     expect([broken.status, broken.headers.get('content-type')]).toEqual([
       400,

@@ -1,24 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
-const START_WITHIN_MS = 15_000;
+/** A start-up on a busy machine takes a few seconds. */
+const LINE_WITHIN_MS = 15_000;
 
 /** The sample app in a process of its own. */
 export class AppProcess {
   /** What it printed, line by line. */
   readonly lines: string[] = [];
+  /** Where it listens; known when {@link start} resolves. */
+  url = '';
+  private readonly printed = new EventEmitter();
   private readonly kill = () => this.child.kill('SIGKILL');
 
   private constructor(
     private readonly child: ChildProcess,
     readonly name: string,
-    /** Where it listens; known when {@link start} resolves. */
-    public url = '',
   ) {
     process.once('exit', this.kill);
+    child.once('exit', () => this.printed.emit('line')); // whoever waits for a line looks again
+    this.read(child.stdout);
+    this.read(child.stderr);
   }
 
   static async start(name: string, env: Readonly<Record<string, string>>, main = MAIN): Promise<AppProcess> {
@@ -27,9 +33,14 @@ export class AppProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const app = new AppProcess(child, name);
-    createInterface({ input: child.stderr }).on('line', (line) => app.lines.push(line));
-    await app.listening();
-    return app;
+    const listens = /listens on (http:\/\/\S+)/;
+    try {
+      app.url = listens.exec(await app.untilLine('listens on http://'))?.[1] ?? '';
+      return app;
+    } catch (error) {
+      await app.stop();
+      throw error;
+    }
   }
 
   get pid(): number {
@@ -48,7 +59,7 @@ export class AppProcess {
   /** Politely, then not. */
   async stop(): Promise<void> {
     process.off('exit', this.kill);
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    if (this.ended) return;
     const ended = once(this.child, 'exit');
     this.wake();
     this.child.kill('SIGTERM');
@@ -57,21 +68,28 @@ export class AppProcess {
     clearTimeout(late);
   }
 
-  private async listening(): Promise<void> {
-    this.url = await new Promise<string>((resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${this.name} ${why}:\n${this.lines.join('\n')}`));
-      const late = setTimeout(() => fail('did not start in time'), START_WITHIN_MS);
-      this.child.once('exit', (code) => {
-        clearTimeout(late);
-        fail(`ended with code ${code}`);
+  /** The first line that contains this text, also one that was printed before. */
+  async untilLine(text: string): Promise<string> {
+    const late = AbortSignal.timeout(LINE_WITHIN_MS);
+    for (;;) {
+      const line = this.lines.find((each) => each.includes(text));
+      if (line !== undefined) return line;
+      if (this.ended) throw new Error(`${this.name} ended:\n${this.lines.join('\n')}`);
+      await once(this.printed, 'line', { signal: late }).catch(() => {
+        throw new Error(`${this.name} did not print "${text}" in time:\n${this.lines.join('\n')}`);
       });
-      createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-        this.lines.push(line);
-        const url = /listens on (http:\/\/\S+)/.exec(line)?.[1];
-        if (url === undefined) return;
-        clearTimeout(late);
-        resolve(url);
-      });
+    }
+  }
+
+  private get ended(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  private read(stream: Readable | null): void {
+    if (stream === null) return;
+    createInterface({ input: stream }).on('line', (line) => {
+      this.lines.push(line);
+      this.printed.emit('line');
     });
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppProcess } from './app-process.js';
 import { get, post } from './traffic.js';
 
@@ -30,7 +29,7 @@ export async function freezeHolder(
     userIds: ['late-1', 'late-2', 'late-3'],
     workMs: 2_000,
   });
-  await untilHeld(`${b.url}/groups/${groupId}/lock`);
+  await a.untilLine(`import: has read group ${groupId}`);
   a.freeze();
   const startedMs = performance.now();
   const joined = await post(`${b.url}/groups/${groupId}/members`, { userId: 'bob' });
@@ -54,12 +53,4 @@ export async function freezeHolder(
     noticed,
     refused,
   };
-}
-
-async function untilHeld(lockUrl: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if ((await get<{ held: boolean }>(lockUrl)).held) return;
-    await sleep(10);
-  }
-  throw new Error('the import never took its lock');
 }

@@ -62,7 +62,7 @@ export class GroupsController {
   ): Promise<Group> {
     const { signal, fencingToken } = lease;
     signal.addEventListener('abort', () =>
-      this.logger.warn(`import: lease ${fencingToken} is ${lease.state}`),
+      this.logger.warn(`import: lease with fencing token ${fencingToken} is ${lease.state}`),
     );
     return this.groups.importMembers(groupId, members, fencingToken);
   }

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { lockName } from 'nestjs-distributed-lock';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,8 @@ const NAMES = 'group-names';
  */
 @Injectable()
 export class GroupsService {
+  private readonly logger = new Logger('Groups');
+
   constructor(private readonly state: State) {}
 
   async create({ name, seats }: CreateGroup, fencingToken?: number): Promise<Group> {
@@ -61,6 +63,7 @@ export class GroupsService {
     fencingToken?: number,
   ): Promise<Group> {
     const group = await this.find(groupId);
+    this.logger.log(`import: has read group ${groupId}, works for ${workMs} ms, then writes`);
     await sleep(workMs);
     return this.seat(group, userIds, fencingToken);
   }
