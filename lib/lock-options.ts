@@ -98,13 +98,13 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   checkKeys(options, MANAGER_OPTIONS, place);
   const { store, prefix = DEFAULTS.prefix, keepMs = DEFAULTS.keepMs, drainMs = DEFAULTS.drainMs } = options;
   if (typeof store?.acquire !== 'function' || typeof store.attach !== 'function') {
-    throw invalid(place, 'store', store, 'a store such as redisStore({ url }) or memoryStore()');
+    throw invalid(place, ['store', store], 'a store such as redisStore({ url }) or memoryStore()');
   }
   if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
-    throw invalid(place, 'prefix', prefix, '1 to 64 letters, digits and . _ ~ : -');
+    throw invalid(place, ['prefix', prefix], '1 to 64 letters, digits and . _ ~ : -');
   }
-  checkMs(place, 'keepMs', keepMs, { min: 100, max: MAX_LEASE_MS });
-  checkMs(place, 'drainMs', drainMs, { min: 0, max: MAX_LEASE_MS });
+  checkMs(place, ['keepMs', keepMs], { min: 100, max: MAX_LEASE_MS });
+  checkMs(place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS });
   const { clock = systemClock, randomness = systemRandomness } = options;
   const builtIn: AcquireSettings = { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' };
   const defaults = checkCall(options, builtIn, place);
@@ -133,8 +133,7 @@ export function refuseWait(options: AcquireOptions | undefined, place: string): 
   if (options?.waitMs !== undefined) {
     throw invalid(
       place,
-      'waitMs',
-      options.waitMs,
+      ['waitMs', options.waitMs],
       'left out: this call never waits; use acquire or using to wait',
     );
   }
@@ -166,14 +165,14 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: st
   } = options;
   checkLeaseMs(leaseMs, place);
   if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
-    throw invalid(place, 'waitMs', waitMs, 'a number of ms from 0, or Infinity');
+    throw invalid(place, ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
   }
-  if (typeof renew !== 'boolean') throw invalid(place, 'renew', renew, 'true or false');
+  if (typeof renew !== 'boolean') throw invalid(place, ['renew', renew], 'true or false');
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalid(place, 'signal', signal, 'an AbortSignal');
+    throw invalid(place, ['signal', signal], 'an AbortSignal');
   }
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
-    throw invalid(place, 'label', label, `a string of at most ${MAX_LABEL_LENGTH} characters`);
+    throw invalid(place, ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
   return Object.freeze({ leaseMs, waitMs, renew, signal, label, mode });
 }
@@ -182,8 +181,7 @@ function checkMode(mode: LockMode, store: LockStore, place: string): void {
   if (store.capabilities.modes.includes(mode)) return;
   throw invalid(
     place,
-    'mode',
-    mode,
+    ['mode', mode],
     `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`,
   );
 }
@@ -205,13 +203,22 @@ function checkKeys(options: object, known: readonly string[], place: string): vo
   }
 }
 
-function checkMs(place: string, option: string, value: number, range: { min: number; max: number }): void {
+function checkMs(
+  place: string,
+  given: readonly [option: string, value: number],
+  range: { min: number; max: number },
+): void {
+  const [, value] = given;
   if (!Number.isInteger(value) || value < range.min || value > range.max) {
-    throw invalid(place, option, value, `an integer from ${range.min} to ${range.max} ms`);
+    throw invalid(place, given, `an integer from ${range.min} to ${range.max} ms`);
   }
 }
 
-function invalid(place: string, option: string, value: unknown, expected: string): LockUsageError {
+function invalid(
+  place: string,
+  [option, value]: readonly [string, unknown],
+  expected: string,
+): LockUsageError {
   const message = `${place}: ${option} must be ${expected}, got ${describeValue(value)}`;
   return new LockUsageError('LOCK_OPTIONS_INVALID', message);
 }

@@ -31,6 +31,6 @@ export function LockKey(name: string): ParameterDecorator {
         `@LockKey on ${place}: the name must be letters, digits, _ $ - and not begin with a digit, got ${describeValue(name)}`,
       );
     }
-    rememberLockKey(target, methodName, index, name);
+    rememberLockKey(target, methodName, { name, index });
   };
 }

@@ -39,13 +39,13 @@ export async function waitForStore(locks: Pick<LockManager, 'ready'>, startup: S
     const givesUp =
       failure === 'no answer' || !failure.retryable || clock.monotonicMs() + RETRY_MS >= untilMs;
     if (givesUp || startup.signal.aborted) throw startupError(startup, failure);
-    await elapsed(clock, RETRY_MS, startup.signal);
+    await elapsed(clock, RETRY_MS, { signal: startup.signal });
   }
 }
 
 async function readyWithin(locks: Pick<LockManager, 'ready'>, clock: Clock, limitMs: number) {
   const answered = new AbortController();
-  const silence = elapsed(clock, limitMs, answered.signal).then(() => 'no answer' as const);
+  const silence = elapsed(clock, limitMs, { signal: answered.signal }).then(() => 'no answer' as const);
   try {
     return await Promise.race([tryReady(locks), silence]);
   } finally {
@@ -67,7 +67,7 @@ async function connectInBackground(locks: Pick<LockManager, 'ready'>, startup: S
         `started without the lock store at ${address} (${redactPasswords(failure.message)}): locked calls fail with LOCK_STORE_UNAVAILABLE until it is there`,
       );
     }
-    await elapsed(clock, BACKGROUND_RETRY_MS, signal, { background: true });
+    await elapsed(clock, BACKGROUND_RETRY_MS, { signal, background: true });
   }
 }
 
@@ -95,7 +95,12 @@ function startupError({ address }: StoreStartup, failure: LockError | 'no answer
 }
 
 /** Resolves after `delayMs`, or when the signal aborts. */
-function elapsed(clock: Clock, delayMs: number, signal: AbortSignal, options?: TimerOptions): Promise<void> {
+function elapsed(
+  clock: Clock,
+  delayMs: number,
+  options: TimerOptions & { signal: AbortSignal },
+): Promise<void> {
+  const { signal } = options;
   return new Promise((resolve) => {
     const finish = () => {
       timer.cancel();

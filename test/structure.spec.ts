@@ -93,7 +93,7 @@ const LAWS: readonly Law[] = [
   {
     says: 'a function takes at most three positional parameters',
     rule: rules.parameterCount,
-    files: code,
+    files: [...lib, ...src, ...sampleApp, ...scripts],
     bad: [
       ['lib/a.ts', 'const f = (a, b, c, d = 1) => a;'],
       ['src/a.ts', 'class A { constructor(a: A, b: B, c: C, d: D) {} }'],

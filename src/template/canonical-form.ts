@@ -145,16 +145,18 @@ function effectOfValidation(pipe: object, argument: BoundArgument, fields: reado
   }
   // Without `transform`, other validator options still hand on a copy that went through class-transformer and back.
   const isCopied = Object.keys(settings.validatorOptions ?? {}).length > 1;
-  if (settings.isTransformEnabled === true) return effectOnField(type, fields, settings, [PLAIN_TO_CLASS]);
-  return isCopied ? effectOnField(type, fields, settings, [PLAIN_TO_CLASS, CLASS_TO_PLAIN]) : KEEPS;
+  if (settings.isTransformEnabled === true)
+    return effectOnField(type, fields, { ...settings, directions: [PLAIN_TO_CLASS] });
+  return isCopied
+    ? effectOnField(type, fields, { ...settings, directions: [PLAIN_TO_CLASS, CLASS_TO_PLAIN] })
+    : KEEPS;
 }
 
 /** What class-transformer makes of one field of a DTO (its TransformOperationExecutor). */
 function effectOnField(
   dto: object,
   fields: readonly string[],
-  settings: ValidationSettings,
-  directions: readonly number[],
+  settings: ValidationSettings & { readonly directions: readonly number[] },
 ): Effect {
   if (settings.transformOptions?.targetMaps !== undefined) return 'is transformed by targetMaps';
   let type: unknown = dto;
@@ -162,7 +164,7 @@ function effectOnField(
     if (typeof type !== 'function' || UNVALIDATED.has(type)) return KEEPS;
     if (/^\d+$/.test(field)) continue; // an element of an array: class-transformer gives it the array's type
     const where = `${type.name}.${field}`;
-    for (const direction of directions) {
+    for (const direction of settings.directions) {
       if (propertyTransform(type, field, direction).custom)
         return `passes through a transforming decorator on ${where}`;
     }

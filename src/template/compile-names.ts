@@ -106,7 +106,7 @@ function compileTemplate(
       const values = typeof part === 'string' ? [part] : encodedValues(part.read(args, request), part.rule);
       names = names.flatMap((name) => values.map((value) => name + value));
     }
-    for (const name of names) checkName(name, template, place, fromClient);
+    for (const name of names) checkName(name, template, { place, fromClient });
     return names;
   };
 }
@@ -118,7 +118,7 @@ function inRequest(placeholder: Placeholder, template: LockTemplate, known: Know
     const problem =
       `${placeholder.raw} is argument ${argument?.index}, which is made after the lock is taken; ` +
       `name a part of the request (<user.id>), or use a key function or phase: 'handler'`;
-    throw templateError(template.text, place, problem);
+    throw templateError({ text: template.text, place }, problem);
   }
   const form = requestForm(bound, argument?.fields ?? []);
   if (form.obstacle !== undefined && placeholder.format === undefined) {
@@ -126,7 +126,7 @@ function inRequest(placeholder: Placeholder, template: LockTemplate, known: Know
       `${placeholder.raw} ${form.obstacle}, which may change the value after the lock's name is made, so that two spellings of ` +
       `one resource could get two locks. Fix: a formatter (<${placeholder.raw.slice(1, -1)}:int>, :lower, :upper), ` +
       `a key function, or phase: 'handler', which locks after the pipes`;
-    throw templateError(template.text, place, problem);
+    throw templateError({ text: template.text, place }, problem);
   }
   return { read: (_, values) => readRequest(values, request), steps: form.steps, fromClient };
 }
@@ -159,18 +159,18 @@ function checkLiterals({ text, parts }: LockTemplate, place: string): void {
   try {
     canonicalName(literals);
   } catch (error) {
-    throw templateError(text, place, (error as LockUsageError).message);
+    throw templateError({ text, place }, (error as LockUsageError).message);
   }
 }
 
-function checkName(name: string, { text }: LockTemplate, place: string, fromClient: boolean): void {
+function checkName(name: string, { text }: LockTemplate, use: { place: string; fromClient: boolean }): void {
   try {
     canonicalName(name);
   } catch (error) {
     // Parts were checked one by one: only their length together is left, and the values made it.
     throw new TemplateValueError(
-      `${templatePlace(text, place)}: ${(error as LockUsageError).message}`,
-      fromClient,
+      `${templatePlace(text, use.place)}: ${(error as LockUsageError).message}`,
+      use.fromClient,
     );
   }
 }

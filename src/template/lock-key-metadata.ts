@@ -4,20 +4,15 @@ import 'reflect-metadata';
 const LOCK_KEYS = Symbol.for('nestjs-distributed-lock:lock-keys');
 
 /**
- * Remembers that argument `index` of a method is called `name` in templates.
+ * Remembers that an argument of a method is called by a name in templates.
  *
  * @param target the prototype, as a parameter decorator receives it (the class itself for a static method)
  */
-export function rememberLockKey(
-  target: object,
-  methodName: string | symbol,
-  index: number,
-  name: string,
-): void {
+export function rememberLockKey(target: object, methodName: string | symbol, entry: LockKeyEntry): void {
   const known = ownOrInherited(target, methodName);
   Reflect.defineMetadata(
     LOCK_KEYS,
-    [...known.filter((key) => key.index !== index), { name, index }],
+    [...known.filter((key) => key.index !== entry.index), entry],
     target,
     methodName,
   );

@@ -63,8 +63,7 @@ export function parseTemplate(text: string, place: string): LockTemplate {
   }
   if (LONE_SURROGATE.test(text) || text.includes('\0')) {
     throw templateError(
-      text,
-      place,
+      { text, place },
       'it contains a NUL character or half of a surrogate pair, which stores cannot keep apart',
     );
   }
@@ -80,8 +79,7 @@ export function parseTemplate(text: string, place: string): LockTemplate {
       const end = text.indexOf('>', at);
       if (end < 0)
         throw templateError(
-          text,
-          place,
+          { text, place },
           `the < at character ${at + 1} is not closed; write << for a literal <`,
         );
       if (literal !== '') parts.push(literal);
@@ -100,16 +98,14 @@ function parsePlaceholder(inner: string, text: string, place: string): Placehold
   const { path: dotted, each, format } = PLACEHOLDER.exec(inner)?.groups ?? {};
   if (dotted === undefined)
     throw templateError(
-      text,
-      place,
+      { text, place },
       `${raw} is not understood; write <name>, <name.field>, <name[]> or <name:int>`,
     );
   if (dotted === '')
-    throw templateError(text, place, `${raw} is empty; write the name of a value, or << for a literal <`);
+    throw templateError({ text, place }, `${raw} is empty; write the name of a value, or << for a literal <`);
   if (format !== undefined && !FORMATS.includes(format)) {
     throw templateError(
-      text,
-      place,
+      { text, place },
       `${raw} has the unknown formatter ${describeValue(format)}; known: ${FORMATS.join(', ')}`,
     );
   }
@@ -117,11 +113,11 @@ function parsePlaceholder(inner: string, text: string, place: string): Placehold
   for (const segment of segments) {
     if (FORBIDDEN_SEGMENTS.has(segment)) {
       const problem = `${raw} reads "${segment}", which belongs to the class and not to the value`;
-      throw templateError(text, place, problem, 'LOCK_TEMPLATE_FORBIDDEN');
+      throw templateError({ text, place }, problem, 'LOCK_TEMPLATE_FORBIDDEN');
     }
     if (!SEGMENT.test(segment)) {
       const problem = `${raw} has the part ${describeValue(segment)}; parts are letters, digits, _ $ -, joined by dots`;
-      throw templateError(text, place, problem);
+      throw templateError({ text, place }, problem);
     }
   }
   return Object.freeze({
@@ -145,7 +141,10 @@ function placeSource(segments: readonly string[]): Pick<Placeholder, 'source' | 
 function checkUnambiguous(parts: readonly (string | Placeholder)[], text: string, place: string): void {
   const placeholders = parts.filter((part) => typeof part !== 'string');
   if (placeholders.filter((placeholder) => placeholder.each).length > 1) {
-    throw templateError(text, place, 'only one placeholder may have []; use a key function for combinations');
+    throw templateError(
+      { text, place },
+      'only one placeholder may have []; use a key function for combinations',
+    );
   }
   let previous: Placeholder | undefined;
   let between = '';
@@ -156,7 +155,7 @@ function checkUnambiguous(parts: readonly (string | Placeholder)[], text: string
     }
     if (previous !== undefined && !SEPARATOR.test(between)) {
       const problem = `${previous.raw} and ${part.raw} need a separator that no value contains, such as : or /, between them`;
-      throw templateError(text, place, problem);
+      throw templateError({ text, place }, problem);
     }
     previous = part;
     between = '';
@@ -169,10 +168,9 @@ export function templatePlace(text: string, place: string): string {
 }
 
 export function templateError(
-  text: string,
-  place: string,
+  at: { readonly text: string; readonly place: string },
   problem: string,
   code: LockUsageCode = 'LOCK_TEMPLATE_INVALID',
 ): LockUsageError {
-  return new LockUsageError(code, `${templatePlace(text, place)}: ${problem}`);
+  return new LockUsageError(code, `${templatePlace(at.text, at.place)}: ${problem}`);
 }

@@ -31,7 +31,8 @@ export class KnownValues {
 
   /** @throws LockUsageError when the value is unknown or ambiguous; the message says what is known and what to write */
   locate(placeholder: Placeholder, template: LockTemplate, place: string): Located {
-    const fail = (problem: string) => templateError(template.text, place, `${placeholder.raw} ${problem}`);
+    const fail = (problem: string) =>
+      templateError({ text: template.text, place }, `${placeholder.raw} ${problem}`);
     const { source, path, index } = placeholder;
     if (index !== undefined) return this.#checked(this.#atIndex(index, path), index, fail);
     const isRequestPart = source !== 'bare' && source !== 'argument';

@@ -38,8 +38,9 @@ export class GrantChannel {
 
   constructor(
     private readonly client: RedisClient,
-    private readonly channel: string,
     private readonly environment: {
+      /** Where the grants of this process are published. */
+      readonly channel: string;
       readonly clock: Clock;
       readonly address: string;
       readonly commandMs: number;
@@ -64,7 +65,7 @@ export class GrantChannel {
   async #subscribe(): Promise<void> {
     const { clock, commandMs } = this.environment;
     await this.#link.ready(commandMs);
-    await within(clock, commandMs, () => this.client.subscribe(this.channel));
+    await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
     this.#subscribed = true;
     this.events.resumed();
   }
@@ -81,7 +82,7 @@ export class GrantChannel {
       try {
         if (!this.#subscribed) await this.subscribe();
         // SUBSCRIBE again is the one ping that every protocol version allows on a subscribed connection.
-        else await within(clock, commandMs, () => this.client.subscribe(this.channel));
+        else await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
       } catch {
         this.#subscribed = false;
         if (!this.#stop.signal.aborted && this.client.status === 'ready') this.client.disconnect(true);
@@ -97,7 +98,9 @@ export class GrantChannel {
     this.#stop.abort();
     if (!this.#subscribed) return;
     this.#subscribed = false;
-    await within(clock, commandMs, () => this.client.unsubscribe(this.channel)).catch(() => undefined);
+    await within(clock, commandMs, () => this.client.unsubscribe(this.environment.channel)).catch(
+      () => undefined,
+    );
   }
 
   close(): void {

@@ -31,8 +31,9 @@ export class RedisSession {
     this.#client = server.create();
     this.link = new RedisLink(this.#client, clock, address);
     this.endings = new RedisEndings(this.link, context, commandMs);
-    const environment = { clock, address, commandMs, waiting: () => events.waiting() };
-    this.#grants = new GrantChannel(server.create(), this.channel, environment, events);
+    const { channel } = this;
+    const environment = { clock, channel, address, commandMs, waiting: () => events.waiting() };
+    this.#grants = new GrantChannel(server.create(), environment, events);
   }
 
   /**
