@@ -54,7 +54,7 @@ function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
     enableAutoPipelining: false,
     replyMapping: 'legacy', // what ioredis 5 gives
     failoverDetector: true, // else a Sentinel fail-over is not noticed while the old primary still answers
-    commandTimeout: commandMs,
+    commandTimeout: undefined, // the link has a bound of its own round every command: no second timer
     socketTimeout: Math.ceil(commandMs * 1.5),
     connectTimeout: Math.max(commandMs, 1_000),
     keepAlive: 5_000,

@@ -1,13 +1,15 @@
+import type { Clock } from '../../clock.js';
 import { LockStoreError, LockUsageError } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
 import { storeError } from './redis-errors.js';
 import { probeKeys } from './redis-keys.js';
-import { CallFailure, type RedisLink } from './redis-link.js';
+import { CallFailure, type RedisLink, within } from './redis-link.js';
 
 /** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */
 const OLDEST_VERSION: readonly [number, number] = [6, 2];
 
 interface ProbeTarget {
+  readonly clock: Clock;
   readonly client: RedisClient;
   readonly link: RedisLink;
   readonly address: string;
@@ -40,9 +42,12 @@ export async function probeServer(target: ProbeTarget): Promise<void> {
   await checkScripting(target, place);
 }
 
-async function readInfo({ client, warn }: ProbeTarget, place: string): Promise<ReadonlyMap<string, string>> {
+async function readInfo(
+  { client, clock, commandMs, warn }: ProbeTarget,
+  place: string,
+): Promise<ReadonlyMap<string, string>> {
   try {
-    const lines = (await client.info()).split('\r\n');
+    const lines = (await within(clock, commandMs, () => client.info())).split('\r\n');
     return new Map(
       lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
     );

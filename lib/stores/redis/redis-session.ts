@@ -56,7 +56,14 @@ export class RedisSession {
       processId: this.#processId,
     };
     const warn = (message: string) => this.context.onWarning(message);
-    await probeServer({ ...target, client: this.#client, address, commandMs, warn });
+    await probeServer({
+      ...target,
+      clock: this.context.clock,
+      client: this.#client,
+      address,
+      commandMs,
+      warn,
+    });
     await this.#grants.subscribe();
     this.#isReady = true;
   }

@@ -9,16 +9,22 @@
 --    0 busy      milliseconds the holder's lease still runs
 --    2 queued    milliseconds the holder's lease still runs, ticket, server time in microseconds
 --   -9 conflict  why: the key is not a lock
+local state = redis.call('GET', KEYS[1])
+
+-- The usual case first, before anything else is even defined: free since a clean release ('f', and then nobody is queued).
+if state and #state == 33 and string.byte(state) == 102 then
+  local time = redis.call('TIME')
+  local fence, lineage = string.format('%016.0f', string.sub(state, 2, 17) + 1), string.sub(state, 18, 33)
+  local granted = string.format('%016.0f', time[1] * 1000000 + time[2])
+  redis.call('SET', KEYS[1], 'h' .. fence .. lineage .. granted .. ARGV[2] .. ARGV[4], 'PX', tonumber(ARGV[3]))
+  return { ARGV[1], 1, fence, lineage, tonumber(ARGV[3]) }
+end
+
 local state_key, queue_key = KEYS[1], KEYS[2]
 local nonce, token, lease_ms, tail, wait, ticket = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6]
 
 --- @include includes/state.lua
 --- @include includes/promote.lua
-
-local function grant(fence, lineage, us)
-  redis.call('SET', state_key, 'h' .. fence .. lineage .. digits(us) .. token .. tail, 'PX', tonumber(lease_ms))
-  return { nonce, 1, fence, lineage, tonumber(lease_ms) }
-end
 
 local function join_queue(us)
   local score = ticket ~= '0' and ticket or string.format('%.0f', us)
@@ -26,20 +32,14 @@ local function join_queue(us)
   if redis.call('ZADD', queue_key, 'NX', score, member) == 0 then
     score = string.format('%.0f', tonumber(redis.call('ZSCORE', queue_key, member)))
   end
-  -- Waiters that live poll at least every 30 s and so keep the queue; one of the dead alone goes away.
+  -- Waiters that live poll every few seconds and so keep the queue; one of the dead alone goes away.
   redis.call('PEXPIRE', queue_key, 90000)
   return score
 end
 
-local state = redis.call('GET', state_key)
-local us = now_us()
-
 if state and not is_lock(state) then return { nonce, -9, 'its value is not a lock' } end
 
-if state and string.byte(state) == 102 then -- 'f', and then nobody is queued
-  return grant(digits(tonumber(fence_of(state)) + 1), lineage_of(state), us)
-end
-
+local us = now_us()
 if state then
   local left = redis.call('PTTL', state_key)
   if left == -1 then return { nonce, -9, 'it would never run out' } end
@@ -60,4 +60,5 @@ if redis.call('EXISTS', queue_key) == 1 then
   if winner and wait then return { nonce, 2, winner_ms, score, string.format('%.0f', us) } end
   if winner then return { nonce, 0, winner_ms } end
 end
-return grant(fence, fence, us)
+redis.call('SET', state_key, 'h' .. fence .. fence .. digits(us) .. token .. tail, 'PX', tonumber(lease_ms))
+return { nonce, 1, fence, fence, tonumber(lease_ms) }
