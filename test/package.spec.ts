@@ -1,0 +1,123 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { Consumer } from './support/packed-package.js';
+
+const ENTRY_POINTS = [
+  'nestjs-distributed-lock',
+  'nestjs-distributed-lock/engine',
+  'nestjs-distributed-lock/testing',
+];
+
+describe('the package, as npm would install it', () => {
+  let consumer: Consumer;
+
+  beforeAll(async () => {
+    consumer = await Consumer.create();
+  }, 60_000);
+
+  afterAll(async () => {
+    await consumer.remove();
+  });
+
+  it('contains what runs and its types, a README and a licence, and nothing else', async () => {
+    const folder = join(consumer.folder, 'node_modules/nestjs-distributed-lock');
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    const paths = files
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+    const top = new Set(paths.map((path) => path.split('/').slice(0, 2).join('/')));
+    expect([...top].toSorted()).toEqual([
+      'LICENSE',
+      'README.md',
+      'dist/cjs',
+      'dist/lib',
+      'dist/src',
+      'package.json',
+    ]);
+    expect(paths.filter((path) => /\.spec\.|(?<!\.d)\.ts$|\.lua$/.test(path))).toEqual([]);
+  });
+
+  it.each(ENTRY_POINTS)(
+    'gives the same objects to require() and import() of %s in one process',
+    async (name) => {
+      await consumer.write(
+        'same.cjs',
+        `
+      const required = require(process.argv[2]);
+      import(process.argv[2]).then((imported) => {
+        const names = Object.keys(imported).filter((name) => name !== 'module.exports');
+        console.log(names.length > 0 && names.every((name) => imported[name] === required[name]));
+      });`,
+      );
+      await expect(consumer.node('same.cjs', name)).resolves.toBe('true');
+    },
+  );
+
+  it('gives the same errors and functions from the Nest module and from the engine', async () => {
+    await consumer.write(
+      'names.mjs',
+      `
+      import * as nest from 'nestjs-distributed-lock';
+      import * as engine from 'nestjs-distributed-lock/engine';
+      console.log(['LockBusyError', 'LockLostError', 'LockStoreError', 'LockUsageError', 'lockName', 'memoryStore']
+        .filter((name) => nest[name] === undefined || nest[name] !== engine[name]).join());`,
+    );
+    await expect(consumer.node('names.mjs')).resolves.toBe('');
+  });
+
+  it('runs the engine where ES modules cannot be required', async () => {
+    await consumer.write(
+      'old.cjs',
+      `
+      const { LockManager, memoryStore } = require('nestjs-distributed-lock/engine');
+      const locks = new LockManager({ store: memoryStore() });
+      locks.on('warning', () => {});
+      locks.using('a', (lease) => lease.state).then((state) => {
+        console.log(state, require.resolve('nestjs-distributed-lock/engine').includes('cjs'));
+        return locks.close();
+      });`,
+    );
+    await expect(consumer.node('--no-experimental-require-module', 'old.cjs')).resolves.toBe('held true');
+  });
+
+  it('lets nobody reach into its files', async () => {
+    const reach = consumer.node('-e', `require('nestjs-distributed-lock/dist/lib/lease.js')`);
+    await expect(reach).rejects.toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+
+  it.each([
+    { title: 'an ES module, nodenext', file: 'a.mts', module: 'nodenext' },
+    { title: 'an ES module, bundler', file: 'b.mts', module: 'esnext', resolution: 'bundler' },
+    { title: 'CommonJS, nodenext', file: 'c.cts', module: 'nodenext' },
+    { title: 'CommonJS, node16', file: 'd.cts', module: 'node16' },
+  ])('has types for $title', async ({ file, module, resolution }) => {
+    await consumer.write(file, TYPED);
+    const target = ['--target', 'es2022', '--strict', '--noEmit', '--types', 'node', '--skipLibCheck'];
+    const how = ['--module', module, ...(resolution === undefined ? [] : ['--moduleResolution', resolution])];
+    const decorators = ['--experimentalDecorators', '--emitDecoratorMetadata'];
+    await expect(consumer.complaints(...how, ...target, ...decorators, file)).resolves.toBe('');
+  });
+});
+
+const TYPED = `
+import { CurrentLease, DistributedLockModule, Locked, LockService, type Lease } from 'nestjs-distributed-lock';
+import { LockBusyError, LockManager, redisStore } from 'nestjs-distributed-lock/engine';
+import { ManualClock } from 'nestjs-distributed-lock/testing';
+
+export class Groups {
+  constructor(private readonly locks: LockService) {}
+  @Locked('group:<id>')
+  async join(id: string, @CurrentLease() lease: Lease): Promise<number> {
+    const fence: number = await this.locks.using('other', (other) => other.fencingToken);
+    return fence + lease.fencingToken;
+  }
+}
+export const imported = DistributedLockModule.forRoot({ redis: 'redis://localhost' });
+export const manager = new LockManager({ store: redisStore({ url: '' }), clock: new ManualClock() });
+// @ts-expect-error a name must be a string: proves that the types are there and are not any
+void manager.acquire(5);
+// @ts-expect-error the same for errors
+export const wrong: number = new LockBusyError('a', { retryAfterMs: 1 }).code;
+`;
