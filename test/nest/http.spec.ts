@@ -80,7 +80,7 @@ class GroupsController {
 }
 
 describe.each(ADAPTERS)('@Locked over HTTP on %s', (adapter) => {
-  const start = () => startApp({ adapter, controllers: [GroupsController], locks: { waitMs: 2_000 } });
+  const start = () => startApp({ adapter, controllers: [GroupsController], locks: { waitMs: 60_000 } });
 
   it('lets requests for one group run one after the other, with rising fencing tokens', async () => {
     await using running = await start();

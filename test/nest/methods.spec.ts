@@ -1,8 +1,20 @@
-import { Controller, Get, Inject, Injectable, Param, Scope, SetMetadata } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+  Param,
+  Scope,
+  SetMetadata,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ContextIdFactory } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
-import { from, lastValueFrom, Observable } from 'rxjs';
+import { from, lastValueFrom, map, Observable } from 'rxjs';
 import {
   CurrentLease,
   DistributedLockModule,
@@ -242,6 +254,12 @@ describe('a lock and what comes later than the call', () => {
       }
     }
 
+    @Locked('nested')
+    async *nested() {
+      yield 'first';
+      yield this.locks.using('nested', () => 'never').catch((error: { code: string }) => error.code);
+    }
+
     @Locked('promised')
     async promised() {
       return from(['a', 'b']);
@@ -281,6 +299,13 @@ describe('a lock and what comes later than the call', () => {
     expect(testing.get(LockService).held()).toEqual([]);
   });
 
+  it('counts the body of a generator as part of the call that holds the lock, whoever asks for the next value', async () => {
+    await using testing = await asyncDisposable(start(Streams));
+    const values: unknown[] = [];
+    for await (const value of testing.get(Streams).nested()) values.push(value);
+    expect(values).toEqual(['first', 'LOCK_REENTRANT']);
+  });
+
   it('holds the lock of a promise of an Observable until that Observable is over', async () => {
     await using testing = await asyncDisposable(start(Streams));
     const locks = testing.get(LockService);
@@ -301,6 +326,17 @@ describe('never locked twice', () => {
     }
   }
 
+  /** Calls a locked service after the request's lock was taken and before the handler runs. */
+  @Injectable()
+  class AuditInterceptor implements NestInterceptor {
+    constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+
+    async intercept(_context: ExecutionContext, next: CallHandler) {
+      const written = await this.ledger.write('before');
+      return next.handle().pipe(map((value: string[]) => [written, ...value]));
+    }
+  }
+
   @Controller('accounts/:id')
   class AccountsController {
     constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
@@ -310,6 +346,13 @@ describe('never locked twice', () => {
     @Locked('account:<id>')
     async show(@Param('id') id: string, @CurrentLease() lease: Lease) {
       return [lease.name, await this.ledger.write(id)];
+    }
+
+    @Get('audited')
+    @Locked('account:<id>')
+    @UseInterceptors(AuditInterceptor)
+    async audited(@Param('id') id: string, @CurrentLease() lease: Lease) {
+      return [id, lease.name];
     }
 
     @Get('twice')
@@ -340,6 +383,12 @@ describe('never locked twice', () => {
     const answer = await fetch(`${running.url}/accounts/7`);
     expect(await answer.json()).toEqual(['account:7', '7 ledger:7']);
     expect(acquired).toEqual(['account:7', 'ledger:7']);
+  });
+
+  it('keeps the request’s lock for its own handler when another locked method is called before it', async () => {
+    await using running = await startApp({ controllers: [AccountsController], providers: [Ledger] });
+    const answer = await fetch(`${running.url}/accounts/7/audited`);
+    expect(await answer.json()).toEqual(['before ledger:before', '7', 'account:7']);
   });
 
   it('takes a second call of the same handler in one request as a call of its own', async () => {

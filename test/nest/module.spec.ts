@@ -62,7 +62,7 @@ describe('forRoot and forRootAsync', () => {
   const leaseMsOf = async (module: unknown) => {
     await using testing = await init([module]);
     await testing.init();
-    return testing.get(LockService).using('x', (lease) => lease.leaseMs);
+    return await testing.get(LockService).using('x', (lease) => lease.leaseMs);
   };
 
   it.each([
@@ -195,6 +195,7 @@ describe('start-up with a store', () => {
     come();
     await clock.advanceAsync(500);
     await expect(started).resolves.toBe(testing);
+    expect(clock.pendingForegroundTimers).toBe(0);
   });
 
   it('that can never serve fails at once', async () => {
@@ -260,7 +261,7 @@ describe('start-up checks of @Locked', () => {
       }
     }
     const descriptor = Object.getOwnPropertyDescriptor(Orders.prototype, 'pay') as PropertyDescriptor;
-    descriptor.value = Function.prototype.bind.call(Orders.prototype.pay, undefined);
+    descriptor.value = (descriptor.value as () => unknown).bind(undefined);
     Locked('order:<orderId>')(Orders.prototype, 'pay', descriptor);
     Object.defineProperty(Orders.prototype, 'pay', descriptor);
     const message = await startUpError({ providers: [Orders] });

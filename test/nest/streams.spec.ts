@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { request, type Server } from 'node:http';
 import { PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
 import {
   type CallHandler,
   Controller,
@@ -19,7 +20,7 @@ import {
 import { describe, expect, it } from '@jest/globals';
 import { from, Observable, switchMap } from 'rxjs';
 import { Locked, LockService } from '../../src/index.js';
-import { Gate, until } from './support/gate.js';
+import { Gate, settled, until } from './support/gate.js';
 import { ADAPTERS, type AppParts, startApp } from './support/start-app.js';
 
 /** One per application: what the handlers wait for and what they saw. */
@@ -154,7 +155,16 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     const running = await startApp(parts);
     const locks = running.app.get(LockService);
     const free = () => until(() => locks.held().length === 0, 'the lock is given back');
-    return Object.assign(running, { stage: running.app.get(Stage), locks, free });
+    const server = running.app.getHttpServer() as Server;
+    /** The server has seen that its only client went away. */
+    const hungUp = async () => {
+      await until(
+        async () => (await promisify(server.getConnections.bind(server))()) === 0,
+        'the connection is closed',
+      );
+      await settled();
+    };
+    return Object.assign(running, { stage: running.app.get(Stage), locks, free, hungUp });
   };
 
   it.each(['file', 'file-after-pipes'])(
@@ -199,6 +209,8 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     answer.resume();
     await running.stage.gate.arrived();
     hangUp();
+    await running.hungUp();
+    expect(running.locks.held()).toHaveLength(1);
     await running.stage.gate.open();
     await running.free();
     expect(running.stage.seen).toEqual(['finally, held 1']);
@@ -210,6 +222,7 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     sent.on('error', () => undefined);
     await running.stage.gate.arrived();
     sent.destroy();
+    await running.hungUp();
     await running.stage.gate.open();
     await running.free();
     expect(running.stage.seen).toEqual(['end of handler, held 1', 'commit, held 1']);
@@ -231,7 +244,7 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     sent.on('error', () => undefined);
     await running.stage.gate.arrived();
     sent.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 50)); // the server must see the hang-up, and do nothing
+    await running.hungUp();
     expect(running.locks.held()).toHaveLength(1);
     await running.stage.gate.open();
     await running.free();
@@ -242,6 +255,7 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     await using running = await start();
     const answer = fetch(`${running.url}/by-hand`);
     await running.stage.gate.arrived();
+    await settled();
     expect(running.locks.held()).toHaveLength(1);
     await running.stage.gate.open();
     expect(await (await answer).text()).toBe('by hand');
@@ -257,7 +271,7 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     sent.destroy();
     await running.free();
     await running.stage.gate.open();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     expect(running.stage.seen).toEqual([]);
   });
 });

@@ -37,3 +37,8 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+/** Lets everything that is already due happen: a few turns of the event loop, sockets included. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

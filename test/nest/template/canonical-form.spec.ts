@@ -38,6 +38,7 @@ class Dto {
   @Type(() => Item) items!: Item[];
   @Type(() => Number) counts!: number[];
   @Allow() declared!: number;
+  @Allow() on!: boolean;
   @Transform(({ value }) => String(value).trim()) trimmed!: string;
   @Transform(({ value }) => String(value), { toPlainOnly: true }) shown!: string;
   @Expose({ name: 'group_id' }) groupId!: string;
@@ -108,6 +109,18 @@ describe('one resource, one lock: before the pipes,', () => {
     expect(() => nameOf(ParamOf(undefined, Number), 'abc', { globalPipes })).toThrow(
       /is "abc"; it must be a number/,
     );
+  });
+
+  it('a ValidationPipe converts nothing without transform, and nothing but params and queries', () => {
+    class Handler {
+      get(@Body('x') x: boolean): unknown {
+        return x;
+      }
+    }
+    const transform = { globalPipes: [new ValidationPipe({ transform: true })] };
+    expect(nameOf(ParamOf(undefined, Boolean), 'yes', { globalPipes: [new ValidationPipe()] })).toBe('x:yes');
+    expect(nameOf(ParamOf(undefined, Boolean), 'yes', { globalPipes: [ValidationPipe] })).toBe('x:yes');
+    expect(http(Handler, 'get', 'x:<x>', transform).fromRequest({ body: { x: 'yes' } })).toEqual(['x:yes']);
   });
 
   it.each([
@@ -211,6 +224,9 @@ describe('one resource, one lock: a field of a DTO', () => {
         { transform: true, transformOptions: { enableImplicitConversion: true } },
       ),
     ).toBe('x:16');
+    const implicit = { transform: true, transformOptions: { enableImplicitConversion: true } };
+    expect(name('on', { on: 'no' }, implicit)).toBe('x:true');
+    expect(name('on', { on: 'no' })).toBe('x:no');
     expect(name('declared', { declared: '05' })).toBe('x:5');
   });
 

@@ -55,6 +55,7 @@ describe('parameter names', () => {
     ['join([first, , third]) {}', ['first@0.0', 'third@0.2']],
     ['join({ a, ...others }, [b, ...more]) {}', ['a@0.a', 'b@1.0']],
     ['join({ [f()]: computed, a }) {}', ['a@0.a']],
+    ['join({ [key]: computed, a }) {}', ['a@0.a']],
     ['join(first, ...ids) {}', ['first@0', 'ids@1…']],
     ['join(...[a, b]) {}', ['a@0.0…', 'b@0.1…']],
   ])('follow destructuring and rest parameters: %s', (source, names) => {
