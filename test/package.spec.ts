@@ -118,6 +118,8 @@ export const imported = DistributedLockModule.forRoot({ redis: 'redis://localhos
 export const manager = new LockManager({ store: redisStore({ url: '' }), clock: new ManualClock() });
 // @ts-expect-error a name must be a string: proves that the types are there and are not any
 void manager.acquire(5);
+// @ts-expect-error the store's record, with the owner token in it, is nobody's business
+void manager.acquire('a').then((lease) => lease.hold);
 // @ts-expect-error the same for errors
 export const wrong: number = new LockBusyError('a', { retryAfterMs: 1 }).code;
 `;
