@@ -125,6 +125,13 @@ const acquire: Script = (input) => {
   return grant(fence, fence);
 };
 
+/** The grant that follows a clean release. */
+const successor = (redis: ScriptedRedis, state: string): Promotion => ({
+  fence: digits(toNumber(fenceOf(state)) + 1),
+  lineage: lineageOf(state),
+  us: redis.time(),
+});
+
 const release: Script = (input) => {
   const { redis, keys, args } = input;
   const [stateKey = '', queueKey = ''] = keys;
@@ -134,9 +141,7 @@ const release: Script = (input) => {
   const state = redis.get(stateKey);
   if (state !== undefined && isLock(state) && ownerOf(state) === token) {
     redis.pexpire(stateKey, toNumber(keepMs));
-    const fence = digits(toNumber(fenceOf(state)) + 1);
-    const queued = state.startsWith('H');
-    if (!(queued && promote(input, { fence, lineage: lineageOf(state), us: redis.time() }))) {
+    if (state.startsWith('h') || promote(input, successor(redis, state)) === undefined) {
       redis.setPx(stateKey, `f${state.slice(1, 33)}`, toNumber(keepMs));
     }
     return [nonce, 1];

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { answersMet, compare, shrink } from './differential/compare.js';
+import { Plan } from './differential/plan.js';
+import { RealServer } from './differential/real-run.js';
+import { ScriptedWorld } from './differential/scripted-run.js';
+
+/** More, or others: DIFFERENTIAL_SEQUENCES=50000 DIFFERENTIAL_SEED=monday npx jest differential */
+const { DIFFERENTIAL_SEQUENCES = '2000', DIFFERENTIAL_SEED = 'fast' } = process.env;
+const LENGTH = 30;
+
+let redis: RedisServer;
+let real: RealServer;
+beforeAll(async () => {
+  redis = await startRedis();
+  real = new RealServer(redis.url);
+  await real.open();
+});
+afterAll(async () => {
+  real.close();
+  await redis.stop();
+});
+
+describe('the scripted server answers as the real scripts do on a real Redis', () => {
+  const met = new Map<string, number>();
+
+  it(`in ${DIFFERENTIAL_SEQUENCES} random sequences of ${LENGTH} steps: replies, what is published, what lies in the keys`, async () => {
+    for (let i = 0; i < Number(DIFFERENTIAL_SEQUENCES); i++) {
+      const seed = `${DIFFERENTIAL_SEED}/${i}`;
+      const { steps } = new Plan(seed, LENGTH);
+      for (const answer of answersMet(steps)) met.set(answer, (met.get(answer) ?? 0) + 1);
+      const found = await compare(steps, real);
+      if (found !== undefined) {
+        const fewest = await shrink(steps, real);
+        throw new Error(
+          `seed ${seed}, ${fewest.length} steps: ${(await compare(fewest, real)) ?? found}\n${fewest.map((step) => JSON.stringify(step)).join('\n')}`,
+        );
+      }
+    }
+  }, 600_000);
+
+  it.each([
+    ...[
+      'acquire 1',
+      'acquire 0',
+      'acquire 2',
+      'acquire -9',
+      'acquire refused WRONGTYPE',
+      'acquire refused OOM',
+      'acquire refused READONLY',
+    ],
+    ...[
+      'release 1',
+      'release 2',
+      'release 3',
+      'release -1',
+      'release refused WRONGTYPE',
+      'release refused READONLY',
+    ],
+    ...['renew 1', 'renew newer', 'renew -1', 'force 1', 'force 0', 'inspect free', 'inspect held'],
+    ...['probe fine'],
+  ])('among them at least 20 with the answer %s', (answer) => {
+    expect(met.get(answer)).toBeGreaterThanOrEqual(20);
+  });
+});
+
+describe('the scripted server', () => {
+  it('runs more than 200 000 scripts per second of processor time', () => {
+    const world = new ScriptedWorld();
+    world.do({ does: 'listen', channel: 'c' });
+    const keys = ['lock:{a}', 'lock:{a}:q'];
+    const rounds = 20_000;
+    const tokens = ['a', 'b'].map((letter) => letter.repeat(22));
+    const before = process.cpuUsage(); // of this process, whatever else the machine does
+    for (let i = 0; i < rounds; i++) {
+      const [mine, other] = i % 2 === 0 ? tokens : tokens.toReversed();
+      world.server.run('acquire', keys, ['n', mine!, '00030000', 'c|', '1', '0']);
+      world.server.run('acquire', keys, ['n', other!, '00030000', 'c|', '1', '0']);
+      world.server.run('release', keys, ['n', mine!, '10000', '', '']);
+    }
+    const { user, system } = process.cpuUsage(before);
+    expect((rounds * 3 * 1e6) / (user + system)).toBeGreaterThan(200_000);
+  });
+
+  it('copied, goes its own way from the same state', () => {
+    const world = new ScriptedWorld();
+    world.do({ does: 'disturb', key: 'lock:{a}', value: 'mine' });
+    const copy = world.server.clone({ nowUs: () => world.nowUs, publish: () => 0 });
+    expect(copy.hash()).toBe(world.server.hash());
+    copy.wipe();
+    expect(world.server.dump('lock:{a}')).toBe('string mine');
+    expect(copy.hash()).not.toBe(world.server.hash());
+  });
+});

@@ -1,0 +1,160 @@
+import { type ChainableCommander, Redis } from 'ioredis';
+import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
+import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
+import {
+  CHANNELS,
+  KEYS,
+  type Observation,
+  type Outcome,
+  refusal,
+  type Run,
+  START_US,
+  type Step,
+  STEP_US,
+} from './step.js';
+
+/**
+ * The one thing that is replaced in the real scripts: where they read the time. They read it from their last argument, so that both
+ * servers see the same microseconds. (`renew` looks at its arguments key by key and never sees the last one.)
+ */
+const TIME = `redis.call('TIME')`;
+const TIME_OF_THE_TEST = `{ string.sub(ARGV[#ARGV], 1, -7), string.sub(ARGV[#ARGV], -6) }`;
+
+/** Shows the keys without changing anything: type, ms left, content. */
+const SHOW = `local shown = {}
+for index, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  local content = {}
+  if kind == 'string' then content = { redis.call('GET', key) } end
+  if kind == 'zset' then content = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+  shown[index] = { kind, redis.call('PTTL', key), content }
+end
+return shown`;
+
+/** Lets time pass for keys with an end: what the wall clock would do to them. */
+const PASS = `for _, key in ipairs(KEYS) do
+  local left = redis.call('PTTL', key)
+  if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[1])) end
+end`;
+
+/** The real scripts on a real Redis. */
+export class RealServer {
+  readonly #redis: Redis;
+  readonly #shas = new Map<string, string>();
+  #heard: string[] = [];
+
+  constructor(url: string) {
+    // RESP3: this one connection may listen and run scripts, so what is heard is in order with the replies.
+    this.#redis = new Redis(url, { protocol: 3 });
+    this.#redis.on('message', (channel, message) => this.#heard.push(`${channel} ${message}`));
+  }
+
+  async open(): Promise<void> {
+    for (const [name, { text }] of Object.entries(SCRIPTS)) {
+      await this.#load(name, text.replaceAll(TIME, TIME_OF_THE_TEST));
+    }
+    await this.#load('show', SHOW);
+    await this.#load('pass', PASS);
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  /** One sequence from an empty server, in one go: it must be over before the shortest lease moves noticeably. */
+  async run(steps: readonly Step[]): Promise<Run & { readonly tookMs: number }> {
+    const pipeline = this.#redis.pipeline();
+    pipeline.config('SET', 'maxmemory', '0').replicaof('NO', 'ONE');
+    for (const channel of CHANNELS) pipeline.unsubscribe(channel);
+    pipeline.flushall();
+    /** Where the replies of each step begin; the last one of them shows the keys. */
+    const starts: number[] = [];
+    let nowUs = START_US;
+    for (const step of steps) {
+      if (step.does === 'script') nowUs += STEP_US;
+      if (step.does === 'time') nowUs += step.ms * 1_000;
+      starts.push(pipeline.length);
+      this.#send(pipeline, step, nowUs);
+      pipeline.evalsha(this.#sha('show'), KEYS.length, ...KEYS);
+    }
+    this.#heard = [];
+    const startedAt = performance.now();
+    const replies = (await pipeline.exec()) ?? [];
+    const tookMs = performance.now() - startedAt;
+    const observations = steps.map((step, index) => {
+      const ofStep = replies.slice(starts[index], starts[index + 1]);
+      return { outcome: outcomeOf(step, ofStep[0]), contents: contentsOf(ofStep.at(-1)) };
+    });
+    return { observations, heard: this.#heard, tookMs };
+  }
+
+  #send(pipeline: ChainableCommander, step: Step, nowUs: number): void {
+    switch (step.does) {
+      case 'script':
+        pipeline.evalsha(this.#sha(step.script), step.keys.length, ...step.keys, ...step.args, nowUs);
+        break;
+      case 'time':
+        pipeline.evalsha(this.#sha('pass'), KEYS.length, ...KEYS, step.ms);
+        break;
+      case 'listen':
+        pipeline.subscribe(step.channel);
+        break;
+      case 'leave':
+        pipeline.unsubscribe(step.channel);
+        break;
+      case 'drop':
+        pipeline.del(step.key);
+        break;
+      case 'wipe':
+        pipeline.flushall();
+        break;
+      case 'disturb':
+        if (step.score === undefined) pipeline.set(step.key, step.value);
+        else pipeline.zadd(step.key, 'NX', step.score, step.value);
+        break;
+      case 'refuse':
+        this.#refuse(pipeline, step.refusal);
+        break;
+    }
+  }
+
+  #refuse(pipeline: ChainableCommander, kind: string | undefined): void {
+    if (kind === 'OOM') pipeline.config('SET', 'maxmemory', '1');
+    else if (kind === 'READONLY') pipeline.replicaof('127.0.0.1', '1');
+    else pipeline.config('SET', 'maxmemory', '0').replicaof('NO', 'ONE');
+  }
+
+  #sha(name: ScriptName | 'show' | 'pass'): string {
+    return this.#shas.get(name) ?? '';
+  }
+
+  async #load(name: string, text: string): Promise<void> {
+    this.#shas.set(name, (await this.#redis.script('LOAD', text)) as string);
+  }
+}
+
+type PipelineReply = [error: Error | null, result: unknown] | undefined;
+
+function outcomeOf(step: Step, reply: PipelineReply): Outcome | undefined {
+  const [error, result] = reply ?? [];
+  if (step.does !== 'script' && step.does !== 'disturb') {
+    if (error) throw error;
+    return undefined;
+  }
+  if (error) return refusal(error);
+  return step.does === 'script' ? (result as unknown[]) : ['OK'];
+}
+
+function contentsOf(reply: PipelineReply): Observation['contents'] {
+  const [error, result] = reply ?? [];
+  if (error) throw error;
+  return (result as [string, number, unknown[]][]).map(([kind, pttl, content]) => {
+    if (kind === 'none') return { text: kind, pttl };
+    const items = content.flat().map(String);
+    const lines =
+      kind === 'string'
+        ? items
+        : items.filter((_, i) => i % 2 === 0).map((member, i) => `${Number(items[i * 2 + 1])} ${member}`);
+    return { text: `${kind} ${lines.join('\n')}`, pttl };
+  });
+}

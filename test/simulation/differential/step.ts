@@ -1,0 +1,47 @@
+import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
+import type { Refusal } from '../scripted-redis.js';
+
+/** One thing that happens to a server. Pure data, so that a sequence can be replayed, printed and made smaller. */
+export type Step =
+  | { readonly does: 'script'; readonly script: ScriptName; readonly keys: string[]; readonly args: string[] }
+  /** Time passes, or the server's clock is set: tokens, tickets and ends all see it. */
+  | { readonly does: 'time'; readonly ms: number }
+  /** A process listens on its channel, or is gone. */
+  | { readonly does: 'listen' | 'leave'; readonly channel: string }
+  | { readonly does: 'drop'; readonly key: string }
+  | { readonly does: 'wipe' }
+  /** Another program writes: a string without an end, or (with a score) a member of a sorted set. */
+  | { readonly does: 'disturb'; readonly key: string; readonly value: string; readonly score?: number }
+  | { readonly does: 'refuse'; readonly refusal: Refusal | undefined };
+
+/** A reply, or how the server refused. */
+export type Outcome = readonly unknown[] | { readonly refused: string };
+
+/** What can be seen of a server after a step. */
+export interface Observation {
+  readonly outcome: Outcome | undefined;
+  /** Of each key: what is in it, and for how long. */
+  readonly contents: readonly { readonly text: string; readonly pttl: number }[];
+}
+
+export interface Run {
+  readonly observations: readonly Observation[];
+  /** `channel message`, in the order in which they were published. Only what somebody heard. */
+  readonly heard: readonly string[];
+}
+
+/** Two locks. */
+export const STATE_KEYS = ['lock:{a}', 'lock:{b}'] as const;
+export const KEYS = STATE_KEYS.flatMap((key) => [key, `${key}:q`]);
+export const CHANNELS = ['lock:c:one', 'lock:c:two', 'lock:c:three'];
+
+/** 2026-11-20, in microseconds: tokens and tickets have as many digits as in life. */
+export const START_US = 1_795_132_800_000_000;
+
+/** Each script starts a little later than the last, as in life; so little that all of a sequence stay within one millisecond. */
+export const STEP_US = 7;
+
+/** Only the first word of a refusal is a matter of protocol; the rest is the server's prose. */
+export function refusal(error: unknown): Outcome {
+  return { refused: (error as Error).message.split(' ', 1)[0] ?? '' };
+}
