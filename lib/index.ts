@@ -19,7 +19,7 @@ export type { LockEventListener, LockEventName, LockEvents } from './lock-events
 export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
-export type { AcquireOptions, LockManagerOptions } from './lock-options.js';
+export { type AcquireOptions, checkAcquireOptions, type LockManagerOptions } from './lock-options.js';
 export { type Randomness, systemRandomness } from './owner-token.js';
 export type {
   AcquireRequest,

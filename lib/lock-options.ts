@@ -128,6 +128,16 @@ export function resolveAcquireOptions(
   return resolved;
 }
 
+/**
+ * Checks options long before the call that uses them: a decorator's, when its class is defined.
+ *
+ * @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID
+ */
+export function checkAcquireOptions(options: AcquireOptions, place: string): void {
+  checkKeys(options, CALL_OPTIONS, place);
+  checkCall(options, { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' }, place);
+}
+
 /** `tryAcquire` never waits, so a `waitMs` there is a misunderstanding worth telling. */
 export function refuseWait(options: AcquireOptions | undefined, place: string): void {
   if (options?.waitMs !== undefined) {

@@ -5,12 +5,14 @@ import {
   Injectable,
   type NestInterceptor,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
 import { specOf } from './locked-spec.js';
+import { serviceIn } from './service-slot.js';
 import { ResponseWatch } from './response-watch.js';
 import type { RequestValues } from './template/compile-names.js';
 
@@ -20,11 +22,10 @@ import type { RequestValues } from './template/compile-names.js';
  */
 @Injectable()
 export class LockInterceptor implements NestInterceptor {
-  readonly #registry: LockRegistry;
-
-  constructor(@Inject(LockRegistry) registry: LockRegistry) {
-    this.#registry = registry;
-  }
+  constructor(
+    @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const spec = specOf(context.getHandler());
@@ -40,11 +41,14 @@ export class LockInterceptor implements NestInterceptor {
 
   #lockAround(context: ExecutionContext, next: CallHandler, frame: LockFrame): Observable<unknown> {
     const { spec, watch } = frame;
-    const method = () => this.#registry.method(spec, context.getClass(), 'request');
+    const method = () => this.registry.method(spec, context.getClass(), 'request');
     return lockedObservable({
       watch,
       acquire: async (signal) =>
-        takeLock(this.#registry.service(spec), spec, method().names.fromRequest(frame.values), signal),
+        takeLock(serviceIn(this.moduleRef, spec), spec, {
+          names: method().names.fromRequest(frame.values),
+          signal,
+        }),
       start: (lease, hold) => {
         frame.held = { lease, hold };
         if (method().handlesResponse) hold.retainUntilClosed();

@@ -69,21 +69,6 @@ export class LockRegistry {
     );
   }
 
-  findService(name: string): LockService | undefined {
-    return this.#services.get(name);
-  }
-
-  /** @throws LockUsageError when the application has no service of that name */
-  service(spec: LockedSpec): LockService {
-    const service = this.findService(spec.serviceName);
-    if (service !== undefined) return service;
-    const known = [...this.#services.keys()].join(', ') || 'none';
-    throw new LockUsageError(
-      'LOCK_OPTIONS_INVALID',
-      `@Locked on ${spec.place}: there is no lock service "${spec.serviceName}"; known: ${known}`,
-    );
-  }
-
   /** Compiles on first use; the explorer asks for every method when the application starts. @throws LockUsageError */
   method(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
     let byClass = this.#known[moment].get(spec);

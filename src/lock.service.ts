@@ -42,7 +42,7 @@ export class LockService
     this.#logEvents();
   }
 
-  /** @internal Nest calls it. */
+  /** Nest calls it. */
   async onModuleInit(): Promise<void> {
     this.registry.add(this.settings.name, this);
     await waitForStore(this, {
@@ -54,18 +54,18 @@ export class LockService
     });
   }
 
-  /** @internal Nest calls it. */
+  /** Nest calls it. */
   onApplicationBootstrap(): void {
     this.registry.requireDefault(this.settings.name);
     warnWithoutShutdownHooks(this.#clock, this.#logger, this.#stop.signal);
   }
 
-  /** @internal Nest calls it. */
+  /** Nest calls it. */
   beforeApplicationShutdown(): void {
     void this.close(); // awaited in onApplicationShutdown: the server must drain meanwhile
   }
 
-  /** @internal Nest calls it. */
+  /** Nest calls it. */
   async onApplicationShutdown(): Promise<void> {
     await this.close();
   }

@@ -64,7 +64,7 @@ async function acquireFor(call: LockedCall, signal: AbortSignal | undefined) {
   // A test may have put a double in the place of the service.
   const registry = (service.registry as LockRegistry | undefined) ?? withoutApplication;
   const { names, handlesResponse } = registry.method(spec, classOf(self, spec), 'arguments');
-  const lease = await takeLock(service, spec, names.fromArguments(args, frame?.values), signal);
+  const lease = await takeLock(service, spec, { names: names.fromArguments(args, frame?.values), signal });
   return { lease, writesResponse: frame !== undefined && handlesResponse };
 }
 
@@ -81,8 +81,7 @@ export function busyStatusOf(error: object): number | undefined {
 export async function takeLock(
   service: LockService,
   spec: LockedSpec,
-  names: string[],
-  ...[signal]: [signal: AbortSignal | undefined]
+  { names, signal }: { names: string[]; signal: AbortSignal | undefined },
 ): Promise<Lease> {
   const options: AcquireOptions = signal === undefined ? spec.acquire : { ...spec.acquire, signal };
   try {

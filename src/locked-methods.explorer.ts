@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
-import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { LockInterceptor } from './lock.interceptor.js';
 import { LockRegistry } from './lock.registry.js';
 import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
-import { fillServiceSlot } from './service-slot.js';
+import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
 
 /**
@@ -19,10 +19,11 @@ export class LockedMethodsExplorer implements OnModuleInit {
     @Inject(ModulesContainer) private readonly container: ModulesContainer,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LockInterceptor) private readonly interceptor: NestInterceptor,
   ) {}
 
-  /** @internal Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
+  /** Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
   onModuleInit(): void {
     const classes = new Set<AnyFunction>();
     let locksRequests = false;
@@ -75,9 +76,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
   /** What `useValue` and `useFactory` made did not come through Nest's property injection. */
   #giveService(instance: object, targetClass: AnyFunction): void {
     for (const spec of lockedMethodsOf(targetClass)) {
-      if (spec.isStatic) continue;
-      const service = this.registry.findService(spec.serviceName);
-      if (service !== undefined) fillServiceSlot(instance, spec.serviceName, service);
+      if (!spec.isStatic) fillServiceSlot(instance, spec.serviceName, serviceIn(this.moduleRef, spec));
     }
   }
 

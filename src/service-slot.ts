@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { activeServices } from './active-services.js';
 import { lockServiceToken } from './lock.tokens.js';
@@ -40,6 +41,20 @@ export function fillServiceSlot(instance: object, serviceName: string, service: 
   const key = slotKey(serviceName);
   const slots = instance as Record<symbol, LockService | undefined>;
   if (key in instance && slots[key] === undefined) slots[key] = service;
+}
+
+/**
+ * The service a method asks for, of the application that the ModuleRef belongs to.
+ *
+ * @throws LockUsageError when nobody registered it
+ */
+export function serviceIn(moduleRef: ModuleRef, spec: LockedSpec): LockService {
+  try {
+    return moduleRef.get<LockService>(lockServiceToken(spec.serviceName), { strict: false });
+  } catch (error) {
+    const message = `@Locked on ${spec.place}: there is no lock service "${spec.serviceName}"; register it with DistributedLockModule.forRoot({ name })`;
+    throw new LockUsageError('LOCK_OPTIONS_INVALID', message, { cause: error });
+  }
 }
 
 /**

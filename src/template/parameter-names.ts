@@ -28,7 +28,7 @@ export function parameterNames(method: Function): readonly NamedParameter[] | nu
 
 /**
  * A method's source, `async join(id) {…}`, is no program of its own. First as an expression (functions and arrows that
- * another decorator put there), then as the only member of a class (methods; `extends Object` so that `super` is allowed).
+ * another decorator put there), then as the only member of a class (methods, `super` included).
  */
 function parametersOf(source: string): readonly Pattern[] | null {
   const expression = tryParse(`(${source}\n)`);
@@ -36,7 +36,7 @@ function parametersOf(source: string): readonly Pattern[] | null {
     const { expression: node } = expression;
     return node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression' ? node.params : null;
   }
-  const wrapped = tryParse(`(class extends Object {${source}\n})`);
+  const wrapped = tryParse(`(class {${source}\n})`);
   if (wrapped?.type !== 'ExpressionStatement' || wrapped.expression.type !== 'ClassExpression') return null;
   const [member, ...others] = wrapped.expression.body.body;
   if (member?.type !== 'MethodDefinition' || others.length > 0) return null;

@@ -30,7 +30,7 @@ export function readOwn(root: unknown, path: readonly string[]): unknown {
 }
 
 /**
- * The encoded values of one placeholder: one, or with `[]` one for each distinct element.
+ * The encoded values of one placeholder: one, or with `[]` one for each element.
  *
  * @throws TemplateValueError for a value that is missing or cannot stand in a name
  */
@@ -42,7 +42,7 @@ export function encodedValues(found: unknown, rule: ValueRule): readonly string[
   if (!Array.isArray(elements) || elements.length === 0) {
     throw valueError(rule, `is ${describeFound(found, rule)}; [] needs an array with at least one element`);
   }
-  return [...new Set(elements.map((element) => encodedValue(element, rule)))];
+  return elements.map((element) => encodedValue(element, rule));
 }
 
 function encodedValue(found: unknown, rule: ValueRule): string {

@@ -71,18 +71,13 @@ interface RawArgument {
 }
 
 /** The types the compiler recorded for the method's parameters; [] where it records none. */
-function declaredTypes(method: LockedMethod): readonly unknown[] {
-  const target = holderOf(method);
-  return (
-    (Reflect.getMetadata('design:paramtypes', target, method.methodName) as readonly unknown[] | undefined) ??
-    []
+function declaredTypes({ targetClass, methodName }: LockedMethod): readonly unknown[] {
+  const types: unknown = Reflect.getMetadata(
+    'design:paramtypes',
+    targetClass.prototype as object,
+    methodName,
   );
-}
-
-/** Where the method may stand: on the prototype, or on the class for a static method. */
-function holderOf({ targetClass, methodName }: LockedMethod): object {
-  const prototype = (targetClass as { prototype?: object }).prototype;
-  return prototype !== undefined && methodName in prototype ? prototype : targetClass;
+  return (types as readonly unknown[] | undefined) ?? [];
 }
 
 export function lockKeys({ targetClass, methodName }: LockedMethod): ReturnType<typeof lockKeysOf> {
@@ -98,9 +93,9 @@ export function pathParameters(routePath: string): readonly string[] {
 }
 
 /** `@UsePipes` stores on the function it decorates, and one above `@Locked` decorates our wrapper. */
-function currentFunction(method: LockedMethod): object {
-  const current = (holderOf(method) as Record<string | symbol, unknown>)[method.methodName];
-  return typeof current === 'function' ? current : method.original;
+function currentFunction({ targetClass, methodName, original }: LockedMethod): object {
+  const current = (targetClass.prototype as Record<string | symbol, unknown>)[methodName];
+  return typeof current === 'function' ? current : original;
 }
 
 function pipesOf(target: object): readonly unknown[] {

@@ -25,7 +25,7 @@ export const toInteger = present((value) => {
   return new RefusedValue(value, 'an integer');
 });
 
-/** ParseFloatPipe. A fraction is refused later: it cannot stand in a name. */
+/** ParseFloatPipe of Nest 12; that of 11 also takes blanks and reads "0x1f" as 0, which is refused here. A fraction is no name. */
 export const toFloat = present((value) => {
   const isSpelled =
     typeof value === 'string' && value !== '' && value === value.trim() && !/^0[xbo]/i.test(value);

@@ -401,6 +401,27 @@ describe('never locked twice', () => {
   });
 });
 
+describe('a double in the place of LockService', () => {
+  @Controller()
+  class Shop {
+    @Get(':id')
+    @Locked('item:<id>')
+    async buy(@Param('id') id: string, @CurrentLease() lease: Lease) {
+      return `${id} under ${lease.name}`;
+    }
+  }
+
+  it('locks requests, too', async () => {
+    const lease = { name: 'double', using: async (work: (lease: unknown) => unknown) => work(lease) };
+    const running = await startApp({
+      controllers: [Shop],
+      override: (testing) => testing.overrideProvider(LockService).useValue({ acquire: async () => lease }),
+    });
+    expect(await (await fetch(`${running.url}/7`)).text()).toBe('7 under double');
+    await running.app.close();
+  });
+});
+
 describe('named services', () => {
   @Injectable()
   class Two {
@@ -458,6 +479,9 @@ describe('what @Locked refuses when the class is defined', () => {
       'busyStatus must be an HTTP status from 400 to 599, got 200',
     ],
     ['an unknown phase', 'x', { phase: 'guard' }, "phase must be 'request' or 'handler', got \"guard\""],
+    ['a lease that is too short', 'x', { leaseMs: 5 }, 'leaseMs must be an integer from 100'],
+    ['a wait that is no time', 'x', { waitMs: Number.NaN }, 'waitMs must be a number of ms from 0'],
+    ['several names', ['x', 'y'], {}, 'taking several names together is not built yet'],
     ['no name', undefined, {}, 'the first argument must be a template'],
     ['an empty list', [], {}, 'the first argument must be a template'],
     ['a broken template', 'x:<', {}, 'not closed'],

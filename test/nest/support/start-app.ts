@@ -1,7 +1,7 @@
 import type { DynamicModule, INestApplication, LoggerService, ModuleMetadata } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { DistributedLockModule, type DistributedLockOptions, memoryStore } from '../../../src/index.js';
 
 export const ADAPTERS = ['express', 'fastify'] as const;
@@ -33,6 +33,8 @@ export interface AppParts extends Pick<ModuleMetadata, 'controllers' | 'provider
   /** What main.ts would do before listening. */
   configure?: (app: INestApplication) => void;
   logs?: LogBook;
+  /** Puts doubles in the place of providers. */
+  override?: (testing: TestingModuleBuilder) => TestingModuleBuilder;
   /** Let requests in flight finish at close, as in production; default: connections are cut, so that tests end at once. */
   drainForReal?: boolean;
 }
@@ -50,13 +52,12 @@ export function memoryLocks(options: DistributedLockOptions = {}): DynamicModule
 /** An application that listens on a free port. */
 export async function startApp(parts: AppParts): Promise<RunningApp> {
   const logs = parts.logs ?? new LogBook();
-  const testing = await Test.createTestingModule({
+  const builder = Test.createTestingModule({
     imports: parts.imports ?? [memoryLocks(parts.locks)],
     controllers: parts.controllers ?? [],
     providers: parts.providers ?? [],
-  })
-    .setLogger(logs)
-    .compile();
+  }).setLogger(logs);
+  const testing = await (parts.override?.(builder) ?? builder).compile();
   const adapter = parts.adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
   const app = testing.createNestApplication<INestApplication>(adapter, {
     forceCloseConnections: parts.drainForReal !== true,

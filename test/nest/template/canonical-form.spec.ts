@@ -27,6 +27,7 @@ enum Kind {
 }
 
 class Item {
+  @Transform(({ value }) => String(value).trim()) label!: string;
   @Type(() => Number) count!: number;
 }
 
@@ -243,6 +244,8 @@ describe('one resource, one lock: a field of a DTO', () => {
     ['trimmed', /a transforming decorator on Derived.trimmed/],
     ['groupId', /a transforming decorator on Derived.groupId/],
     ['group_id', /a transforming decorator on Derived.group_id/],
+    ['item.label', /a transforming decorator on Item.label/],
+    ['items.0.label', /a transforming decorator on Item.label/],
     ['day', /becomes a Date/],
     ['depends', /a type on Derived.depends that depends on the value/],
   ])('is a start-up error where what the handler sees cannot be known: %s', (field, message) => {
