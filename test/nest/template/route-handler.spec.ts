@@ -226,6 +226,12 @@ describe('at start-up, on a route handler,', () => {
     },
   );
 
+  it('an escaped colon in a path is text', () => {
+    expect(message('list', 'g:<time>', { routePaths: ['/g/\\:time/:id'] })).toMatch(
+      /known here: day, ids, id\./,
+    );
+  });
+
   it('a name from two sources is ambiguous: the client must not choose the source', () => {
     expect(message('twice', 'g:<id>')).toMatch(
       /<id> is ambiguous: it may be <params.id> or <body.id>; write the one you mean/,
@@ -291,8 +297,22 @@ describe('at start-up, on a route handler,', () => {
     expect(() => http(ByMethod, 'get', 'g:<id>')).toThrow(/passes through TrimPipe/);
   });
 
-  it('an inherited handler keeps its bindings, and an overridden one replaces them', () => {
+  it('an inherited handler keeps its bindings, and an overridden one replaces its keys', () => {
     class Inherits extends Groups {}
+    class Base {
+      get(@LockKey('old') id: string): unknown {
+        return id;
+      }
+    }
+    class Overrides extends Base {
+      override get(@LockKey('fresh') id: string): unknown {
+        return id;
+      }
+    }
+    const overridden = (spec: string) => () =>
+      http(Overrides, 'get', spec, { kind: 'method', phase: 'handler' });
+    expect(overridden('g:<fresh>')().fromArguments(['1'])).toEqual(['g:1']);
+    expect(overridden('g:<old>')).toThrow(/<old> is not a parameter of this method; known here: fresh, id\./);
     expect(http(Inherits, 'sources', 'g:<alias>').fromRequest({ params: { number: '05' } })).toEqual(['g:5']);
   });
 });
