@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type ClockReading, readClocks } from './clock.js';
 import { LocalQueue } from './local-queue.js';
 import { LockBusyError, LockStoreError } from './lock-errors.js';
@@ -28,6 +29,7 @@ interface Member {
 }
 
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER); // shared by all who ask once and have no signal of their own
 
 /** All acquisitions of one name by this process: who is next here, and what the store last said to the one who is. */
 export class AcquireLine {

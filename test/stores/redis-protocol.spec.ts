@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
-import { inspect } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { RedisWorkbench, eventually } from '../support/redis-workbench.js';
 
+const execFileAsync = promisify(execFile);
 const bench = new RedisWorkbench();
 beforeAll(() => bench.start());
 afterEach(() => bench.clean());
@@ -229,5 +231,15 @@ describe('trouble with the server', () => {
     expect(lease.state).toBe('lost');
     expect(lease.signal.reason).toMatchObject({ code: 'LOCK_LOST', cause: 'forced' });
     expect((lease.signal.reason as Error).message).toContain('stuck since Monday');
+  });
+});
+
+describe('many callers at once', () => {
+  // In a process of its own: Jest keeps Node's warnings from the test.
+  it('hundreds that ask, wait for a connection, or give up together cause no warning of leaking listeners', async () => {
+    const run = new URL('../support/run-typescript.mjs', import.meta.url).href;
+    const script = new URL('../support/crowd.child.ts', import.meta.url).pathname;
+    const { stdout, stderr } = await execFileAsync(process.execPath, ['--import', run, script, bench.url]);
+    expect({ stdout, stderr }).toEqual({ stdout: '100 gave up, 100 acquired\n', stderr: '' });
   });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { pause } from '../../clock.js';
 import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
 import type { RedisHold } from './redis-hold.js';
@@ -20,7 +21,9 @@ export class RedisEndings {
     private readonly link: RedisLink,
     private readonly context: StoreContext,
     private readonly commandMs: number,
-  ) {}
+  ) {
+    setMaxListeners(0, this.#closing.signal); // one for each undo under way, and they all leave
+  }
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
   release(hold: RedisHold): Promise<ReleaseOutcome> {

@@ -50,6 +50,7 @@ export class RedisLink {
   #nonce = 0;
   #lastError: unknown;
   readonly #closing = new AbortController();
+  #connecting: Promise<void> | undefined;
 
   constructor(
     private readonly client: RedisClient,
@@ -96,22 +97,23 @@ export class RedisLink {
     if (this.client.status === 'wait' || this.client.status === 'end') {
       this.client.connect().catch(() => undefined); // ioredis goes on trying; its errors arrive as events
     }
-    const becameReady = await new Promise<boolean>((resolve) => {
+    await within(this.clock, boundMs, () => this.#connected()).catch(() => undefined);
+    if (this.client.status !== 'ready') throw this.#unreachable();
+  }
+
+  /** Resolves when the connection changes for the better, or is closed. One listener, however many calls wait. */
+  #connected(): Promise<void> {
+    return (this.#connecting ??= new Promise((resolve) => {
       const { signal } = this.#closing;
-      const settle = (ready: boolean) => {
-        timer.cancel();
-        this.client.off('ready', onReady);
-        signal.removeEventListener('abort', onClose);
-        resolve(ready);
+      const settle = () => {
+        this.client.off('ready', settle);
+        signal.removeEventListener('abort', settle);
+        this.#connecting = undefined;
+        resolve();
       };
-      const onReady = () => settle(true);
-      const onClose = () => settle(false);
-      const timer = this.clock.setTimer(boundMs, onClose);
-      this.client.on('ready', onReady);
-      signal.addEventListener('abort', onClose, { once: true });
-      if (this.client.status === 'ready' || signal.aborted) settle(this.client.status === 'ready');
-    });
-    if (!becameReady) throw this.#unreachable();
+      this.client.on('ready', settle);
+      signal.addEventListener('abort', settle);
+    }));
   }
 
   /** Idempotent: a second disconnect() of ioredis would leave a timer of 2 s behind. */
