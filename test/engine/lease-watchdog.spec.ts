@@ -122,6 +122,16 @@ describe('the watchdog', () => {
       expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', cause: 'expired' });
     });
 
+    it('a hanging renewal of one lease is not sent again along with those of others', async () => {
+      const { clock, locks, renewals } = openWatched();
+      await locks.acquire('hanging');
+      await clock.advanceAsync(500);
+      await locks.acquire('other');
+      renewals.answer = () => new Promise(() => {});
+      await clock.advanceAsync(1100);
+      expect(renewals.sent.map(({ names }) => names)).toEqual([['hanging'], ['other']]);
+    });
+
     it('a renewal that rejects, against the rules of the port, is no crash and no loss', async () => {
       const { clock, locks, renewals } = openWatched();
       const lease = await locks.acquire('group:1');

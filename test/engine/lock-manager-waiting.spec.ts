@@ -73,6 +73,46 @@ describe('waiting', () => {
     expect(lease.state).toBe('held');
   });
 
+  it('counts waitMs from the call also when a first grant came and was lost on its way', async () => {
+    let first = true;
+    const { process, locks, other, clock } = open({}, (store) => ({
+      acquire: async (request, signal) => {
+        const answer = await store.acquire(request, signal);
+        if (first) await store.forceRelease(request.name, 'stuck'); // the next in the queue has it now
+        first = false;
+        return answer;
+      },
+    }));
+    const holder = await other.acquire('group:1');
+    let gaveUpAtMs = 0;
+    const beganMs = clock.monotonicMs();
+    const asked = locks.acquire('group:1', { waitMs: 1000 }).catch((error: { code: string }) => {
+      gaveUpAtMs = clock.monotonicMs() - beganMs;
+      return error.code;
+    });
+    void process.open().acquire('group:1', { waitMs: Infinity });
+    await clock.advanceAsync(600);
+    await holder.release();
+    await clock.advanceAsync(2000);
+    expect([await asked, gaveUpAtMs]).toEqual(['LOCK_BUSY', 1000]);
+  });
+
+  it('a grant that is older than its lease when it arrives is a store too slow to use, not a lease that was lost', async () => {
+    const { locks, clock, other } = open({ leaseMs: 1000 }, (store) => ({
+      acquire: async (request, signal) => {
+        const answer = await store.acquire(request, signal);
+        clock.stall(1500);
+        return answer;
+      },
+    }));
+    await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({
+      code: 'LOCK_STORE_UNAVAILABLE',
+      retryable: true,
+    });
+    expect(locks.events).toEqual([]);
+    expect(await other.isLocked('group:1')).toBe(false);
+  });
+
   it('leaves nothing behind: no timer, no line, no key', async () => {
     const { process, clock, locks, other } = open();
     const holder = await other.acquire('group:1');

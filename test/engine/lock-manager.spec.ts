@@ -97,7 +97,19 @@ describe('the same call chain', () => {
     expect(await second).toBe('LOCK_BUSY');
   });
 
-  it('a listener of an event is outside of it: it may take the lock itself', async () => {
+  it('a listener that is called inside of it is not part of it: the lock is busy for it, not its own', async () => {
+    const { locks } = open();
+    const asked: Promise<unknown>[] = [];
+    locks.on('acquired', ({ name }) => {
+      if (name === 'inner') asked.push(locks.tryAcquire('outer'));
+    });
+    await locks.using('outer', async () => {
+      await locks.using('inner', () => 1);
+      await expect(asked[0]).resolves.toBe(null);
+    });
+  });
+
+  it('a listener of an event may take the lock itself', async () => {
     const { locks } = open();
     const taken: Promise<unknown>[] = [];
     locks.on(
@@ -136,6 +148,21 @@ describe('events', () => {
     const waited = locks.events.flatMap((event) => (event.event === 'waiting' ? [event.label] : []));
     expect(waited.toSorted()).toEqual(['a', 'b', 'c']);
     expect(other.events.map(({ event }) => event)).toEqual(['acquired', 'released']);
+  });
+
+  it('«waiting» comes once although the store says it again with every poll', async () => {
+    const { locks, other, clock } = open({}, (store) => ({
+      acquire: (request, signal) => {
+        request.onWaiting?.({ retryAfterMs: 5 });
+        return store.acquire(request, signal);
+      },
+    }));
+    const holder = await other.acquire('group:1');
+    const waiting = locks.acquire('group:1');
+    await clock.advanceAsync(10);
+    await holder.release();
+    await waiting;
+    expect(locks.events.map(({ event }) => event)).toEqual(['waiting', 'acquired']);
   });
 
   it('a listener can be taken off again', async () => {
