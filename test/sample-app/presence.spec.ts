@@ -55,7 +55,8 @@ describe('presence, at two instances', () => {
   it('moves a device to its new gateway, and does not believe the old one that it is gone', async () => {
     apps = await SampleApps.start({ count: 2, redisUrl: redis.url });
     await apps.post('/presence/ann/devices', { deviceId: 'phone', gatewayId: 'gw-1' }, 0);
-    await apps.post('/presence/ann/devices', { deviceId: 'phone', gatewayId: 'gw-2' }, 1);
+    const moved = await apps.post('/presence/ann/devices', { deviceId: 'phone', gatewayId: 'gw-2' }, 1);
+    expect(moved.body['gateways']).toEqual(['gw-2']);
     const late = await apps.delete('/presence/ann/devices/phone?gatewayId=gw-1');
     expect(late.body).toMatchObject({ online: true, gateways: ['gw-2'] });
     const gone = await apps.delete('/presence/ann/devices/phone?gatewayId=gw-2', 1);

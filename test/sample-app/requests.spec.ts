@@ -77,7 +77,11 @@ describe('the sample app without any Redis', () => {
 
   it('answers 400 when the value that names the lock is left out', async () => {
     const answer = await apps.post('/groups', { seats: 1 });
-    expect(answer).toMatchObject({ status: 400, type: expect.stringContaining('application/problem+json') });
+    expect(answer).toMatchObject({
+      status: 400,
+      type: expect.stringContaining('application/problem+json'),
+      body: { code: 'LOCK_TEMPLATE_UNRESOLVED', detail: expect.stringContaining('body.name') },
+    });
   });
 
   it('answers 400 to a body that is no JSON, and 404 to an unknown route, as problems too', async () => {

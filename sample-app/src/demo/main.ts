@@ -52,15 +52,9 @@ async function withApps<T>(
   env: Readonly<Record<string, string>>,
   work: (apps: Apps) => Promise<T>,
 ): Promise<T> {
-  const started = await Promise.allSettled([
-    AppProcess.start('process A', env),
-    AppProcess.start('process B', env),
-  ]);
-  const apps = started.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  const apps = await AppProcess.startTwo(env);
   try {
-    const [a, b] = apps;
-    if (a !== undefined && b !== undefined) return await work([a, b]);
-    throw started.find((start) => start.status === 'rejected')?.reason;
+    return await work(apps);
   } finally {
     await Promise.all(apps.map((app) => app.stop()));
   }
