@@ -18,7 +18,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { from, Observable, switchMap } from 'rxjs';
+import { from, map, Observable, switchMap } from 'rxjs';
 import { Locked, LockService } from '../../src/index.js';
 import { Gate, settled, until } from './support/gate.js';
 import { ADAPTERS, type AppParts, startApp } from './support/start-app.js';
@@ -48,6 +48,13 @@ class Transaction implements NestInterceptor {
       return value;
     };
     return next.handle().pipe(switchMap((value) => from(commit(value))));
+  }
+}
+
+@Injectable()
+class Replacing implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(map(() => 'replaced'));
   }
 }
 
@@ -92,6 +99,13 @@ class StreamsController {
     } finally {
       this.stage.see('finally');
     }
+  }
+
+  @Get('replaced')
+  @Locked('x')
+  @UseInterceptors(Replacing)
+  async *replaced() {
+    yield 'never asked for';
   }
 
   @Get('slow')
@@ -149,7 +163,7 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
   const parts: AppParts = {
     adapter,
     controllers: [StreamsController],
-    providers: [Stage, Transaction, SlowPipe],
+    providers: [Stage, Transaction, Replacing, SlowPipe],
   };
   const start = async () => {
     const running = await startApp(parts);
@@ -214,6 +228,13 @@ describe.each(ADAPTERS)('what a lock covers on %s', (adapter) => {
     await running.stage.gate.open();
     await running.free();
     expect(running.stage.seen).toEqual(['finally, held 1']);
+  });
+
+  it('an async generator that nobody reads, until the response is over', async () => {
+    await using running = await start();
+    expect(await (await fetch(`${running.url}/replaced`)).text()).toBe('replaced');
+    await running.free();
+    expect(running.locks.held()).toEqual([]);
   });
 
   it('a route interceptor’s transaction, which commits under the lock, also when the client hung up', async () => {

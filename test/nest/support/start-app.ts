@@ -58,7 +58,10 @@ export async function startApp(parts: AppParts): Promise<RunningApp> {
     providers: parts.providers ?? [],
   }).setLogger(logs);
   const testing = await (parts.override?.(builder) ?? builder).compile();
-  const adapter = parts.adapter === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+  const adapter =
+    parts.adapter === 'fastify'
+      ? new FastifyAdapter({ forceCloseConnections: parts.drainForReal !== true })
+      : new ExpressAdapter();
   const app = testing.createNestApplication<INestApplication>(adapter, {
     forceCloseConnections: parts.drainForReal !== true,
   });
