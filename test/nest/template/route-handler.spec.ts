@@ -228,7 +228,7 @@ describe('at start-up, on a route handler,', () => {
 
   it('an escaped colon in a path is text', () => {
     expect(message('list', 'g:<time>', { routePaths: ['/g/\\:time/:id'] })).toMatch(
-      /known here: day, ids, id\./,
+      /known here: ids, day, id\./,
     );
   });
 
@@ -240,6 +240,40 @@ describe('at start-up, on a route handler,', () => {
       /ambiguous: it may be <query.q> or <params.q>/,
     );
     expect(() => http(Groups, 'twice', 'g:<params.id>')).not.toThrow();
+  });
+
+  it('a part of the request that is also the name of a bound value is ambiguous', () => {
+    class Rivals {
+      get(@Body('user') user: { id: string }): unknown {
+        return user;
+      }
+    }
+    expect(() => http(Rivals, 'get', 'g:<user.id>')).toThrow(
+      /<user.id> is ambiguous: "user" is a part of the request and also <body.user.id>/,
+    );
+    expect(() => http(Rivals, 'get', 'g:<body.user.id>')).not.toThrow();
+  });
+
+  it('a parameter that a prefix of the application adds to the path is known when it is bound', () => {
+    class Prefixed {
+      get(@Param('tenant') tenant: string): unknown {
+        return tenant;
+      }
+    }
+    const routes = { routePaths: ['/groups'] };
+    expect(
+      http(Prefixed, 'get', 'g:<params.tenant>', routes).fromRequest({ params: { tenant: 't' } }),
+    ).toEqual(['g:t']);
+    expect(() => http(Prefixed, 'get', 'g:<params.other>', routes)).toThrow(/bind it: @Param\('other'\)/);
+  });
+
+  it('a value bound twice has the form that its pipes give it', () => {
+    class Twice {
+      get(@Param('id') raw: string, @Param('id', ParseIntPipe) id: number): unknown {
+        return [raw, id];
+      }
+    }
+    expect(http(Twice, 'get', 'g:<id>').fromRequest({ params: { id: '05' } })).toEqual(['g:5']);
   });
 
   it('an argument that exists only after the pipes is an error before them', () => {
