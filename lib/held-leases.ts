@@ -1,5 +1,6 @@
 import type { Acquired } from './acquire-line.js';
-import { Lease, type LeaseKeeper } from './lease.js';
+import { Lease } from './lease.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { closedError, type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
 import type { LockEventName, LockEvents } from './lock-events.js';

@@ -1,5 +1,6 @@
-import { type Clock, type ClockReading, readClocks } from './clock.js';
+import { type ClockReading, readClocks } from './clock.js';
 import { LockLostError, LockStoreError, LockUsageError, type LossCause } from './lock-errors.js';
+import type { LeaseKeeper, LeaseStart } from './lease-keeper.js';
 import type { Hold } from './stores/lock-store.js';
 
 /**
@@ -7,33 +8,6 @@ import type { Hold } from './stores/lock-store.js';
  * ran ahead of the monotonic one, as after a suspend); a renewal is under way · `lost` ours no more · `released` given back.
  */
 export type LeaseState = 'held' | 'uncertain' | 'lost' | 'released';
-
-/** What a lease asks of its manager. */
-export interface LeaseKeeper {
-  readonly clock: Clock;
-  release(lease: Lease): Promise<'released' | 'lost'>;
-  extend(lease: Lease, leaseMs: number): Promise<void>;
-  run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
-  /** The lease just became lost. Called once, synchronously. */
-  lost(lease: Lease, error: LockLostError): void;
-  /** The lease just became uncertain. */
-  doubted(lease: Lease): void;
-  /** The clocks give reason to doubt: ask the store now. */
-  recheck(lease: Lease): void;
-  /** An uncertain lease is certain again. */
-  certain(lease: Lease): void;
-}
-
-export interface LeaseStart {
-  readonly hold: Hold;
-  readonly deadlineMs: number;
-  readonly leaseMs: number;
-  readonly renew: boolean;
-  readonly label: string;
-  readonly waitedMs: number;
-  /** Both clocks as they stood when the store was asked. */
-  readonly asOf: ClockReading;
-}
 
 /**
  * How far the wall clock may run ahead of the monotonic one before we doubt a lease. A slewing NTP client moves it by 0.5 ms
