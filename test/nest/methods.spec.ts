@@ -111,6 +111,7 @@ describe('@Locked on service methods', () => {
     const results = await Promise.all([orders.pay('7'), orders.pay('7'), orders.pay('7')]);
     expect(results).toEqual(Array(3).fill('7 under order:7'));
     expect(orders.most).toBe(1);
+    expect(Reflect.ownKeys(orders)).toEqual(['running', 'most']); // the injected service stays out of sight
   });
 
   it('works for symbol names, @LockKey, key functions and static methods', async () => {
