@@ -88,7 +88,7 @@ function startupError({ address }: StoreStartup, failure: LockError | 'no answer
   const code = failure instanceof LockStoreError ? failure.code : 'LOCK_STORE_UNAVAILABLE';
   return new LockStoreError(
     code,
-    `DistributedLockModule: the lock store at ${address} cannot serve${waited}: ${reason}. ` +
+    `DistributedLockModule: the lock store at ${address} cannot serve${waited}: ${reason}${/[.?!]$/.test(reason) ? '' : '.'} ` +
       "Start it (for example: redis-server --port 6379), set REDIS_URL or the option `redis` to where it is, or start without it with startup: 'background'",
     failure === 'no answer' ? {} : { cause: failure },
   );
