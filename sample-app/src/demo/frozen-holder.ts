@@ -6,8 +6,9 @@ export interface FrozenHolder {
   /** How long the next one waited for the lock of the frozen holder, in ms. */
   readonly nextWaitedMs: number;
   readonly answer: { readonly status: number; readonly code: unknown };
-  readonly frozenToken: number;
-  readonly nextToken: number;
+  /** As the refusal tells them; undefined when there was none. */
+  readonly frozenToken: number | undefined;
+  readonly nextToken: number | undefined;
   readonly members: readonly string[];
   /** What the holder logged when it woke up, if it was quick enough to. */
   readonly noticed: string | undefined;
@@ -39,9 +40,9 @@ export async function freezeHolder(
 
   const { status, body } = await importing;
   const members = await get<string[]>(`${b.url}/groups/${groupId}/members`);
-  const [frozenToken, nextToken] = [Number(body['fencingToken']), Number(body['newestToken'])];
-  const refused =
-    status === 409 && body['code'] === 'STALE_WRITE' && frozenToken < nextToken && members.join() === 'bob';
+  const { fencingToken: frozenToken, newestToken: nextToken } = body as Partial<Record<string, number>>;
+  const smaller = frozenToken !== undefined && nextToken !== undefined && frozenToken < nextToken;
+  const refused = status === 409 && body['code'] === 'STALE_WRITE' && smaller && members.join() === 'bob';
   const noticed = a.lines.findLast((line) => line.includes('import: lease'))?.replace(/^.*import: /, '');
   return {
     groupId,

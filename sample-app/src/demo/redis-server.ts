@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -19,20 +19,9 @@ const START_WITHIN_MS = 5_000;
 export async function startRedisServer(): Promise<RedisServer> {
   const program = await findProgram();
   const port = await freePort();
-  const directory = await mkdtemp(join(tmpdir(), 'lock-demo-'));
-  const options = [
-    '--port',
-    `${port}`,
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    directory,
-  ];
-  const server = spawn(program, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const network = ['--port', `${port}`, '--bind', '127.0.0.1'];
+  const nothingOnDisk = ['--save', '', '--appendonly', 'no', '--dir', tmpdir()];
+  const server = spawn(program, [...network, ...nothingOnDisk], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(server, 'exit');
   const kill = () => server.kill('SIGKILL');
   process.once('exit', kill);
@@ -49,7 +38,6 @@ export async function startRedisServer(): Promise<RedisServer> {
     process.off('exit', kill);
     kill();
     await ended;
-    await rm(directory, { recursive: true, force: true });
   };
   return { url: `redis://127.0.0.1:${port}`, description: `${program} on port ${port}`, stop };
 }

@@ -32,9 +32,9 @@ export function roundsTable(locked: Round, unlocked: Round): string {
 export function frozenHolderLines(frozen: FrozenHolder): string {
   return [
     `process A held group ${frozen.groupId} under a lease of 1 s and was frozen (SIGSTOP)`,
-    `process B waited ${Math.round(frozen.nextWaitedMs)} ms, got the lock with fencing token ${frozen.nextToken}, and wrote`,
+    `process B waited ${Math.round(frozen.nextWaitedMs)} ms, got the lock with fencing token ${frozen.nextToken ?? 'unknown'}, and wrote`,
     `process A woke up (SIGCONT)${frozen.noticed === undefined ? '' : ` and noticed: ${frozen.noticed}`}`,
-    `its write carried fencing token ${frozen.frozenToken} and was answered ${frozen.answer.status} ${String(frozen.answer.code)}`,
+    `its write carried fencing token ${frozen.frozenToken ?? 'unknown'} and was answered ${frozen.answer.status} ${String(frozen.answer.code)}`,
     `members of the group now: ${frozen.members.join(', ')}`,
     frozen.refused ? 'the stale write was refused by the state itself' : 'THE STALE WRITE WAS NOT REFUSED',
   ].join('\n');
