@@ -37,6 +37,7 @@ export class AcquireLine {
   /** What the store last said, and when: the reason given to whoever gives up. */
   #news: WaitingNews | undefined;
   #newsAtMs = 0;
+  #askedAtMs = 0;
 
   constructor(
     private readonly name: string,
@@ -85,6 +86,7 @@ export class AcquireLine {
     };
     for (;;) {
       this.#news = undefined;
+      this.#askedAtMs = this.manager.clock.monotonicMs();
       const answer = await this.#ask(head.settings, signal, onWaiting);
       if (answer.outcome === 'busy') throw new Error('a store must not answer «busy» to one who waits');
       if (this.#isUsable(answer)) return answer;
@@ -138,10 +140,18 @@ export class AcquireLine {
 
   #tooLate(settings: AcquireSettings): Error {
     if (this.#news?.error !== undefined) return this.#news.error;
+    const silentMs = this.manager.clock.monotonicMs() - this.#askedAtMs;
+    // Nobody said that the lock is held: for most of this wait the store has said nothing.
+    if (this.#news === undefined && silentMs > settings.waitMs / 2) return this.#silent(settings.waitMs);
     const heardMs = this.#news?.retryAfterMs ?? 0;
     const retryAfterMs = Math.max(0, heardMs - (this.manager.clock.monotonicMs() - this.#newsAtMs));
     const message = `lock "${this.name}" is held by someone else; gave up after waiting ${settings.waitMs} ms`;
     return new LockBusyError(this.name, { message, retryAfterMs });
+  }
+
+  #silent(waitMs: number): LockStoreError {
+    const message = `the store did not answer for lock "${this.name}" within the ${waitMs} ms that the caller waits`;
+    return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName: this.name });
   }
 
   #tooSlow(): LockStoreError {

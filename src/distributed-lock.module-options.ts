@@ -6,7 +6,6 @@ import {
   LockUsageError,
   redactPasswords,
   redisStore,
-  type RedisStoreOptions,
 } from '../lib/index.js';
 
 /** Options of `DistributedLockModule.forRoot`; whatever is left out has a default. */
@@ -102,8 +101,7 @@ function checkOptions(options: unknown, place: string): asserts options is Distr
 
 function redisStoreFor(redis: unknown, place: string): LockStore {
   if (typeof redis === 'string') return redisStore({ url: redis });
-  if (isClient(redis))
-    return redisStore({ client: redis as unknown as NonNullable<RedisStoreOptions['client']> });
+  if (isClient(redis)) return redisStore({ client: redis });
   if (typeof redis === 'object' && redis !== null) return redisStore({ options: redis });
   throw invalid(
     place,

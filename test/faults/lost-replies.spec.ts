@@ -150,6 +150,15 @@ describe('a server that cannot be reached', () => {
     proxy.mode = 'pass';
   });
 
+  it('a wait that the store never answered is a failure of the store, not a lock that is busy', async () => {
+    const locks = await behindProxy('ioredis 6');
+    await locks.using('warm-up', () => undefined);
+    proxy.mode = 'black-hole';
+    const waiting = locks.acquire('group:1', { waitMs: 200 });
+    await expect(waiting).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE', retryable: true });
+    proxy.mode = 'pass';
+  });
+
   it('every acquire settles within its own wait, whatever happens to the server', async () => {
     const locks = await behindProxy('ioredis 6');
     const holder = await bench.manager();

@@ -52,12 +52,14 @@ function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     enableAutoPipelining: false,
+    autoResubscribe: false, // ioredis leaves its own SUBSCRIBE without a catch: cut again meanwhile, it would end the process
     replyMapping: 'legacy', // what ioredis 5 gives
     failoverDetector: true, // else a Sentinel fail-over is not noticed while the old primary still answers
     commandTimeout: undefined, // the link has a bound of its own round every command: no second timer
     socketTimeout: Math.ceil(commandMs * 1.5),
     connectTimeout: Math.max(commandMs, 1_000),
     keepAlive: 5_000,
+    disconnectTimeout: 200, // ioredis keeps the process alive for so long after a disconnect of a dead connection
     retryStrategy: (tries) => Math.min(50 * tries, 1_000),
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     connectionName: 'nestjs-distributed-lock',
