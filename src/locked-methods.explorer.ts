@@ -5,6 +5,7 @@ import { LockInterceptor } from './lock.interceptor.js';
 import { LockRegistry } from './lock.registry.js';
 import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
+import { PATH } from './route-metadata.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
 
 /**
@@ -57,9 +58,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
         ...module.injectables.values(),
       ]) {
         const instance =
-          wrapper.isDependencyTreeStatic() && !wrapper.isTransient
-            ? (wrapper.instance as unknown)
-            : undefined;
+          wrapper.isDependencyTreeStatic() && !wrapper.isTransient ? wrapper.instance : undefined;
         const isObject = typeof instance === 'object' && instance !== null;
         // For `useFactory`, `metatype` is the factory and says nothing about the class.
         const targetClass = isObject
@@ -93,6 +92,15 @@ export class LockedMethodsExplorer implements OnModuleInit {
 }
 
 /**
+ * A route handler that a subclass overrides: no route leads to it, so what its names would read from a request is not there. If the
+ * override calls `super`, the names are compiled, and what is wrong with them is said, at that call.
+ */
+function isHiddenRoute(targetClass: AnyFunction, name: string | symbol, method: AnyFunction): boolean {
+  const current = (targetClass.prototype as Record<string | symbol, unknown> | undefined)?.[name];
+  return current !== method && Reflect.hasMetadata(PATH, method);
+}
+
+/**
  * The decorated methods of a class, inherited ones included, also where a subclass overrides one (it may call `super`).
  *
  * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked
@@ -101,15 +109,15 @@ function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   const specs: LockedSpec[] = [];
   for (const { holder, key, method } of methodsOf(targetClass)) {
     const spec = specOf(method);
-    if (spec !== undefined) specs.push(spec);
-    else refuseInert(targetClass, holder, key);
+    if (spec === undefined) refuseInert(targetClass, holder, key);
+    else if (!isHiddenRoute(targetClass, key, method)) specs.push(spec);
   }
   return specs;
 }
 
 function* methodsOf(
   targetClass: AnyFunction,
-): Generator<{ holder: object; key: string | symbol; method: unknown }> {
+): Generator<{ holder: object; key: string | symbol; method: AnyFunction }> {
   const chains = [targetClass.prototype as object | null | undefined, targetClass];
   for (const start of chains) {
     for (let holder = start; holder && holder !== Object.prototype && holder !== Function.prototype;) {

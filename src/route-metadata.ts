@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { AnyFunction } from './locked-spec.js';
 
 /** Nest's metadata keys, the same in 11 and 12 (`@nestjs/common/constants`; 12 does not resolve every path that 11 does). */
-const PATH = 'path';
+export const PATH = 'path';
 const METHOD = 'method';
 const MODULE_PATH = '__module_path__';
 const ROUTE_ARGUMENTS = '__routeArguments__';

@@ -55,7 +55,11 @@ export class KnownValues {
   #explicitly(name: string, fields: readonly string[], fail: (problem: string) => Error): Located[] {
     const bound = this.#bound
       .filter((argument) => isNamed(argument, name))
-      .map((argument) => located(argument, fields));
+      .map((argument) =>
+        argument.source === undefined
+          ? located(argument, fields)
+          : this.#covered(argument.source, [argument.name ?? name, ...fields]),
+      );
     const inPath = this.#pathNames.includes(name) ? [this.#covered('params', [name, ...fields])] : [];
     const keys = lockKeys(this.method).filter((key) => key.name === name);
     return [

@@ -311,6 +311,32 @@ describe('start-up checks of @Locked', () => {
     expect(await startUpError({ providers: [Orders] })).toContain(`Orders.pay has ${what} but no @Locked`);
   });
 
+  it('let a subclass override a locked route with one of its own, locked or not', async () => {
+    class Base {
+      @Get(':id')
+      @Locked('item:<params.id>')
+      async find(@Param('id') id: string) {
+        return id;
+      }
+    }
+    @Controller('open')
+    class Open extends Base {
+      @Get(':id')
+      override async find(@Param('id') id: string) {
+        return `open ${id}`;
+      }
+    }
+    @Controller('other')
+    class Other extends Base {
+      @Get(':itemId')
+      @Locked('other:<params.itemId>')
+      override async find(@Param('itemId') id: string) {
+        return `other ${id}`;
+      }
+    }
+    expect(await startUpError({ controllers: [Open, Other] })).toMatch(/^started/);
+  });
+
   it('refuse a template over a lock service that nobody registered', async () => {
     @Controller()
     class Shop {

@@ -273,7 +273,16 @@ describe('at start-up, on a route handler,', () => {
         return [raw, id];
       }
     }
-    expect(http(Twice, 'get', 'g:<id>').fromRequest({ params: { id: '05' } })).toEqual(['g:5']);
+    class Swapped {
+      get(@Param('id', ParseIntPipe) id: number, @Param('id') raw: string): unknown {
+        return [raw, id];
+      }
+    }
+    for (const handler of [Twice, Swapped]) {
+      for (const spec of ['g:<id>', 'g:<params.id>']) {
+        expect(http(handler, 'get', spec).fromRequest({ params: { id: '05' } })).toEqual(['g:5']);
+      }
+    }
   });
 
   it('an argument that exists only after the pipes is an error before them', () => {
