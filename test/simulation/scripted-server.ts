@@ -21,6 +21,12 @@ export class ScriptedServer {
     this.#redis = redis;
   }
 
+  /** Its commands one by one, for whoever looks at keys in passing. */
+  get redis(): ScriptedRedis {
+    this.#redis.begin();
+    return this.#redis;
+  }
+
   /**
    * Executes one script. `args[0]` is the nonce, and so is the reply's first element.
    *

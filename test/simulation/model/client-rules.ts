@@ -1,0 +1,195 @@
+import {
+  type Acquisition,
+  type Client,
+  type Draft,
+  LEASE_TICKS,
+  type Push,
+  type Reply,
+  type Request,
+} from './world.js';
+
+/** Seeded bugs of the client side; none in the real one. Each must be found by the checker, or it checks nothing. */
+export interface ClientBugs {
+  readonly deadlineFromReply?: boolean;
+  readonly pushDeadlineFromArrival?: boolean;
+  readonly trustsOldPush?: boolean;
+  readonly neverPolls?: boolean;
+  readonly forgetsNewerGrant?: boolean;
+  readonly memberOnlyWhenNotHeld?: boolean;
+  readonly abortWithoutUndo?: boolean;
+}
+
+/**
+ * What a client does when something reaches it, after lib/stores/redis/redis-acquisition.ts, redis-store.ts, redis-endings.ts and
+ * lib/held-leases.ts. Whoever changes those changes this.
+ */
+export class ClientRules {
+  constructor(private readonly bugs: ClientBugs = {}) {}
+
+  get polls(): boolean {
+    return this.bugs.neverPolls !== true;
+  }
+
+  begin(token: number, waits: boolean): Acquisition {
+    return {
+      ...{ token, waits, phase: 'asking', registered: true, asking: true, first: true, polled: true },
+      ...{ renewing: false, member: waits, ticket: 0, heardUs: 0, lag: 0, age: 0, fence: 0, lineage: 0 },
+      ...{ believes: 0, ends: 0, bareEnds: 0, ending: false },
+    };
+  }
+
+  /** A push of which nothing else is known. */
+  stranger(token: number): Acquisition {
+    const unknown = this.begin(token, false);
+    return { ...unknown, phase: 'over', registered: false, asking: false, first: false, polled: false };
+  }
+
+  onReply(it: Draft<Acquisition>, reply: Reply): void {
+    const { request, code } = reply;
+    if (request.does === 'acquire') this.#onAcquireReply(it, reply);
+    if (request.does === 'renew') this.#onRenewReply(it, reply);
+    if (request.does === 'release') {
+      it.ending = false;
+      if (request.purpose === 'end') it.ends = Math.max(0, it.ends - 1);
+      if (request.purpose === 'bare') it.bareEnds = 0;
+    }
+    if (code !== 1) return;
+    this.#dropDeadGrant(it);
+  }
+
+  /** The call ended without an answer; its request may be executed all the same. */
+  onFailure(it: Draft<Acquisition>, request: Request): void {
+    if (request.does === 'renew') it.renewing = false;
+    if (request.does === 'release') {
+      it.ending = false;
+      if (request.purpose === 'release') it.ends = Math.max(it.ends, 1);
+    }
+    if (request.does !== 'acquire') return;
+    it.asking = false;
+    if (it.phase === 'asking' && !it.first && it.waits) return; // a poll that fails does not end the wait
+    if (it.phase === 'asking') {
+      it.phase = 'over';
+      it.registered = false;
+    }
+    if (!it.registered) it.ends = 2;
+  }
+
+  onPush(it: Draft<Acquisition>, push: Push): void {
+    if (push.forced) {
+      it.registered = false;
+      if (it.phase === 'held') this.#over(it);
+      return;
+    }
+    if (!it.registered) {
+      it.bareEnds = 1;
+      return;
+    }
+    // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
+    if (push.grantedUs < it.heardUs && !this.bugs.trustsOldPush) return;
+    this.#learn(it, push.fence, push.lineage);
+    if (it.phase !== 'asking') return;
+    // After the last answered request was executed, by as much as the server's clock says; else after we first asked.
+    const age = it.heardUs === 0 ? it.age : it.lag + (push.grantedUs < it.heardUs ? 0 : push.age);
+    it.believes = this.bugs.pushDeadlineFromArrival ? 1 : Math.max(0, 1 - age);
+    it.phase = 'held';
+    this.#dropDeadGrant(it);
+  }
+
+  cancel(it: Draft<Acquisition>): void {
+    it.phase = 'over';
+    it.registered = false;
+    if (!this.bugs.abortWithoutUndo) it.ends = Math.max(it.ends, 1);
+  }
+
+  release(it: Draft<Acquisition>): void {
+    this.#over(it);
+    it.registered = false;
+  }
+
+  /** A tick: does its deadline pass? */
+  onTick(it: Draft<Acquisition>): void {
+    it.polled = false;
+    it.age = Math.min(LEASE_TICKS, it.age + 1);
+    if (it.believes === 0) return;
+    it.believes -= 1;
+    if (it.believes === 0 && it.phase === 'held') this.#expire(it);
+  }
+
+  /** The bytes of the next end, as they are known now. */
+  endOf(it: Acquisition, purpose: Request['purpose']): Pick<Request, 'fence' | 'lineage' | 'member'> {
+    if (purpose === 'bare') return { fence: 0, lineage: 0, member: false };
+    const names = it.member && !(this.bugs.memberOnlyWhenNotHeld && it.fence > 0);
+    return { fence: it.fence, lineage: it.lineage, member: names };
+  }
+
+  /** Nothing will ever be asked of it again. */
+  isDone(it: Acquisition): boolean {
+    const { phase, asking, renewing, ending, ends, bareEnds } = it;
+    return phase === 'over' && !asking && !renewing && !ending && ends === 0 && bareEnds === 0;
+  }
+
+  #onAcquireReply(it: Draft<Acquisition>, reply: Reply): void {
+    const { code } = reply;
+    it.asking = false;
+    it.first = false;
+    if (code === 1 && (it.phase === 'asking' || !this.bugs.forgetsNewerGrant))
+      this.#learn(it, reply.fence, reply.lineage);
+    if (it.phase !== 'asking') {
+      if (!it.registered) it.ends = 2; // it may have taken the lock, or a place, for nobody
+      return;
+    }
+    if (code === 1) {
+      it.phase = 'held';
+      it.believes = reply.left - (this.bugs.deadlineFromReply ? 0 : reply.request.age);
+    } else if (code === 2) {
+      it.ticket = reply.ticket;
+      it.lag = reply.lag;
+      it.heardUs = reply.serverUs;
+    } else {
+      it.phase = 'over';
+      it.registered = false;
+    }
+  }
+
+  #onRenewReply(it: Draft<Acquisition>, reply: Reply): void {
+    it.renewing = false;
+    if (reply.code === 1) {
+      if (reply.fence > 0) this.#learn(it, reply.fence, reply.lineage);
+      if (it.phase === 'held')
+        it.believes = reply.left - (this.bugs.deadlineFromReply ? 0 : reply.request.age);
+      return;
+    }
+    it.registered = false;
+    if (it.member) it.ends = Math.max(it.ends, 1);
+    if (it.phase === 'held') this.#over(it);
+  }
+
+  /** A later grant of the same hold counts, an earlier one does not. */
+  #learn(it: Draft<Acquisition>, fence: number, lineage: number): void {
+    if (fence <= it.fence) return;
+    it.fence = fence;
+    it.lineage = lineage;
+  }
+
+  /** The answer was slower than the lease it granted. */
+  #dropDeadGrant(it: Draft<Acquisition>): void {
+    if (it.phase === 'held' && it.believes <= 0) this.#expire(it);
+  }
+
+  #expire(it: Draft<Acquisition>): void {
+    this.#over(it);
+    it.registered = false;
+    it.ends = Math.max(it.ends, 1);
+  }
+
+  #over(it: Draft<Acquisition>): void {
+    it.phase = 'over';
+    it.believes = 0;
+  }
+}
+
+/** @returns the client with one acquisition replaced, or dropped when it is done */
+export function withAcquisition(client: Client, it: Acquisition, rules: ClientRules): readonly Acquisition[] {
+  const others = client.acquisitions.filter(({ token }) => token !== it.token);
+  return rules.isDone(it) ? others : [...others, it];
+}

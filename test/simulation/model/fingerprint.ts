@@ -1,0 +1,135 @@
+import { type Acquisition, type Client, cycleOf, type Reply, type Request, type World } from './world.js';
+
+/**
+ * A world as a text that is equal for worlds with equal futures: clients have no names (their order is sorted away), and tokens and
+ * tickets keep only their order and whether one follows directly on another, which is all that anybody ever looks at.
+ */
+export function describeWorld(world: World): string {
+  const names = rename(world);
+  const { view, budget, unbounded, topFence } = world;
+  const clients = world.clients.map((client) => describeClient(client, world, names)).sort();
+  const state = [
+    view.flag,
+    names.fence(view.fence),
+    names.fence(view.lineage),
+    view.ticksLeft,
+    names.fence(topFence),
+  ];
+  const spent = Object.values(budget).join('');
+  return `${state.join(',')};${spent}${unbounded ? '!' : ''};${clients.join('/')}`;
+}
+
+interface Names {
+  fence(value: number): number;
+  ticket(value: number): number;
+  time(value: number): number;
+}
+
+function describeClient(client: Client, { view }: World, names: Names): string {
+  const { id, alive, listening, cycles, begun, acquisitions, replies, requests, strays, pushes } = client;
+  const isMine = (token: number) => token >> 3 === id;
+  const owns = view.owner !== -1 && isMine(view.owner) ? cycleOf(view.owner) : '';
+  const places = view.queue
+    .filter(({ token }) => isMine(token))
+    .map(({ token, ticket }) => `${cycleOf(token)}@${names.ticket(ticket)}`);
+  const request = (it: Request) => describeRequest(it, names);
+  const parts = [
+    `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${cycles}${begun}${owns}`,
+    places.join(),
+    acquisitions
+      .map((it) => describeAcquisition(it, names))
+      .sort()
+      .join(),
+    requests.map(request).join(),
+    strays.map(request).sort().join(),
+    replies.map((it) => describeReply(it, names)).join(),
+    pushes
+      .map((it) => {
+        const grant = `${names.fence(it.fence)} ${names.fence(it.lineage)} ${names.time(it.grantedUs)}`;
+        return `${cycleOf(it.token)}${it.forced ? 'L' : 'G'}${it.age} ${grant}`;
+      })
+      .join(),
+    clean(client),
+  ];
+  return parts.join('|');
+}
+
+function describeAcquisition(it: Acquisition, names: Names): string {
+  const { phase, registered, asking, renewing, ending, member } = it;
+  const flags = bits([registered, asking, renewing, ending, member, it.waits]);
+  const known = `${names.fence(it.fence)}.${names.fence(it.lineage)} ${it.believes}${it.ends}${it.bareEnds}`;
+  // What only matters while it asks.
+  const wait =
+    phase === 'asking'
+      ? `${bits([it.first, it.polled])} ${names.ticket(it.ticket)} ${names.time(it.heardUs)} ${it.lag} ${it.age}`
+      : '';
+  return `${cycleOf(it.token)}${phase[0]}${flags} ${known} ${wait}`;
+}
+
+function describeRequest(it: Request, names: Names): string {
+  const { does, purpose, token, age, ticket, fence, lineage, awaited, repeated, waits, member } = it;
+  const flags = bits([awaited, repeated, waits, member]);
+  return `${cycleOf(token)}${does[2]}${purpose[0] ?? ''}${flags}${age} ${names.ticket(ticket)} ${names.fence(fence)} ${names.fence(lineage)}`;
+}
+
+function describeReply(it: Reply, names: Names): string {
+  const { request, code, lag, left } = it;
+  const told = `${names.fence(it.fence)} ${names.fence(it.lineage)} ${names.ticket(it.ticket)} ${names.time(it.serverUs)}`;
+  return `${describeRequest(request, names)}>${code} ${lag} ${left} ${told}`;
+}
+
+/** Remembered only as long as somebody can still be told. */
+function clean({ endedCleanly, acquisitions, requests, strays, replies }: Client): number {
+  if (endedCleanly === 0) return 0;
+  const named = [...acquisitions, ...requests, ...strays, ...replies.map(({ request }) => request)];
+  return endedCleanly & named.reduce((all, { token }) => all | (1 << cycleOf(token)), 0);
+}
+
+function bits(flags: readonly boolean[]): number {
+  return flags.reduce((all, flag) => all * 2 + Number(flag), 0);
+}
+
+/** A token more than this far from the next smaller one is just apart from it. */
+const APART = 3;
+
+/** Tokens, tickets and times are never compared with each other. */
+function rename({ view, topFence, clients }: World): Names {
+  const fences = [view.fence, view.lineage, topFence];
+  const tickets = view.queue.map(({ ticket }) => ticket);
+  const times: number[] = [];
+  const named = (it: { fence: number; lineage: number; ticket: number }) => {
+    fences.push(it.fence, it.lineage);
+    tickets.push(it.ticket);
+  };
+  for (const { acquisitions, requests, strays, replies, pushes } of clients) {
+    for (const it of requests) named(it);
+    for (const it of strays) named(it);
+    for (const it of acquisitions) {
+      named(it);
+      if (it.phase === 'asking') times.push(it.heardUs);
+    }
+    for (const it of replies) {
+      named(it);
+      named(it.request);
+      times.push(it.serverUs);
+    }
+    for (const { fence, lineage, grantedUs } of pushes) {
+      fences.push(fence, lineage);
+      times.push(grantedUs);
+    }
+  }
+  return { fence: ranks(fences, APART), ticket: ranks(tickets, 1), time: ranks(times, 1) };
+}
+
+function ranks(values: number[], apart: number): (value: number) => number {
+  values.sort((a, b) => a - b);
+  const distinct: number[] = [0];
+  const names: number[] = [0];
+  for (const value of values) {
+    const last = distinct.at(-1)!;
+    if (value <= last) continue;
+    distinct.push(value);
+    names.push(names.at(-1)! + Math.min(value - last, apart));
+  }
+  return (value) => names[distinct.indexOf(value)] ?? 0;
+}

@@ -1,0 +1,96 @@
+import type { ScriptReply } from '../../../lib/stores/redis/redis-link.js';
+import type { ScriptedServer } from '../scripted-server.js';
+import {
+  KEEP_MS,
+  KEYS,
+  LEASE_MS,
+  type Push,
+  type Reply,
+  type Request,
+  ticksOf,
+  type TokenId,
+  type View,
+} from './world.js';
+
+/** Between the model's numbers and the bytes that the scripts see. */
+
+const FILLER = '-'.repeat(20);
+const LEASE = String(LEASE_MS).padStart(8, '0');
+
+const tokenText = (token: TokenId) => `${token >> 3}${token & 7}${FILLER}`;
+const tokenOf = (text: string) => Number(text[0]) * 8 + Number(text[1]);
+const digits = (number: number) => String(number).padStart(16, '0');
+const tailOf = (token: TokenId) => `${channelOf(token >> 3)}|`;
+const memberOf = (token: TokenId) => tokenText(token) + LEASE + tailOf(token);
+
+export const channelOf = (client: number) => `c${client}`;
+export const clientOfChannel = (channel: string) => Number(channel[1]);
+
+export function argumentsOf(request: Request): string[] {
+  const { does, token, fence, lineage } = request;
+  const grant = fence === 0 ? '' : digits(fence) + digits(lineage);
+  switch (does) {
+    case 'acquire':
+      return ['', tokenText(token), LEASE, tailOf(token), request.waits ? '1' : '0', String(request.ticket)];
+    case 'release':
+      return ['', tokenText(token), String(KEEP_MS), grant, request.member ? memberOf(token) : ''];
+    case 'renew':
+      return ['', tokenText(token), String(LEASE_MS), grant];
+  }
+}
+
+export function keysOf(request: Request): readonly string[] {
+  return request.does === 'renew' ? KEYS.slice(0, 1) : KEYS;
+}
+
+export function readReply(request: Request, raw: ScriptReply): Reply {
+  const nothing = { fence: 0, lineage: 0, left: 0, ticket: 0, serverUs: 0 };
+  const about = { request, lag: request.age, ...nothing };
+  const [, code, second, third, fourth] = raw;
+  if (request.does === 'renew') {
+    const [answer, left, fence = 0, lineage = 0] = code as ScriptReply;
+    return {
+      ...about,
+      code: Number(answer),
+      left: ticksOf(Number(left ?? 0)),
+      fence: Number(fence),
+      lineage: Number(lineage),
+    };
+  }
+  if (request.does === 'release') return { ...about, code: Number(code) };
+  if (code === 1)
+    return { ...about, code, fence: Number(second), lineage: Number(third), left: ticksOf(Number(fourth)) };
+  if (code === 2) return { ...about, code, ticket: Number(third), serverUs: Number(fourth) };
+  return { ...about, code: Number(code) };
+}
+
+export function readPush(message: string): Push {
+  const token = tokenOf(message.slice(1));
+  if (message.startsWith('L')) return { token, forced: true, fence: 0, lineage: 0, grantedUs: 0, age: 0 };
+  return {
+    token,
+    forced: false,
+    fence: Number(message.slice(23, 39)),
+    lineage: Number(message.slice(39, 55)),
+    grantedUs: Number(message.slice(55, 71)),
+    age: 0,
+  };
+}
+
+export function look(server: ScriptedServer): View {
+  const { redis } = server;
+  const [stateKey, queueKey] = KEYS;
+  const state = redis.get(stateKey) ?? '';
+  const flag = state.slice(0, 1) as View['flag'];
+  const held = flag === 'h' || flag === 'H';
+  const left = redis.pttl(stateKey);
+  return {
+    flag,
+    fence: Number(state.slice(1, 17)),
+    lineage: Number(state.slice(17, 33)),
+    owner: held ? tokenOf(state.slice(49)) : -1,
+    ticksLeft: ticksOf(Math.max(0, left)),
+    queue: redis.zrange(queueKey).map(({ member, score }) => ({ token: tokenOf(member), ticket: score })),
+    endless: left === -1 || redis.pttl(queueKey) === -1,
+  };
+}
