@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
 import { LockManager, redisStore, type RedisStoreOptions } from '../../lib/index.js';
+import { leastPrivilege } from '../support/least-privilege.js';
 import { RedisWorkbench } from '../support/redis-workbench.js';
 import { startRedis } from '../support/start-redis.js';
 
@@ -27,10 +29,9 @@ function as(userName: string): string {
   return bench.url.replace('//', `//${userName}:pw@`);
 }
 
-/** Everything that docs/stores/redis.md names, and nothing else. */
-const LEAST_PRIVILEGE =
-  'resetkeys resetchannels -@all ~lock:* &lock:* +eval +evalsha +time +get +set +setrange +exists +pttl +pexpire ' +
-  '+zadd +zscore +zcard +zrem +zpopmin +publish +subscribe +unsubscribe +ping +info +client|setname';
+const LEAST_PRIVILEGE = leastPrivilege().join(' ');
+/** Sent by ioredis for itself, in part only with a `connectionName`; and when the store closes. */
+const NOT_AT_START_UP = new Set(['+ping', '+client|setname', '+unsubscribe']);
 
 async function user(name: string, rights: string): Promise<string> {
   await bench.raw.acl('SETUSER', name, 'reset', 'on', '>pw', ...rights.split(' '));
@@ -131,6 +132,25 @@ describe('the start-up check of the Redis store', () => {
     await expect(a.isLocked('group:1')).resolves.toBe(false);
   });
 
+  it('behind a keyPrefix the same rights do, with that before the keys', async () => {
+    await bench.raw.acl('SETUSER', 'locker', 'reset', 'on', '>pw', ...leastPrivilege('lock', 'app:'));
+    const client = new Redis(as('locker'), { keyPrefix: 'app:' });
+    bench.afterwards({ close: () => client.disconnect() });
+    expect(await startUp({ client })).toEqual({ error: undefined, warnings: [] });
+  });
+
+  it.each(leastPrivilege().filter((right) => right.startsWith('+') && !NOT_AT_START_UP.has(right)))(
+    'the docs name no right in vain: without %s the start-up check complains',
+    async (right) => {
+      await bench.raw.script('FLUSH'); // else EVALSHA alone would do
+      const { error, warnings } = await startUp({
+        url: await user('locker', LEAST_PRIVILEGE.replace(`${right} `, '')),
+        commandMs: 300,
+      });
+      expect([error, ...warnings].filter(Boolean)).not.toEqual([]);
+    },
+  );
+
   it('without INFO it says what it could not check, and serves', async () => {
     const url = await user('locker', LEAST_PRIVILEGE.replace('+info ', ''));
     const { error, warnings } = await startUp({ url });
@@ -141,7 +161,7 @@ describe('the start-up check of the Redis store', () => {
   it('a check that failed is made again by the next call: the server may have come up', async () => {
     const server = await startRedis();
     await server.kill();
-    const locks = new LockManager({ store: redisStore({ url: server.url, commandMs: 100 }) });
+    const locks = new LockManager({ drainMs: 0, store: redisStore({ url: server.url, commandMs: 100 }) });
     await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
     await server.restart();
     await expect(locks.acquire('group:1')).resolves.toMatchObject({ state: 'held' });

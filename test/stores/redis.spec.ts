@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { redisStore, type RedisStoreOptions } from '../../lib/index.js';
 import { type ContractPlace, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
+import { leastPrivilege } from '../support/least-privilege.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
 
 let server: RedisServer;
@@ -25,24 +26,34 @@ interface RedisPlace extends ContractPlace {
   readonly keyPrefix: string;
 }
 
-/** How the store gets its connection; the last two borrow a client of the application, of either major version of ioredis. */
-const CONNECTIONS: Record<string, { keyPrefix: string; borrow?: () => Redis | Redis5 }> = {
+interface Connection {
+  readonly keyPrefix: string;
+  /** A client of the application; default: a connection of the store's own. */
+  readonly borrow?: () => Redis | Redis5;
+  /** As a user who may do what docs/stores/redis.md names, on the keys of this prefix, and nothing else. */
+  readonly leastPrivilege?: true;
+}
+
+/** How the store gets its connection. */
+const CONNECTIONS: Record<string, Connection> = {
   'redis, ioredis 6, a connection of its own': { keyPrefix: '' },
   "redis, ioredis 6, the application's client with a keyPrefix": {
     keyPrefix: 'app:',
     borrow: () => new Redis(server.url, { keyPrefix: 'app:' }),
   },
   "redis, ioredis 5, the application's client": { keyPrefix: '', borrow: () => new Redis5(server.url) },
+  'redis, as a user with only the rights that the docs name': { keyPrefix: '', leastPrivilege: true },
 };
 
-for (const [name, { keyPrefix, borrow }] of Object.entries(CONNECTIONS)) {
+for (const [name, { keyPrefix, borrow, leastPrivilege: asUser }] of Object.entries(CONNECTIONS)) {
   storeContract<RedisPlace>({
     name,
     runner: { describe, it },
     open: async () => {
       const client = borrow?.();
-      const options: RedisStoreOptions = client === undefined ? { url: server.url } : { client };
       const prefix = `case${cases++}`;
+      const url = asUser ? await userFor(prefix) : server.url;
+      const options: RedisStoreOptions = client === undefined ? { url } : { client };
       return {
         prefix,
         keyPrefix,
@@ -57,6 +68,24 @@ for (const [name, { keyPrefix, borrow }] of Object.entries(CONNECTIONS)) {
     },
     outside: ({ prefix, keyPrefix: before }) => outsideProbe(`${before}${prefix}`),
   });
+}
+
+/**
+ * A user for the prefix of one case, and the one beside it that a case uses; the keys and channels of all others are refused.
+ * Returns the URL to connect as that user.
+ */
+async function userFor(prefix: string): Promise<string> {
+  await raw.acl(
+    'SETUSER',
+    prefix,
+    'reset',
+    'on',
+    '>pw',
+    ...leastPrivilege(prefix),
+    `~${prefix}-b:*`,
+    `&${prefix}-b:*`,
+  );
+  return server.url.replace('//', `//${prefix}:pw@`);
 }
 
 /** Looks at the server with a client of its own, and without any code of ours but the layout that the docs name. */
