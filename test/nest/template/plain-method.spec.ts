@@ -162,6 +162,7 @@ describe('at start-up, on a plain method,', () => {
     expect(message('group:<groupid>')).toBe(
       "@Locked('group:<groupid>') on Groups.join: <groupid> is not a parameter of this method; known here: groupId, user. Did you mean <groupId>?",
     );
+    expect(message('group:<GROUPID>')).toMatch(/Did you mean <groupId>/);
     expect(message('group:<nothing-like-it>')).not.toContain('Did you mean');
   });
 
