@@ -1,7 +1,7 @@
 import { describeWorld } from './fingerprint.js';
 import { checkEnd, Violation } from './laws.js';
 import type { Move, Moves } from './moves.js';
-import { StateTable } from './state-table.js';
+import { END, StateTable } from './state-table.js';
 import type { World } from './world.js';
 
 export interface Exploration {
@@ -21,8 +21,6 @@ export interface ExploreOptions {
   /** Breadth first finds the shortest trace, depth first needs little memory. */
   readonly order: 'breadth' | 'depth';
   readonly mostStates: number;
-  /** Can a request be executed when its caller is through with it? Then it may leave something behind that runs out by itself. */
-  readonly lateRequests: boolean;
   readonly onProgress?: (states: number, transitions: number) => void;
 }
 
@@ -77,11 +75,11 @@ class Run {
   }
 
   #expand(world: World, index: number, frontier: [World, number][]): void {
-    const { moves, lateRequests } = this.options;
+    const { moves } = this.options;
     const isEnd = moves.isEnd(world);
     if (isEnd) {
       this.ends += 1;
-      if (!lateRequests) checkEnd(world);
+      checkEnd(world);
     }
     let best = Infinity;
     for (const { next, turn = Infinity } of moves.of(world)) {
@@ -93,7 +91,7 @@ class Run {
       best = turn;
       this.table.wayOn[index] = found;
     }
-    if (isEnd) this.table.wayOn[index] = index;
+    if (isEnd) this.table.wayOn[index] = END;
   }
 
   /** Does the way on, in which nothing goes wrong any more, lead from every state to an end at which everybody was served? */

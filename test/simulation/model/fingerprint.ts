@@ -6,7 +6,7 @@ import { type Acquisition, type Client, cycleOf, type Reply, type Request, type 
  */
 export function describeWorld(world: World): string {
   const names = rename(world);
-  const { view, budget, unbounded, topFence } = world;
+  const { view, budget, unbounded, late, topFence } = world;
   const clients = world.clients.map((client) => describeClient(client, world, names)).sort();
   const state = [
     view.flag,
@@ -16,7 +16,7 @@ export function describeWorld(world: World): string {
     names.fence(topFence),
   ];
   const spent = Object.values(budget).join('');
-  return `${state.join(',')};${spent}${unbounded ? '!' : ''};${clients.join('/')}`;
+  return `${state.join(',')};${spent}${unbounded ? '!' : ''}${late ? '?' : ''};${clients.join('/')}`;
 }
 
 interface Names {

@@ -9,16 +9,17 @@ function demand(holds: boolean, law: string): void {
 }
 
 /** In every state. */
-export function checkState({ view, clients, unbounded }: World): void {
+export function checkState({ view, clients, unbounded, late }: World): void {
   demand(!view.endless, 'every key has an end');
   demand(
     view.queue.length === 0 || (view.flag !== 'f' && view.flag !== 'h'),
     `a state '${view.flag}' means that nobody is queued`,
   );
-  if (unbounded) return;
-  for (const { acquisitions } of clients) {
-    for (const { believes, token, fence } of acquisitions) {
+  for (const { acquisitions, pushes } of clients) {
+    for (const { believes, token, fence, asking, renewing } of acquisitions) {
       if (believes === 0) continue;
+      const hasHeardAll = !asking && !renewing && pushes.length === 0 && !late;
+      if (unbounded && (view.owner !== token || !hasHeardAll)) continue;
       // Stronger than «at most one believer»: it is the one whom the server has, and it knows the token that others will see.
       demand(view.owner === token, 'whoever believes to hold the lock is its owner');
       demand(view.fence === fence, 'whoever holds the lock knows its fencing token');
@@ -112,8 +113,9 @@ export function checkAnswer(reply: Reply, endedCleanly: boolean): void {
   demand(code !== 3, 'a hold that was granted is known to have been one');
 }
 
-/** When nothing is left to do. Only where no request can have come late: such a one costs a lease, and is told of. */
-export function checkEnd({ view, clients }: World): void {
+/** When nothing is left to do. What a late request leaves behind costs a lease, no more. */
+export function checkEnd({ view, clients, late }: World): void {
+  if (late) return;
   const isAlive = (token: number) => clients[clientOf(token)]?.alive === true;
   demand(view.owner === -1 || !isAlive(view.owner), 'no hold is left behind');
   demand(!view.queue.some(({ token }) => isAlive(token)), 'no place in the queue is left behind');

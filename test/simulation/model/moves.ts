@@ -150,7 +150,10 @@ export class Moves {
         return {
           label,
           costs: 'cut',
-          change: (it) => this.steps.cut(it, { late: fate === 'late', again: then === 'again' }),
+          change: (it, next) => {
+            next.late ||= fate === 'late';
+            this.steps.cut(it, { late: fate === 'late', again: then === 'again' });
+          },
         };
       }),
     );

@@ -1,3 +1,6 @@
+/** Where a state goes on to that is an end: everybody was served. */
+export const END = -2;
+
 /** Sizes are powers of two. */
 const FIRST_SLOTS = 1 << 16;
 
@@ -34,7 +37,7 @@ export class StateTable {
     return this.#slots[this.#slotOf(...hash(text))]! - 1;
   }
 
-  /** A state whose way on does not lead to an end (a state that goes on to itself); -1: there is none. The first one found, of many. */
+  /** The first state whose way on never comes to an {@link END}; -1: there is none. */
   findStuck(): number {
     const OPEN = 1;
     const GOOD = 2;
@@ -42,13 +45,12 @@ export class StateTable {
     for (let index = 0; index < this.size; index++) {
       const path: number[] = [];
       let at = index;
-      while (at !== -1 && marks[at] === 0) {
+      while (at >= 0 && marks[at] === 0) {
         marks[at] = OPEN;
         path.push(at);
-        if (this.wayOn[at] === at) marks[at] = GOOD;
-        else at = this.wayOn[at]!;
+        at = this.wayOn[at]!;
       }
-      if (at === -1 || marks[at] !== GOOD) return index;
+      if (at !== END && marks[at] !== GOOD) return index;
       for (const passed of path) marks[passed] = GOOD;
     }
     return -1;

@@ -14,7 +14,7 @@ function spent(budget: w.Budget, fault?: w.Fault): w.Budget {
 const SCRIPT_US = 1_000;
 
 /** What a step does to one client; it may change the draft of the client and of the world. */
-export type Change = (client: w.Draft<w.Client>, world: w.World) => void;
+export type Change = (client: w.Draft<w.Client>, world: w.Draft<w.World>) => void;
 
 /** The server and the network: how worlds change. Which steps there are in a world: moves.ts. */
 export class Steps {
@@ -38,7 +38,7 @@ export class Steps {
     const server = new ScriptedServer(this.#place, this.scripts);
     const nothing = { acquisitions: [], requests: [], strays: [], replies: [], pushes: [], endedCleanly: 0 };
     return {
-      ...{ server, view: look(server), nowUs, budget, topFence: 0, unbounded: false },
+      ...{ server, view: look(server), nowUs, budget, topFence: 0, unbounded: false, late: false },
       clients: Array.from({ length: clients }, (_, id) => ({
         ...{ id, alive: true, listening: true, cycles, begun: 0 },
         ...nothing,

@@ -18,6 +18,8 @@ export interface World {
   readonly topFence: number;
   /** Data was lost, or a hold was ended by force: exclusion is not promised any more; tokens and answers are. */
   readonly unbounded: boolean;
+  /** Requests of a live client may be executed after it is through with them. What they leave behind runs out by itself. */
+  readonly late: boolean;
 }
 
 /** A little more than the 5 seconds of a first lease, so that a tick always ends it, as it does in life a moment later. */

@@ -1,0 +1,178 @@
+import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
+import { type Script, SCRIPTED, type ScriptInput } from '../scripted-scripts.js';
+import type { ClientBugs } from './client-rules.js';
+import { type Budget } from './world.js';
+
+/** A mistake that one could make, and the smallest case in which the checker finds it. Each of them is a protection switched off. */
+export interface SeededBug {
+  readonly name: string;
+  readonly scripts?: Partial<Record<ScriptName, Script>>;
+  readonly client?: ClientBugs;
+  readonly clients?: number;
+  readonly cycles?: number;
+  readonly tries?: boolean;
+  readonly budget: Partial<Budget>;
+}
+
+const { acquire, release, renew, force } = SCRIPTED;
+
+const stateOf = ({ redis, keys }: ScriptInput) => redis.get(keys[0]!) ?? '';
+const ownerIn = (state: string) => (/^[hH]/.test(state) ? state.slice(49, 71) : '');
+
+/** Runs the script as the owner, whoever asks. */
+const asOwner =
+  (script: Script): Script =>
+  (input) => {
+    const owner = ownerIn(stateOf(input));
+    return script({ ...input, args: input.args.with(1, owner || input.args[1]!) });
+  };
+
+/** Runs it and then spoils what it wrote. */
+const thenWrite =
+  (script: Script, change: (after: string, before: string) => string): Script =>
+  (input) => {
+    const before = stateOf(input);
+    const reply = script(input);
+    const after = stateOf(input);
+    const changed = change(after, before);
+    if (changed !== after) input.redis.overwriteStart(input.keys[0]!, changed);
+    return reply;
+  };
+
+const withoutH = (after: string) => after.replace(/^H/, 'h');
+
+/** A new lineage begins at 1 again. */
+const restarting: Script = (input) => {
+  const before = stateOf(input);
+  const reply = acquire(input);
+  if (before !== '' || reply[1] !== 1) return reply;
+  const one = '1'.padStart(16, '0');
+  input.redis.overwriteStart(input.keys[0]!, stateOf(input)[0] + one + one);
+  return reply.with(2, one).with(3, one);
+};
+
+/** Its own hold is anybody's. */
+const forgetful: Script = (input) => {
+  const { redis, keys, args } = input;
+  const state = stateOf(input);
+  if (ownerIn(state) !== args[1] || args[4] !== '1') return acquire(input);
+  redis.zaddNx(keys[1]!, { member: args[1]! + args[2]! + args[3]!, score: redis.time() });
+  redis.pexpire(keys[1]!, 90_000);
+  redis.overwriteStart(keys[0]!, 'H');
+  return [args[0]!, 2, redis.pttl(keys[0]!), String(redis.time()), String(redis.time())];
+};
+
+/** Free after the end of a lease: whoever comes first takes it. */
+const barging: Script = (input) => {
+  if (stateOf(input) !== '') return acquire(input);
+  const queued = input.redis.zrange(input.keys[1]!);
+  input.redis.drop(input.keys[1]!);
+  const reply = acquire({ ...input, args: input.args.with(4, '0') });
+  for (const one of queued) input.redis.zaddNx(input.keys[1]!, one);
+  if (queued.length === 0) return reply;
+  input.redis.pexpire(input.keys[1]!, 90_000);
+  input.redis.overwriteStart(input.keys[0]!, 'H');
+  return reply;
+};
+
+/** PUBLISH was heard by nobody, and the lock is given all the same: to the first in the queue. */
+const toTheDead: Script = (input) => {
+  const [first] = input.redis.zrange(input.keys[1]!);
+  const state = stateOf(input);
+  const reply = release(input);
+  if (ownerIn(state) !== input.args[1] || first === undefined) return reply;
+  const after = stateOf(input);
+  const text = `H${after.slice(1, 33)}${String(input.redis.time()).padStart(16, '0')}${first.member.slice(0, 22)}`;
+  input.redis.setPx(input.keys[0]!, text + first.member.slice(30), 5_000);
+  return reply;
+};
+
+export const SEEDED_BUGS: readonly SeededBug[] = [
+  { name: 'release does not look who asks', scripts: { release: asOwner(release) }, budget: { cancel: 1 } },
+  { name: 'renew does not look who asks', scripts: { renew: asOwner(renew) }, budget: { renew: 1, slow: 2 } },
+  { name: 'acquire does not set H', scripts: { acquire: thenWrite(acquire, withoutH) }, budget: {} },
+  {
+    name: 'promotion does not set H',
+    scripts: { release: thenWrite(release, withoutH) },
+    clients: 3,
+    budget: {},
+  },
+  { name: 'fence restarts with a new lineage', scripts: { acquire: restarting }, cycles: 2, budget: {} },
+  {
+    name: 'fence stays the same in a hand-off',
+    scripts: {
+      release: thenWrite(release, (after, before) =>
+        /^[hH]/.test(after) ? after[0] + before.slice(1, 17) : after,
+      ),
+    },
+    budget: {},
+  },
+  {
+    name: 'release leaves the queue alone',
+    scripts: { release: (input) => release({ ...input, args: input.args.with(4, '') }) },
+    budget: { cancel: 1 },
+  },
+  { name: 'acquire does not know its own token', scripts: { acquire: forgetful }, budget: { cut: 1 } },
+  {
+    name: 'the first who asks after the end of a lease overtakes',
+    scripts: { acquire: barging },
+    clients: 3,
+    budget: { slow: 0 },
+  },
+  {
+    name: 'the lock is given to one whom nobody hears',
+    scripts: { release: toTheDead },
+    clients: 2,
+    budget: { crash: 1 },
+  },
+  {
+    name: '«had ended cleanly» without a look at the lineage',
+    scripts: {
+      release: (input) => {
+        const reply = release(input);
+        return reply[1] === -1 ? reply.with(1, 2) : reply;
+      },
+    },
+    cycles: 1,
+    budget: { slow: 2 },
+  },
+  {
+    name: 'force keeps the lineage',
+    scripts: {
+      force: thenWrite(force, (after, before) =>
+        after === before ? after : after.slice(0, 17) + before.slice(17, 33),
+      ),
+    },
+    budget: { force: 1 },
+  },
+  { name: 'deadline counted from the reply', client: { deadlineFromReply: true }, budget: { slow: 2 } },
+  {
+    name: 'deadline of a push counted from its arrival',
+    client: { pushDeadlineFromArrival: true },
+    budget: { slow: 1 },
+  },
+  {
+    name: 'a push older than the last reply is believed',
+    client: { trustsOldPush: true },
+    clients: 3,
+    budget: { slow: 2 },
+  },
+  { name: 'who waits never polls', client: { neverPolls: true }, budget: { lostPush: 1 } },
+  {
+    name: 'a newer grant is not learned',
+    client: { forgetsNewerGrant: true },
+    clients: 2,
+    budget: { slow: 2, wipe: 1 },
+  },
+  {
+    name: 'a release names its place only when it never held',
+    client: { memberOnlyWhenNotHeld: true },
+    clients: 3,
+    budget: { slow: 2 },
+  },
+  {
+    name: 'a wait that is given up is not undone',
+    client: { abortWithoutUndo: true },
+    budget: { cancel: 1 },
+  },
+];
