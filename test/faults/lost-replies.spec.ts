@@ -141,7 +141,8 @@ describe('a server that cannot be reached', () => {
     locks.on('uncertain', () => states.push('uncertain'));
     proxy.mode = 'black-hole';
     await lost;
-    expect(performance.now() - startedAt).toBeLessThan(900);
+    // The state is exact (see lease-end.spec.ts, by a clock moved by hand); the signal comes from a timer of a busy machine.
+    expect(performance.now() - startedAt).toBeLessThan(1_200);
     expect(states).toEqual(['uncertain']);
     expect(lease.state).toBe('lost');
     expect(() => lease.assertHeld()).toThrow(
