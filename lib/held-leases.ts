@@ -1,6 +1,7 @@
 import type { Acquired } from './acquire-line.js';
 import { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { pause } from './clock.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { closedError, type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
 import type { LockEventName, LockEvents } from './lock-events.js';
@@ -74,9 +75,17 @@ export class HeldLeases implements LeaseKeeper {
     // A pushed grant has a short first lease; the watchdog makes it longer in time, unless it must not renew. And a machine that
     // slept while it waited cannot trust its deadline.
     const tooShort = !renew && acquired.leaseMs < leaseMs;
-    if (tooShort || lease.state === 'uncertain') await this.#watchdog.renewNow(lease, leaseMs);
+    const waitLeftMs = settings.waitMs > 0 ? settings.waitMs - waitedMs : Infinity;
+    if (tooShort || lease.state === 'uncertain') await this.#confirm(lease, leaseMs, waitLeftMs);
     if (lease.active) this.emit('acquired', { ...describe(lease), waitedMs });
     return lease;
+  }
+
+  /** Asks the store to confirm the lease, but not for longer than the caller will wait: the lease is good for what it says anyway. */
+  async #confirm(lease: Lease, leaseMs: number, boundMs: number): Promise<void> {
+    const answered = new AbortController();
+    void this.#watchdog.renewNow(lease, leaseMs).finally(() => answered.abort());
+    await pause(this.clock, boundMs, answered.signal);
   }
 
   /** The store learned by itself that a hold is over. */
@@ -119,13 +128,14 @@ export class HeldLeases implements LeaseKeeper {
 
   async release(lease: Lease): Promise<'released' | 'lost'> {
     if (!lease.active) return 'lost';
+    const inTime = lease.remainingMs() > 0; // by the wall clock too: a machine that slept may be late without knowing
     lease.markReleased();
     this.#forget(lease);
     try {
       const outcome = await this.settings.store.release(lease.hold);
       if (outcome.outcome === 'released') {
         this.emit('released', { ...describe(lease), heldMs: lease.heldMs });
-      } else if (outcome.ambiguous) {
+      } else if (outcome.ambiguous && inTime) {
         this.#warnOfRefusal(lease);
       } else {
         lease.markReleaseRefused();

@@ -201,6 +201,7 @@ export class LockManager {
   async #waitInLine(name: string, settings: AcquireSettings): Promise<Lease> {
     const calledAtMs = this.#settings.clock.monotonicMs();
     for (;;) {
+      this.#refuseWhenClosed(); // again before each turn: those who wait now are dismissed only once
       const acquired = await this.#inLine(name, (line) => line.wait(settings, calledAtMs));
       const lease = await this.#leases.begin(acquired, settings, calledAtMs);
       if (lease.active) return lease; // else it ended while it was confirmed: wait on
