@@ -12,16 +12,18 @@ export const OWNER_TOKEN_LENGTH = 22;
 
 const TOKEN_BYTES = 16;
 /** Fetched for 256 tokens at once: a call into the operating system costs more than everything else that makes a token. */
+const POOL_BYTES = TOKEN_BYTES * 256;
 let pool = Buffer.alloc(0);
 
-function nextToken(): string {
-  if (pool.length < TOKEN_BYTES) pool = randomBytes(TOKEN_BYTES * 256);
-  const token = pool.toString('base64url', 0, TOKEN_BYTES);
-  pool = pool.subarray(TOKEN_BYTES);
-  return token;
+/** The next `length` unused bytes. Each is given out once. */
+function take(length: number): Buffer {
+  if (pool.length < length) pool = randomBytes(POOL_BYTES);
+  const bytes = pool.subarray(0, length);
+  pool = pool.subarray(length);
+  return bytes;
 }
 
 export const systemRandomness: Randomness = {
-  ownerToken: nextToken,
-  fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+  ownerToken: () => take(TOKEN_BYTES).toString('base64url'),
+  fraction: () => take(4).readUInt32LE() / 2 ** 32,
 };
