@@ -151,8 +151,10 @@ export class HeldLeases implements LeaseKeeper {
   lost(lease: Lease, error: LockLostError): void {
     this.#forget(lease);
     this.emit('lost', { ...describe(lease), cause: error.cause, error });
-    // A renewal that was sent in time may still arrive and keep the key alive for nobody: end it with the same token.
-    if (error.cause === 'expired') void this.settings.store.release(lease.hold).catch(() => undefined);
+    // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
+    // force, and then for nobody: end it with the same token.
+    if (error.cause !== 'expired' && error.cause !== 'forced') return;
+    void this.settings.store.release(lease.hold).catch(() => undefined);
   }
 
   doubted(lease: Lease): void {
