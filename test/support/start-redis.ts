@@ -14,6 +14,8 @@ import { killWhenWeAreGone, unref } from './reaper.js';
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Its working directory, where it keeps its files. */
+  readonly folder: string;
   /** Changes with {@link restart}. */
   readonly pid: number;
   /** SIGSTOP: the server keeps its connections and answers nothing. */
@@ -31,6 +33,8 @@ export interface RedisServer extends AsyncDisposable {
 export interface RedisOptions {
   /** Further arguments for the server; they win over ours: `['--appendonly', 'yes']`. */
   args?: string[];
+  /** Added to its environment. */
+  env?: Readonly<Record<string, string>>;
   /** Default: any free one. */
   port?: number;
 }
@@ -58,7 +62,7 @@ class LocalRedis implements RedisServer {
 
   constructor(
     private readonly binary: string,
-    private readonly folder: string,
+    readonly folder: string,
     private readonly options: RedisOptions,
   ) {}
 
@@ -115,7 +119,11 @@ class LocalRedis implements RedisServer {
   async #spawn(): Promise<string | null> {
     const quiet = ['--save', '', '--appendonly', 'no', '--dir', this.folder];
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', ...quiet, ...(this.options.args ?? [])];
-    const child = spawn(this.binary, args, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.binary, args, {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.options.env },
+    });
     const failure = await untilReady(child);
     if (failure !== null) return failure;
     this.#process = child;

@@ -54,10 +54,13 @@ function beliefs(calls: readonly Call[], forces: HistoryIndex['forces']) {
     .map((call) => {
       const fromMs = call.settled?.atMs ?? 0;
       let untilMs = Math.max(fromMs, believedUntilMs(call));
-      // Whoever is ended by force believes until it is told: that is not promised to anybody.
-      for (const force of forces)
-        if (fromMs <= force.endedAtMs && untilMs > force.invokedAtMs)
-          untilMs = Math.max(fromMs, force.invokedAtMs);
+      // Whoever is ended by force believes until it is told: that is not promised to anybody. Its own grant may still have been on
+      // its way at that moment, which only shows in how it ended.
+      const wasLost = call.lost !== undefined || call.releases[0]?.result === 'lost';
+      for (const force of forces) {
+        const mayBeVictim = (wasLost ? call.invokedAtMs : fromMs) <= force.endedAtMs;
+        if (mayBeVictim && untilMs > force.invokedAtMs) untilMs = Math.max(fromMs, force.invokedAtMs);
+      }
       return { call, fromMs, untilMs };
     })
     .filter(({ fromMs, untilMs }) => untilMs > fromMs)

@@ -1,0 +1,275 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { LockManager, redisStore } from '../../../lib/index.js';
+import { FaultProxy } from '../../../lib/testing/index.js';
+import { type Happening, type HistoryEvent, mergeHistories } from '../../support/history/check-history.js';
+import { Seeded } from '../../support/seeded.js';
+import { type RedisOptions, type RedisServer, startRedis } from '../../support/start-redis.js';
+import { FencedResource } from './fenced-resource.js';
+import type { Worker } from './worker.js';
+import type { WorkerPool } from './worker-pool.js';
+import type { Workload } from './workload.js';
+
+export interface ArenaOptions {
+  readonly seed: string;
+  readonly pool: WorkerPool;
+  /** Of the server that the faults strike. */
+  readonly redis?: RedisOptions;
+  readonly workers?: number;
+  readonly workerEnv?: Readonly<Record<string, string>>;
+  readonly workload?: Partial<Workload>;
+  readonly leaseMs?: number;
+  readonly waitMs?: number;
+  /** How much longer than usual a key may live, because the server's clock is set back. */
+  readonly keysMs?: number;
+}
+
+export const LEASE_MS = 800;
+const WAIT_MS = 2_500;
+export const COMMAND_MS = 200;
+export const KEEP_MS = 300;
+export const PREFIX = 'lock';
+
+const WORKLOAD: Omit<Workload, 'seed' | 'waitMs'> = {
+  loops: 3,
+  names: ['group:1', 'group:2', 'user:1'],
+  holdMs: 10,
+  long: 0.03,
+  longHoldMs: LEASE_MS * 1.2,
+  tries: 0.15,
+  aborts: 0.1,
+  unrenewed: 0.05,
+  extends: 0.1,
+  forces: 0,
+  thinkMs: 5,
+};
+
+/** On the clock that all processes of the machine share. */
+export function sharedNowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** One process after the other, behind one proxy. */
+interface Seat {
+  readonly proxy: FaultProxy;
+  worker: Worker | undefined;
+  /** The name of the present process in the history. */
+  p: string;
+}
+
+/** Several worker processes, each behind a proxy of its own, at one Redis that can be hurt; and a fenced resource that cannot. */
+export class Arena {
+  readonly random: Seeded;
+  readonly leaseMs: number;
+  readonly #seats: Seat[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'test-history-'));
+  readonly #observed: HistoryEvent[] = [];
+  /** All processes that ever sat here. */
+  readonly #processes: string[] = [];
+  readonly #workload: Workload;
+  #settled = false;
+  #crashed = false;
+
+  private constructor(
+    private readonly options: ArenaOptions,
+    /** The server that the faults strike. */
+    readonly server: RedisServer,
+    /** A client of it that knows nothing of locks. */
+    readonly raw: Redis,
+    private readonly resourceServer: RedisServer,
+    private readonly resource: FencedResource,
+  ) {
+    this.random = new Seeded(options.seed);
+    this.leaseMs = options.leaseMs ?? LEASE_MS;
+    const { seed, waitMs = WAIT_MS } = options;
+    this.#workload = { ...WORKLOAD, ...options.workload, seed, waitMs };
+  }
+
+  static async open(options: ArenaOptions): Promise<Arena> {
+    const [server, resourceServer] = await Promise.all([startRedis(options.redis), startRedis()]);
+    const raw = new Redis(server.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+    raw.on('error', () => undefined);
+    const resource = new FencedResource(resourceServer.url);
+    const arena = new Arena(options, server, raw, resourceServer, resource);
+    try {
+      await Promise.all([raw.ping(), resource.ready()]);
+      const count = options.workers ?? 3;
+      for (let n = 0; n < count; n++) {
+        const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: server.port });
+        arena.#seats.push({ proxy, worker: undefined, p: '' });
+      }
+      await Promise.all(arena.#seats.map((_, n) => arena.#enter(n)));
+      return arena;
+    } catch (error) {
+      await arena.close();
+      throw error;
+    }
+  }
+
+  get names(): readonly string[] {
+    return this.#workload.names;
+  }
+
+  get proxies(): readonly FaultProxy[] {
+    return this.#seats.map(({ proxy }) => proxy);
+  }
+
+  /** The callers of all processes begin. */
+  async work(): Promise<void> {
+    await Promise.all(this.#seats.map((_, n) => this.#work(n)));
+  }
+
+  /** A process of its own stands still, for whatever reason: SIGSTOP. */
+  async freeze(n: number, ms: number): Promise<void> {
+    const { p: of, worker } = this.#seat(n);
+    this.note({ f: 'process', type: 'pause', of });
+    worker?.signal('SIGSTOP');
+    await sleep(ms);
+    worker?.signal('SIGCONT');
+    this.note({ f: 'process', type: 'resume', of });
+  }
+
+  /** Its own code keeps its event loop busy. */
+  async block(n: number, ms: number): Promise<void> {
+    await this.#seat(n).worker?.ask({ verb: 'block', ms });
+  }
+
+  /** SIGKILL, frozen or not. */
+  async kill(n: number): Promise<void> {
+    const seat = this.#seat(n);
+    const { worker, p: of } = seat;
+    seat.worker = undefined;
+    this.#crashed = true;
+    await worker?.kill();
+    this.note({ f: 'process', type: 'crash', of });
+  }
+
+  /** Another process takes the place of one that was killed. */
+  async replace(n: number): Promise<void> {
+    await this.#enter(n);
+    await this.#work(n);
+  }
+
+  /** What the observer does and sees. */
+  note(happening: Happening): void {
+    const stamp = { p: 'observer', seq: this.#observed.length, atMs: sharedNowMs() };
+    this.#observed.push(Object.assign(stamp, happening));
+  }
+
+  /** Every proxy, and the worker behind it. */
+  async each(act: (proxy: FaultProxy, n: number) => Promise<unknown> | unknown): Promise<void> {
+    await Promise.all(this.proxies.map(act));
+  }
+
+  /** Callers finish and everything is closed; then what is left over in the store and in the resource is noted. */
+  async settle(options: { readonly abrupt?: boolean } = {}): Promise<HistoryEvent[]> {
+    const workers = this.#seats.map(({ worker }) => worker).filter((worker) => worker !== undefined);
+    if (options.abrupt !== true) await Promise.all(workers.map((worker) => worker.ask({ verb: 'rest' })));
+    await Promise.all(workers.map((worker) => worker.ask({ verb: 'close' })));
+    await this.#noteKeys();
+    for (const name of this.names) {
+      const held = await this.resource.read(name);
+      if (held !== undefined) this.note({ f: 'resource', name, ...held });
+    }
+    this.#settled = true;
+    return this.history();
+  }
+
+  /** What has been written down so far, by everybody. */
+  history(): HistoryEvent[] {
+    const files = this.#processes.map((p) => readHistory(this.#fileOf(p)));
+    return mergeHistories(...files, this.#observed);
+  }
+
+  async close(): Promise<void> {
+    const { pool, workerEnv } = this.options;
+    for (const { worker } of this.#seats) {
+      // One that was left in the middle of something is of no further use.
+      if (this.#settled && worker !== undefined) pool.give(worker, workerEnv);
+      else await worker?.kill();
+    }
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    this.raw.disconnect();
+    this.resource.close();
+    await Promise.all([this.server.stop(), this.resourceServer.stop()]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #seat(n: number): Seat {
+    const seat = this.#seats[n];
+    if (seat === undefined) throw new RangeError(`there is no worker ${n}`);
+    return seat;
+  }
+
+  async #enter(n: number): Promise<void> {
+    const { pool, workerEnv } = this.options;
+    const seat = this.#seat(n);
+    const p = `${'abcdefgh'[n]}${this.#processes.length}`;
+    this.#processes.push(p);
+    seat.p = p;
+    seat.worker = await pool.take(workerEnv);
+    const { leaseMs } = this;
+    const { waitMs } = this.#workload;
+    const manager = { prefix: PREFIX, leaseMs, waitMs, keepMs: KEEP_MS, drainMs: 0 };
+    const { url } = seat.proxy;
+    const file = this.#fileOf(p);
+    const resourceUrl = this.resourceServer.url;
+    const options = { p, url, resourceUrl, file, manager, commandMs: COMMAND_MS };
+    await seat.worker.ask({ verb: 'open', options });
+  }
+
+  async #work(n: number): Promise<void> {
+    const workload = { ...this.#workload, seed: `${this.#workload.seed}/${n}` };
+    await this.#seat(n).worker?.ask({ verb: 'work', workload });
+  }
+
+  #fileOf(p: string): string {
+    return join(this.#folder, `${p}.jsonl`);
+  }
+
+  /** Each key has an end; what is still there when it should long be gone is a leak. */
+  async #noteKeys(): Promise<void> {
+    const { keysMs = 0 } = this.options;
+    const boundMs = this.leaseMs + KEEP_MS + 500 + keysMs;
+    let left = await this.#keysAfter(boundMs);
+    if (this.#crashed && left.length > 0) {
+      // Waiters that were killed stay in a queue until somebody asks for that name, or for 90 s.
+      await this.#askFor(this.names);
+      left = await this.#keysAfter(boundMs);
+    }
+    this.note({ f: 'keys', left });
+  }
+
+  async #keysAfter(boundMs: number): Promise<string[]> {
+    const endsAtMs = sharedNowMs() + boundMs;
+    for (;;) {
+      const left = await this.raw.keys(`${PREFIX}:*`);
+      if (left.length === 0 || sharedNowMs() > endsAtMs) return left;
+      await sleep(20);
+    }
+  }
+
+  async #askFor(names: readonly string[]): Promise<void> {
+    const store = redisStore({ url: this.server.url });
+    const locks = new LockManager({ store, prefix: PREFIX, keepMs: KEEP_MS, waitMs: this.leaseMs + 1_000 });
+    for (const name of names) await locks.using(name, () => undefined);
+    await locks.close();
+  }
+}
+
+function readHistory(file: string): HistoryEvent[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  // The last line of a process that was killed may be half of one.
+  return lines.flatMap((line, n) => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as HistoryEvent];
+    } catch (error) {
+      if (n >= lines.length - 2) return [];
+      throw error;
+    }
+  });
+}

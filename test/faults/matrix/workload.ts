@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FencedWrite, RecordedLease, RecordedLocks } from '../../support/history/recorded-locks.js';
+import { Seeded } from '../../support/seeded.js';
+
+/** What the callers of one process do until they are told to rest. Chances are from 0 to 1, times in ms. */
+export interface Workload {
+  readonly seed: string;
+  /** Callers at the same time. */
+  readonly loops: number;
+  readonly names: readonly string[];
+  readonly waitMs: number;
+  /** A holder works up to so long. */
+  readonly holdMs: number;
+  /** A holder works so long that its lease must be renewed several times. */
+  readonly longHoldMs: number;
+  readonly long: number;
+  /** Asks once. */
+  readonly tries: number;
+  /** Gives up its wait by a signal. */
+  readonly aborts: number;
+  /** Takes a lease that is not renewed. */
+  readonly unrenewed: number;
+  readonly extends: number;
+  readonly forces: number;
+  /** Between two acquisitions, up to. */
+  readonly thinkMs: number;
+}
+
+const AFTER_FAILURE_MS = 20;
+
+/** The callers: each takes a lock, works under it, writes to the fenced resource, releases, and starts again. */
+export class WorkloadRunner {
+  readonly #loops: Promise<void>[] = [];
+  #resting = false;
+
+  constructor(
+    private readonly locks: RecordedLocks,
+    private readonly resource: FencedWrite,
+    private readonly workload: Workload,
+  ) {
+    for (let n = 0; n < workload.loops; n++)
+      this.#loops.push(this.#loop(new Seeded(`${workload.seed}/${n}`)));
+  }
+
+  /** Resolves when every caller has finished what it was doing. */
+  async rest(): Promise<void> {
+    this.#resting = true;
+    await Promise.all(this.#loops);
+  }
+
+  async #loop(chance: Seeded): Promise<void> {
+    while (!this.#resting) {
+      const failed = await this.#once(chance).then(
+        () => false,
+        () => true, // busy, aborted, no store: it is in the history, and the caller comes again
+      );
+      await sleep(failed ? AFTER_FAILURE_MS : chance.between(0, this.workload.thinkMs));
+    }
+  }
+
+  async #once(chance: Seeded): Promise<void> {
+    const { names, forces } = this.workload;
+    const name = chance.pick(names);
+    if (chance.chance(forces)) await this.locks.forceRelease(name, 'chance');
+    const lease = await this.#take(name, chance);
+    if (lease === null) return;
+    try {
+      await this.#work(lease, chance);
+    } finally {
+      await lease.release();
+    }
+  }
+
+  async #take(name: string, chance: Seeded): Promise<RecordedLease | null> {
+    const { tries, aborts, unrenewed, waitMs } = this.workload;
+    if (chance.chance(tries)) return this.locks.tryAcquire(name);
+    if (chance.chance(unrenewed)) return this.locks.acquire(name, { renew: false });
+    if (!chance.chance(aborts)) return this.locks.acquire(name);
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(), chance.between(0, Math.min(waitMs, 300)));
+    return this.locks.acquire(name, { signal: giveUp.signal }).finally(() => clearTimeout(timer));
+  }
+
+  async #work(lease: RecordedLease, chance: Seeded): Promise<void> {
+    const { holdMs, long, longHoldMs, extends: extending } = this.workload;
+    await lease.write(this.resource);
+    const workMs = chance.chance(long)
+      ? chance.between(longHoldMs / 2, longHoldMs)
+      : chance.between(0, holdMs);
+    if (workMs > 0) await sleep(workMs, undefined, { signal: lease.lease.signal }).catch(() => undefined);
+    if (chance.chance(extending)) await lease.lease.extend().catch(() => undefined);
+    await lease.write(this.resource);
+  }
+}
