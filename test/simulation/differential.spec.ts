@@ -4,10 +4,21 @@ import { answersMet, compare, shrink } from './differential/compare.js';
 import { Plan } from './differential/plan.js';
 import { RealServer } from './differential/real-run.js';
 import { ScriptedWorld } from './differential/scripted-run.js';
+import type { Step } from './differential/step.js';
 
 /** More, or others: DIFFERENTIAL_SEQUENCES=50000 DIFFERENTIAL_SEED=monday npx jest differential */
 const { DIFFERENTIAL_SEQUENCES = '2000', DIFFERENTIAL_SEED = 'fast' } = process.env;
 const LENGTH = 30;
+
+const ANSWERS = [
+  'acquire 1 · acquire 0 · acquire 2 · acquire -9',
+  'acquire refused WRONGTYPE · acquire refused OOM · acquire refused READONLY · acquire refused ERR',
+  'release 1 · release 2 · release 3 · release -1',
+  'release refused WRONGTYPE · release refused READONLY · release refused ERR',
+  'renew 1 · renew newer · renew -1 · renew refused READONLY',
+  'force 1 · force 0 · force -9 · force refused READONLY',
+  'inspect free · inspect held · inspect conflict · probe fine',
+].flatMap((line) => line.split(' · '));
 
 let redis: RedisServer;
 let real: RealServer;
@@ -21,6 +32,15 @@ afterAll(async () => {
   await redis.stop();
 });
 
+/** In words, with the fewest steps that show it. */
+async function differenceOf(steps: readonly Step[], seed: string): Promise<string | undefined> {
+  const found = await compare(steps, real);
+  if (found === undefined) return undefined;
+  const fewest = await shrink(steps, real);
+  const story = fewest.map((step) => JSON.stringify(step)).join('\n');
+  return `seed ${seed}: ${(await compare(fewest, real)) ?? found}\n${story}`;
+}
+
 describe('the scripted server answers as the real scripts do on a real Redis', () => {
   const met = new Map<string, number>();
 
@@ -29,38 +49,12 @@ describe('the scripted server answers as the real scripts do on a real Redis', (
       const seed = `${DIFFERENTIAL_SEED}/${i}`;
       const { steps } = new Plan(seed, LENGTH);
       for (const answer of answersMet(steps)) met.set(answer, (met.get(answer) ?? 0) + 1);
-      const found = await compare(steps, real);
-      if (found !== undefined) {
-        const fewest = await shrink(steps, real);
-        throw new Error(
-          `seed ${seed}, ${fewest.length} steps: ${(await compare(fewest, real)) ?? found}\n${fewest.map((step) => JSON.stringify(step)).join('\n')}`,
-        );
-      }
+      expect(await differenceOf(steps, seed)).toBeUndefined();
     }
   }, 600_000);
 
-  it.each([
-    ...[
-      'acquire 1',
-      'acquire 0',
-      'acquire 2',
-      'acquire -9',
-      'acquire refused WRONGTYPE',
-      'acquire refused OOM',
-      'acquire refused READONLY',
-    ],
-    ...[
-      'release 1',
-      'release 2',
-      'release 3',
-      'release -1',
-      'release refused WRONGTYPE',
-      'release refused READONLY',
-    ],
-    ...['renew 1', 'renew newer', 'renew -1', 'force 1', 'force 0', 'inspect free', 'inspect held'],
-    ...['probe fine'],
-  ])('among them at least 20 with the answer %s', (answer) => {
-    expect(met.get(answer)).toBeGreaterThanOrEqual(20);
+  it.each(ANSWERS)('among them at least 5 with the answer %s', (answer) => {
+    expect(met.get(answer)).toBeGreaterThanOrEqual(5);
   });
 });
 

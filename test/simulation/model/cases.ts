@@ -23,6 +23,7 @@ export function check(it: Case & Partial<SeededBug>, options: Partial<ExploreOpt
     start,
     order: 'breadth',
     mostStates: Infinity,
+    mostMs: Infinity,
     ...options,
   });
 }
@@ -31,3 +32,30 @@ export function describeCase({ clients, cycles, tries, budget }: Case): string {
   const faults = Object.entries(budget).map(([fault, times]) => `${times} ${fault}`);
   return `${clients} × ${cycles}${tries ? ', tries' : ''}: ${faults.join(', ') || 'no faults'}`;
 }
+
+/** In every `npm test`. */
+export const FAST_CASES: readonly Case[] = [
+  { clients: 2, cycles: 1, budget: { lostPush: 1, cancel: 1, crash: 1 } },
+  { clients: 2, cycles: 1, tries: true, budget: { cut: 1 } },
+  { clients: 2, cycles: 1, budget: { slow: 2, renew: 1 } },
+  { clients: 2, cycles: 1, budget: { giveUp: 1, slow: 1 } },
+  { clients: 2, cycles: 1, tries: true, budget: { deaf: 1, lostPush: 1, cancel: 1 } },
+  { clients: 2, cycles: 1, budget: { wipe: 1, force: 1, queueEnd: 1 } },
+  { clients: 3, cycles: 1, budget: {} },
+];
+
+/** `npm run test:model`: minutes. */
+export const LARGE_CASES: readonly Case[] = [
+  { clients: 2, cycles: 1, budget: { cut: 1, slow: 1, crash: 1, cancel: 1, lostPush: 1 } },
+  { clients: 2, cycles: 1, tries: true, budget: { cut: 2, slow: 1 } },
+  { clients: 2, cycles: 1, budget: { giveUp: 1, slow: 2, renew: 1, cancel: 1, deaf: 1 } },
+  { clients: 2, cycles: 1, budget: { force: 1, wipe: 1, cut: 1, slow: 1, lostPush: 1 } },
+  { clients: 2, cycles: 2, tries: true, budget: {} },
+  { clients: 2, cycles: 2, budget: { lostPush: 1, cancel: 1, crash: 1 } },
+  { clients: 2, cycles: 2, budget: { slow: 1, wipe: 1 } },
+  { clients: 2, cycles: 2, budget: { cut: 1 } },
+  { clients: 3, cycles: 1, budget: { crash: 1, lostPush: 1, cancel: 1 } },
+  { clients: 3, cycles: 1, budget: { slow: 1, cancel: 1 } },
+  { clients: 3, cycles: 1, budget: { deaf: 1, crash: 1, queueEnd: 1 } },
+  { clients: 3, cycles: 1, budget: { cut: 1 } },
+];

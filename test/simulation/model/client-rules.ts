@@ -17,6 +17,8 @@ export interface ClientBugs {
   readonly forgetsNewerGrant?: boolean;
   readonly memberOnlyWhenNotHeld?: boolean;
   readonly abortWithoutUndo?: boolean;
+  readonly failureWithoutUndo?: boolean;
+  readonly forcedWithoutEnd?: boolean;
 }
 
 /**
@@ -32,9 +34,27 @@ export class ClientRules {
 
   begin(token: number, waits: boolean): Acquisition {
     return {
-      ...{ token, waits, phase: 'asking', registered: true, asking: true, first: true, polled: true },
-      ...{ renewing: false, member: waits, ticket: 0, heardUs: 0, lag: 0, age: 0, fence: 0, lineage: 0 },
-      ...{ believes: 0, ends: 0, bareEnds: 0, ending: false },
+      token,
+      waits,
+      phase: 'asking',
+      registered: true,
+      asking: true,
+      first: true,
+      polled: true,
+      renewing: false,
+      member: waits,
+      ticket: 0,
+      heardUs: 0,
+      lag: 0,
+      age: 0,
+      fence: 0,
+      lineage: 0,
+      unsure: false,
+      condemned: false,
+      believes: 0,
+      ends: 0,
+      bareEnds: 0,
+      ending: false,
     };
   }
 
@@ -59,6 +79,7 @@ export class ClientRules {
 
   /** The call ended without an answer; its request may be executed all the same. */
   onFailure(it: Draft<Acquisition>, request: Request): void {
+    if (request.does !== 'release') it.unsure = true;
     if (request.does === 'renew') it.renewing = false;
     if (request.does === 'release') {
       it.ending = false;
@@ -71,13 +92,14 @@ export class ClientRules {
       it.phase = 'over';
       it.registered = false;
     }
-    if (!it.registered) it.ends = 2;
+    if (!it.registered && !this.bugs.failureWithoutUndo) it.ends = 2;
   }
 
   onPush(it: Draft<Acquisition>, push: Push): void {
     if (push.forced) {
       it.registered = false;
-      if (it.phase === 'held') this.#over(it);
+      it.condemned = true;
+      this.#dropDeadGrant(it);
       return;
     }
     if (!it.registered) {
@@ -153,6 +175,7 @@ export class ClientRules {
 
   #onRenewReply(it: Draft<Acquisition>, reply: Reply): void {
     it.renewing = false;
+    it.unsure = false;
     if (reply.code === 1) {
       if (reply.fence > 0) this.#learn(it, reply.fence, reply.lineage);
       if (it.phase === 'held')
@@ -171,9 +194,11 @@ export class ClientRules {
     it.lineage = lineage;
   }
 
-  /** The answer was slower than the lease it granted. */
+  /** The answer was slower than the lease it granted, or slower than the news of its end by force. */
   #dropDeadGrant(it: Draft<Acquisition>): void {
-    if (it.phase === 'held' && it.believes <= 0) this.#expire(it);
+    if (it.phase !== 'held') return;
+    if (it.condemned && this.bugs.forcedWithoutEnd) this.#over(it);
+    else if (it.condemned || it.believes <= 0) this.#expire(it);
   }
 
   #expire(it: Draft<Acquisition>): void {

@@ -9,7 +9,7 @@ export interface Exploration {
   readonly transitions: number;
   /** Different ends. */
   readonly ends: number;
-  /** Was every state seen? false: stopped at `mostStates`. */
+  /** Was every state seen? false: stopped at `mostStates` or after `mostMs`. */
   readonly complete: boolean;
   readonly tookMs: number;
   readonly violation: { readonly law: string; readonly trace: readonly string[] } | undefined;
@@ -21,6 +21,7 @@ export interface ExploreOptions {
   /** Breadth first finds the shortest trace, depth first needs little memory. */
   readonly order: 'breadth' | 'depth';
   readonly mostStates: number;
+  readonly mostMs: number;
   readonly onProgress?: (states: number, transitions: number) => void;
 }
 
@@ -49,17 +50,19 @@ class Run {
   constructor(private readonly options: ExploreOptions) {}
 
   all(): Exploration['violation'] {
-    const { start, order, mostStates, onProgress } = this.options;
+    const { start, order, mostStates, mostMs, onProgress } = this.options;
+    const endsAt = performance.now() + mostMs;
     this.table.add(describeWorld(start), -1);
     let frontier: [World, number][] = [[start, 0]];
     let from = 0;
+    let turns = 0;
     while (from < frontier.length) {
       const [world, index] = order === 'breadth' ? frontier[from++]! : frontier.pop()!;
       if (from > 100_000) {
         frontier = frontier.slice(from);
         from = 0;
       }
-      if (this.table.size > mostStates) {
+      if (this.table.size > mostStates || (++turns % 1_000 === 0 && performance.now() > endsAt)) {
         this.complete = false;
         return undefined;
       }
@@ -69,7 +72,7 @@ class Run {
         if (!(error instanceof Violation)) throw error;
         return { law: error.message, trace: this.#trace(index, error) };
       }
-      if (this.transitions % 200_000 < 10) onProgress?.(this.table.size, this.transitions);
+      if (turns % 50_000 === 0) onProgress?.(this.table.size, this.transitions);
     }
     return this.#stuck();
   }

@@ -7,7 +7,7 @@ import { type Acquisition, type Client, cycleOf, type Reply, type Request, type 
 export function describeWorld(world: World): string {
   const names = rename(world);
   const { view, budget, unbounded, late, topFence } = world;
-  const clients = world.clients.map((client) => describeClient(client, world, names)).sort();
+  const clients = world.clients.map((client) => describeClient(client, world, names)).toSorted();
   const state = [
     view.flag,
     names.fence(view.fence),
@@ -38,10 +38,10 @@ function describeClient(client: Client, { view }: World, names: Names): string {
     places.join(),
     acquisitions
       .map((it) => describeAcquisition(it, names))
-      .sort()
+      .toSorted()
       .join(),
     requests.map(request).join(),
-    strays.map(request).sort().join(),
+    strays.map(request).toSorted().join(),
     replies.map((it) => describeReply(it, names)).join(),
     pushes
       .map((it) => {
@@ -56,7 +56,7 @@ function describeClient(client: Client, { view }: World, names: Names): string {
 
 function describeAcquisition(it: Acquisition, names: Names): string {
   const { phase, registered, asking, renewing, ending, member } = it;
-  const flags = bits([registered, asking, renewing, ending, member, it.waits]);
+  const flags = bits([registered, asking, renewing, ending, member, it.waits, it.condemned, it.unsure]);
   const known = `${names.fence(it.fence)}.${names.fence(it.lineage)} ${it.believes}${it.ends}${it.bareEnds}`;
   // What only matters while it asks.
   const wait =

@@ -16,9 +16,9 @@ export function checkState({ view, clients, unbounded, late }: World): void {
     `a state '${view.flag}' means that nobody is queued`,
   );
   for (const { acquisitions, pushes } of clients) {
-    for (const { believes, token, fence, asking, renewing } of acquisitions) {
+    for (const { believes, token, fence, asking, renewing, unsure } of acquisitions) {
       if (believes === 0) continue;
-      const hasHeardAll = !asking && !renewing && pushes.length === 0 && !late;
+      const hasHeardAll = !asking && !renewing && !unsure && pushes.length === 0 && !late;
       if (unbounded && (view.owner !== token || !hasHeardAll)) continue;
       // Stronger than «at most one believer»: it is the one whom the server has, and it knows the token that others will see.
       demand(view.owner === token, 'whoever believes to hold the lock is its owner');

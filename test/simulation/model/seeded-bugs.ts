@@ -6,6 +6,10 @@ import { type Budget } from './world.js';
 /** A mistake that one could make, and the smallest case in which the checker finds it. Each of them is a protection switched off. */
 export interface SeededBug {
   readonly name: string;
+  /** The law that it breaks first. */
+  readonly breaks: string;
+  /** Found only after tens of thousands of states. */
+  readonly isFar?: boolean;
   readonly scripts?: Partial<Record<ScriptName, Script>>;
   readonly client?: ClientBugs;
   readonly clients?: number;
@@ -56,7 +60,7 @@ const forgetful: Script = (input) => {
   const { redis, keys, args } = input;
   const state = stateOf(input);
   if (ownerIn(state) !== args[1] || args[4] !== '1') return acquire(input);
-  redis.zaddNx(keys[1]!, { member: args[1]! + args[2]! + args[3]!, score: redis.time() });
+  redis.zaddNx(keys[1]!, { member: `${args[1]}${args[2]}${args[3]}`, score: redis.time() });
   redis.pexpire(keys[1]!, 90_000);
   redis.overwriteStart(keys[0]!, 'H');
   return [args[0]!, 2, redis.pttl(keys[0]!), String(redis.time()), String(redis.time())];
@@ -88,18 +92,41 @@ const toTheDead: Script = (input) => {
 };
 
 export const SEEDED_BUGS: readonly SeededBug[] = [
-  { name: 'release does not look who asks', scripts: { release: asOwner(release) }, budget: { cancel: 1 } },
-  { name: 'renew does not look who asks', scripts: { renew: asOwner(renew) }, budget: { renew: 1, slow: 2 } },
-  { name: 'acquire does not set H', scripts: { acquire: thenWrite(acquire, withoutH) }, budget: {} },
+  {
+    name: 'release does not look who asks',
+    breaks: 'a release answers «released» exactly to the owner',
+    scripts: { release: asOwner(release) },
+    budget: { cancel: 1 },
+  },
+  {
+    name: 'renew does not look who asks',
+    breaks: 'a renewal answers whether it is the owner',
+    scripts: { renew: asOwner(renew) },
+    budget: { renew: 1, slow: 2 },
+  },
+  {
+    name: 'acquire does not set H',
+    breaks: "a state 'h' means that nobody is queued",
+    scripts: { acquire: thenWrite(acquire, withoutH) },
+    budget: {},
+  },
   {
     name: 'promotion does not set H',
+    breaks: "a state 'h' means that nobody is queued",
     scripts: { release: thenWrite(release, withoutH) },
     clients: 3,
     budget: {},
   },
-  { name: 'fence restarts with a new lineage', scripts: { acquire: restarting }, cycles: 2, budget: {} },
+  {
+    name: 'fence restarts with a new lineage',
+    breaks: 'the fencing token rises with every grant',
+    scripts: { acquire: restarting },
+    cycles: 2,
+    budget: {},
+  },
   {
     name: 'fence stays the same in a hand-off',
+    breaks: 'the fencing token rises with every grant',
     scripts: {
       release: thenWrite(release, (after, before) =>
         /^[hH]/.test(after) ? after[0] + before.slice(1, 17) : after,
@@ -109,24 +136,33 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   },
   {
     name: 'release leaves the queue alone',
+    breaks: 'after its release nobody is queued still',
     scripts: { release: (input) => release({ ...input, args: input.args.with(4, '') }) },
     budget: { cancel: 1 },
   },
-  { name: 'acquire does not know its own token', scripts: { acquire: forgetful }, budget: { cut: 1 } },
+  {
+    name: 'acquire does not know its own token',
+    breaks: 'an owner that asks again gets the same hold',
+    scripts: { acquire: forgetful },
+    budget: { cut: 1 },
+  },
   {
     name: 'the first who asks after the end of a lease overtakes',
+    breaks: 'nobody overtakes a live waiter',
     scripts: { acquire: barging },
     clients: 3,
     budget: { slow: 0 },
   },
   {
     name: 'the lock is given to one whom nobody hears',
+    breaks: 'the first live waiter is next',
     scripts: { release: toTheDead },
     clients: 2,
     budget: { crash: 1 },
   },
   {
     name: '«had ended cleanly» without a look at the lineage',
+    breaks: '«had ended cleanly» is true',
     scripts: {
       release: (input) => {
         const reply = release(input);
@@ -138,6 +174,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   },
   {
     name: 'force keeps the lineage',
+    breaks: '«had ended cleanly» is true',
     scripts: {
       force: thenWrite(force, (after, before) =>
         after === before ? after : after.slice(0, 17) + before.slice(17, 33),
@@ -145,34 +182,63 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     },
     budget: { force: 1 },
   },
-  { name: 'deadline counted from the reply', client: { deadlineFromReply: true }, budget: { slow: 2 } },
+  {
+    name: 'deadline counted from the reply',
+    breaks: 'whoever believes to hold the lock is its owner',
+    client: { deadlineFromReply: true },
+    budget: { slow: 2 },
+  },
   {
     name: 'deadline of a push counted from its arrival',
+    breaks: 'whoever believes to hold the lock is its owner',
     client: { pushDeadlineFromArrival: true },
     budget: { slow: 1 },
   },
   {
     name: 'a push older than the last reply is believed',
+    breaks: 'whoever believes to hold the lock is its owner',
+    isFar: true,
     client: { trustsOldPush: true },
     clients: 3,
     budget: { slow: 2 },
   },
-  { name: 'who waits never polls', client: { neverPolls: true }, budget: { lostPush: 1 } },
+  {
+    name: 'who waits never polls',
+    breaks: 'from every state everybody who waits is served in the end',
+    client: { neverPolls: true },
+    budget: { lostPush: 1 },
+  },
   {
     name: 'a newer grant is not learned',
+    breaks: 'whoever holds the lock knows its fencing token',
     client: { forgetsNewerGrant: true },
     clients: 2,
     budget: { slow: 2, wipe: 1 },
   },
   {
     name: 'a release names its place only when it never held',
+    breaks: 'after its release nobody is queued still',
+    isFar: true,
     client: { memberOnlyWhenNotHeld: true },
     clients: 3,
     budget: { slow: 2 },
   },
   {
+    name: 'a hold that was ended by force is not ended with its own token',
+    breaks: 'no hold is left behind',
+    client: { forcedWithoutEnd: true },
+    budget: { force: 1 },
+  },
+  {
     name: 'a wait that is given up is not undone',
+    breaks: 'no place in the queue is left behind',
     client: { abortWithoutUndo: true },
     budget: { cancel: 1 },
+  },
+  {
+    name: 'an acquisition that failed without an answer is not undone',
+    breaks: 'no hold is left behind',
+    client: { failureWithoutUndo: true },
+    budget: { cut: 1 },
   },
 ];

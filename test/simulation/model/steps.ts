@@ -38,9 +38,19 @@ export class Steps {
     const server = new ScriptedServer(this.#place, this.scripts);
     const nothing = { acquisitions: [], requests: [], strays: [], replies: [], pushes: [], endedCleanly: 0 };
     return {
-      ...{ server, view: look(server), nowUs, budget, topFence: 0, unbounded: false, late: false },
+      server,
+      view: look(server),
+      nowUs,
+      budget,
+      topFence: 0,
+      unbounded: false,
+      late: false,
       clients: Array.from({ length: clients }, (_, id) => ({
-        ...{ id, alive: true, listening: true, cycles, begun: 0 },
+        id,
+        alive: true,
+        listening: true,
+        cycles,
+        begun: 0,
         ...nothing,
       })),
     };
@@ -79,7 +89,12 @@ export class Steps {
       const listens = (other: number) => world.clients[w.clientOf(other)]?.listening === true;
       const ends = does === 'release' && before.owner === token;
       checkExecution({
-        ...{ request, reply, before, after, listens, nowUs: next.nowUs },
+        request,
+        reply,
+        before,
+        after,
+        listens,
+        nowUs: next.nowUs,
         endedCleanly: hasEndedCleanly(world, token),
       });
       if (isNewGrant(before, after)) next.topFence = risen(world.topFence, after.fence);

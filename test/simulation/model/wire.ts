@@ -29,14 +29,10 @@ export const clientOfChannel = (channel: string) => Number(channel[1]);
 export function argumentsOf(request: Request): string[] {
   const { does, token, fence, lineage } = request;
   const grant = fence === 0 ? '' : digits(fence) + digits(lineage);
-  switch (does) {
-    case 'acquire':
-      return ['', tokenText(token), LEASE, tailOf(token), request.waits ? '1' : '0', String(request.ticket)];
-    case 'release':
-      return ['', tokenText(token), String(KEEP_MS), grant, request.member ? memberOf(token) : ''];
-    case 'renew':
-      return ['', tokenText(token), String(LEASE_MS), grant];
-  }
+  const ask = ['', tokenText(token), LEASE, tailOf(token), request.waits ? '1' : '0', String(request.ticket)];
+  if (does === 'acquire') return ask;
+  if (does === 'renew') return ['', tokenText(token), String(LEASE_MS), grant];
+  return ['', tokenText(token), String(KEEP_MS), grant, request.member ? memberOf(token) : ''];
 }
 
 export function keysOf(request: Request): readonly string[] {

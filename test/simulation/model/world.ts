@@ -119,6 +119,10 @@ export interface Acquisition {
   /** Asked since the last tick. */
   readonly polled: boolean;
   readonly renewing: boolean;
+  /** An answer was lost, so a grant may be newer than it knows; the next renewal tells. */
+  readonly unsure: boolean;
+  /** It heard of its end by force. */
+  readonly condemned: boolean;
   /** May be in the queue. */
   readonly member: boolean;
   readonly ticket: number;
