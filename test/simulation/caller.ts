@@ -1,0 +1,179 @@
+import type { Lease } from '../../lib/lease.js';
+import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { FencedResource } from './fenced-resource.js';
+import type { Recorder } from './recorder.js';
+import type { SeededRandom } from './seeded-random.js';
+import type { SimulatedNode } from './simulated-node.js';
+
+export interface Workplace {
+  readonly node: SimulatedNode;
+  readonly recorder: Recorder;
+  readonly resource: FencedResource;
+  readonly names: readonly string[];
+  readonly leases: readonly number[];
+  readonly commandMs: number;
+  /** Somebody ends holders by force now and then. */
+  readonly forceful: boolean;
+}
+
+const LONGEST_WAIT_MS = 8_000;
+/** One try is one command; before the first one the store connects and checks the server, a command each. */
+const COMMANDS_OF_A_TRY = 6;
+
+/** One user of a lock manager: takes locks, works under them, gives them back, changes its mind. */
+export class Caller {
+  done = false;
+  #count = 0;
+
+  constructor(
+    readonly id: string,
+    private readonly place: Workplace,
+    private readonly random: SeededRandom,
+  ) {}
+
+  /** Never rejects. Stops early when its process closes. */
+  async work(rounds: number): Promise<void> {
+    const { node } = this.place;
+    for (let round = 0; round < rounds && !node.closing; round++) {
+      await this.#sleep(this.random.chance(0.5) ? this.random.between(0, 20) : this.random.between(0, 2_500));
+      await this.#round();
+    }
+    this.done = true;
+  }
+
+  async #round(): Promise<void> {
+    const what = this.random.next();
+    const name = this.random.pick(this.place.names);
+    if (what < 0.03 && this.place.forceful) await this.#force(name);
+    else if (what < 0.06) await this.place.node.locks.inspect(name).catch(() => undefined);
+    else if (what < 0.4) await this.#use(name);
+    else await this.#take(name, what < 0.55);
+  }
+
+  /** `using` */
+  async #use(name: string): Promise<void> {
+    const { locks } = this.place.node;
+    const { call, options } = this.#begin(name, false);
+    let began = false;
+    const work = async (lease: Lease) => {
+      began = true;
+      this.place.recorder.begin(this.place.node.process, call, lease);
+      await this.#underLock(call, lease);
+      // From here on the lease is on its way back, whatever the work still thinks.
+      this.#record({ f: 'release', type: 'invoke', call });
+    };
+    await locks.using(name, work, options).catch((error: unknown) => {
+      if (!began) this.#failed(call, name, error);
+    });
+  }
+
+  async #take(name: string, tries: boolean): Promise<void> {
+    const { locks, process } = this.place.node;
+    const { call, options } = this.#begin(name, tries);
+    let lease: Lease | null;
+    try {
+      const { waitMs: _, ...tryOptions } = options;
+      lease = tries ? await locks.tryAcquire(name, tryOptions) : await locks.acquire(name, options);
+    } catch (error) {
+      this.#failed(call, name, error);
+      return;
+    }
+    if (lease === null) {
+      this.#record({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
+      return;
+    }
+    this.place.recorder.begin(process, call, lease);
+    await this.#underLock(call, lease);
+    await this.#release(call, lease);
+    if (this.random.chance(0.1)) await this.#releaseAgain(call, lease);
+  }
+
+  #begin(name: string, tries: boolean): { call: string; options: AcquireOptions } {
+    const { leases, commandMs } = this.place;
+    const call = `${this.id}#${this.#count++}`;
+    const leaseMs = this.random.pick(leases);
+    const waitMs = this.random.chance(0.05) ? Infinity : this.random.integer(0, LONGEST_WAIT_MS);
+    const inLine = !tries && waitMs > 0;
+    const tryBoundMs = commandMs * COMMANDS_OF_A_TRY;
+    const waitBoundMs = waitMs === Infinity ? null : waitMs;
+    const boundMs = inLine ? waitBoundMs : tryBoundMs;
+    this.#record({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine });
+    const renew = this.random.chance(0.8);
+    const options: AcquireOptions = { leaseMs, renew, label: call };
+    if (!tries) options.waitMs = waitMs;
+    if (this.random.chance(0.15)) options.signal = this.#changesItsMind();
+    return { call, options };
+  }
+
+  #changesItsMind(): AbortSignal {
+    const controller = new AbortController();
+    const afterMs = this.random.chance(0.5) ? this.random.between(0, 30) : this.random.between(0, 3_000);
+    this.place.node.process.later(afterMs, () => controller.abort(new Error('changed its mind')));
+    return controller.signal;
+  }
+
+  /** Looks before each write whether the lease is still held, as a careful user does. */
+  async #underLock(call: string, lease: Lease): Promise<void> {
+    const { recorder, resource } = this.place;
+    const { process } = this.place.node;
+    const steps = this.random.integer(1, 3);
+    const longMs = this.random.chance(0.8) ? 30 : lease.leaseMs;
+    for (let step = 0; step < steps; step++) {
+      const checkedAtMs = process.nowMs;
+      if (lease.state === 'held') {
+        recorder.held(process, call, lease);
+        const { name, fencingToken: fence } = lease;
+        this.#record({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
+        resource.write({ call, name, fence, sentMs: process.nowMs });
+      }
+      await this.#sleep(this.random.between(0, longMs));
+      if (this.random.chance(0.15))
+        await lease.extend(this.random.pick(this.place.leases)).catch(() => undefined);
+    }
+  }
+
+  async #release(call: string, lease: Lease): Promise<void> {
+    this.#record({ f: 'release', type: 'invoke', call });
+    try {
+      const result = await lease.release();
+      this.#record({ f: 'release', type: 'ok', call, result });
+    } catch (error) {
+      this.#record({ f: 'release', type: 'fail', call, code: codeOf(error) });
+    }
+  }
+
+  /** Gets the answer of the first time: another one goes into the history, which does not allow two. */
+  async #releaseAgain(call: string, lease: Lease): Promise<void> {
+    const first = await lease.release().catch(() => undefined);
+    const second = await lease.release().catch(() => undefined);
+    if (first === second || second === undefined) return;
+    this.#record({ f: 'release', type: 'invoke', call });
+    this.#record({ f: 'release', type: 'ok', call, result: second });
+  }
+
+  async #force(name: string): Promise<void> {
+    this.#record({ f: 'force', type: 'invoke', name });
+    const type = await this.place.node.locks.forceRelease(name, 'an operator').then(
+      () => 'ok' as const,
+      () => 'info' as const,
+    );
+    this.#record({ f: 'force', type, name });
+  }
+
+  #failed(call: string, name: string, error: unknown): void {
+    this.#record({ f: 'acquire', type: 'fail', call, name, code: codeOf(error) });
+  }
+
+  #record(happening: Parameters<Recorder['record']>[1]): void {
+    this.place.recorder.record(this.place.node.process, happening);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.place.node.process.later(ms, resolve));
+  }
+}
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return String(code ?? message);
+}

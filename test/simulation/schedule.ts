@@ -1,0 +1,218 @@
+import type { Violation } from '../support/history/check-history.js';
+import { Caller } from './caller.js';
+import { type Fault, type FaultKind, planFaults } from './fault-plan.js';
+import { FencedResource } from './fenced-resource.js';
+import { clockBackMs, heal, inject, type Stage } from './injector.js';
+import { Recorder } from './recorder.js';
+import { SeededRandom } from './seeded-random.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import { SimulatedNode } from './simulated-node.js';
+import { SimulatedProcess } from './simulated-process.js';
+import { SimulatedServer } from './simulated-server.js';
+import { FIRST_LEASE_MS, has, judge, type Verdict } from './verdict.js';
+import { VirtualWorld } from './virtual-world.js';
+
+export interface ScheduleOptions {
+  readonly seed: number;
+  /** Faults of the plan to be left out, by their index: how a failure is made smaller. */
+  readonly without?: ReadonlySet<number>;
+}
+
+export interface ScheduleResult extends Verdict {
+  readonly seed: number;
+  /** Without those that were left out. */
+  readonly faults: readonly Fault[];
+  /** Those that were left out count too. */
+  readonly planned: number;
+  readonly history: ReturnType<Recorder['history']>;
+  readonly turns: number;
+  /** Equal for two runs in which the same happened. */
+  fingerprint(): string;
+}
+
+const HORIZON_MS = 6_000;
+/** In virtual time; a schedule that is not through by then is stuck. */
+const PATIENCE_MS = 180_000;
+/** acquire.lua keeps a queue that nobody polls for so long. */
+const DEAD_QUEUE_MS = 90_000;
+/** A stray request may come so late (simulated-network.ts), and an undo later still. */
+const STRAGGLERS_MS = 5_000;
+
+/** Faults that may keep a process from the store for longer than it tries to leave a queue, or let a request come after that. */
+const OUTAGES: readonly FaultKind[] = [
+  'storeFreeze',
+  'storeRestart',
+  'storeRefusal',
+  'storeDataLoss',
+  'blackHole',
+  'dropRequest',
+  'dropReply',
+  'reorder',
+];
+
+/** Runs one schedule: a few processes, what goes wrong, then nothing goes wrong and everybody must get on, then everybody leaves. */
+export async function runSchedule(options: ScheduleOptions): Promise<ScheduleResult> {
+  const schedule = new Schedule(options);
+  await schedule.play();
+  return schedule.result();
+}
+
+class Schedule {
+  readonly #random: SeededRandom;
+  readonly #world: VirtualWorld;
+  readonly #recorder: Recorder;
+  readonly #server: SimulatedServer;
+  readonly #resource: FencedResource;
+  readonly #nodes: SimulatedNode[];
+  readonly #callers: Caller[];
+  readonly #planned: number;
+  readonly #faults: readonly Fault[];
+  readonly #stage: Stage;
+  readonly #shape: ReturnType<typeof shapeOf>;
+  #healedAtMs = Infinity;
+
+  constructor(private readonly options: ScheduleOptions) {
+    const random = (this.#random = new SeededRandom(String(options.seed)));
+    const orders = random.fork('order');
+    this.#world = new VirtualWorld(() => orders.chance(0.5));
+    this.#recorder = new Recorder(this.#world);
+    this.#server = new SimulatedServer(this.#world);
+    this.#resource = new FencedResource(this.#world, this.#recorder, random.fork('resource'));
+    this.#shape = shapeOf(random.fork('shape'));
+    const network = new SimulatedNetwork(this.#world, this.#server, random.fork('network'));
+    this.#nodes = this.#shape.callersOf.map((_, i) => {
+      const process = new SimulatedProcess(`p${i}`, this.#world, random.fork(`process ${i}`));
+      return new SimulatedNode(process, network, { recorder: this.#recorder, settings: this.#shape });
+    });
+    this.#callers = this.#nodes.flatMap((node, i) => this.#callersAt(node, this.#shape.callersOf[i] ?? 0));
+    const plan = planFaults(random.fork('faults'), this.#nodes.length, HORIZON_MS);
+    this.#planned = plan.length;
+    this.#faults = plan.filter((_, index) => options.without?.has(index) !== true);
+    const byProcess = new Map(this.#nodes.map((node) => [node.process, node]));
+    this.#stage = {
+      world: this.#world,
+      network,
+      server: this.#server,
+      recorder: this.#recorder,
+      processes: this.#nodes.map(({ process }) => process),
+      connectionsOf: (process) => byProcess.get(process)?.connections() ?? [],
+    };
+  }
+
+  async play(): Promise<void> {
+    const random = this.#random.fork('play');
+    for (const fault of this.#faults) inject(this.#stage, fault);
+    for (const caller of this.#callers) {
+      const rounds = random.integer(1, 5);
+      const { process } = this.#nodeOf(caller);
+      this.#world.after(random.between(0, 200), () => void caller.work(rounds), { actor: process });
+    }
+    for (const node of this.#nodes)
+      if (random.chance(0.08)) this.#closeAt(node, random.between(0, HORIZON_MS));
+    const healMs = Math.max(0, ...this.#faults.map(({ atMs, forMs }) => atMs + forMs + 260));
+    await this.#world.runUntil(healMs);
+    heal(this.#stage);
+    this.#healedAtMs = this.#world.nowMs;
+    await this.#world.runUntil(PATIENCE_MS, () => this.#stuck().length === 0);
+    for (const node of this.#nodes) this.#closeAt(node, this.#world.nowMs);
+    await this.#world.runUntil(PATIENCE_MS * 2, () => this.#open().length === 0);
+    await this.#lookForLeftovers();
+  }
+
+  result(): ScheduleResult {
+    const { leases, forceful } = this.#shape;
+    const conditions = { faults: this.#faults, longestLeaseMs: Math.max(...leases), forceful };
+    const verdict = judge(this.#recorder, conditions);
+    verdict.violations.push(...this.#unfinished());
+    return {
+      ...verdict,
+      seed: this.options.seed,
+      faults: this.#faults,
+      planned: this.#planned,
+      history: this.#recorder.history(),
+      turns: this.#world.turns,
+      fingerprint: () => this.#recorder.fingerprint(),
+    };
+  }
+
+  #callersAt(node: SimulatedNode, count: number): Caller[] {
+    const place = { ...this.#shape, node, recorder: this.#recorder, resource: this.#resource };
+    return Array.from({ length: count }, (_, i) => {
+      const id = `${node.process.id}.${i}`;
+      return new Caller(id, place, this.#random.fork(`caller ${id}`));
+    });
+  }
+
+  #nodeOf(caller: Caller): SimulatedNode {
+    const node = this.#nodes.find(({ process }) => caller.id.startsWith(`${process.id}.`));
+    if (node === undefined) throw new Error(`caller ${caller.id} has no process`);
+    return node;
+  }
+
+  #closeAt(node: SimulatedNode, atMs: number): void {
+    this.#world.at(atMs, () => void node.close(), { actor: node.process });
+  }
+
+  #stuck(): Caller[] {
+    return this.#callers.filter((caller) => !caller.done && this.#nodeOf(caller).process.alive);
+  }
+
+  #open(): SimulatedNode[] {
+    return this.#nodes.filter(({ process, closedAtMs }) => process.alive && closedAtMs === undefined);
+  }
+
+  /** L2, with nobody left to clean up: first what clean closing must have removed, then what runs out by itself. */
+  async #lookForLeftovers(): Promise<void> {
+    const { leases, keepMs } = this.#shape;
+    const longestMs = Math.max(...leases, FIRST_LEASE_MS);
+    // Ends lie on the store's clock: set back, it takes longer to get there.
+    const backMs = this.#faults.reduce((sum, fault) => sum + clockBackMs(fault), 0);
+    await this.#world.runUntil(this.#world.nowMs + longestMs + keepMs + STRAGGLERS_MS + backMs);
+    this.#resource.tell();
+    const { data } = this.#server;
+    const left = data.keys().flatMap((key) => (key.endsWith(':q') ? this.#places(key) : [key]));
+    this.#recorder.observe({ f: 'keys', left });
+    await this.#world.runUntil(this.#world.nowMs + DEAD_QUEUE_MS);
+    this.#recorder.observe({ f: 'keys', left: data.keys() });
+  }
+
+  /** The dead leave their places behind, and so do those who cannot reach the store for as long as they try. */
+  #closedWell(process: SimulatedProcess | undefined): boolean {
+    if (has(this.#faults, ...OUTAGES)) return false;
+    const node = this.#nodes.find((candidate) => candidate.process === process);
+    return node === undefined || (node.process.alive && node.closingAtMs >= this.#healedAtMs);
+  }
+
+  /** Of a queue: the places of those who closed well. Others go when the queue does. */
+  #places(key: string): string[] {
+    const members = (this.#server.data.dump(key) ?? '').replace(/^zset /, '').split('\n');
+    return members
+      .map((line) => line.slice(line.indexOf(' ') + 1, line.indexOf(' ') + 23))
+      .filter((token) => this.#closedWell(this.#recorder.ownerOf.get(token)))
+      .map((token) => `${key} of ${this.#recorder.ownerOf.get(token)?.id ?? 'nobody'}`);
+  }
+
+  #unfinished(): Violation[] {
+    const atMs = this.#world.nowMs;
+    const said = (rule: 'L1' | 'R1', message: string) => ({ rule, atMs, message });
+    return [
+      ...this.#world.thrown.map((error) => said('R1', `thrown from a timer or a socket: ${String(error)}`)),
+      ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
+      ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
+    ];
+  }
+}
+
+/** How large a schedule is and how it is set up, apart from what goes wrong. */
+function shapeOf(random: SeededRandom) {
+  return {
+    names: ['a', 'b'].slice(0, random.chance(0.7) ? 1 : 2),
+    leases: [random.integer(150, 900), random.integer(400, 6_000)],
+    keepMs: random.integer(500, 10_000),
+    drainMs: random.integer(0, 2_000),
+    commandMs: random.pick([100, 300, 1_000]),
+    /** Somebody ends holders by force now and then. */
+    forceful: random.chance(0.2),
+    callersOf: Array.from({ length: random.integer(2, 4) }, () => random.integer(1, 3)),
+  };
+}

@@ -1,0 +1,76 @@
+import {
+  type Bounds,
+  checkHistory,
+  measureHistory,
+  type Violation,
+} from '../support/history/check-history.js';
+import { type Fault, type FaultKind, staysExclusive } from './fault-plan.js';
+import type { Recorder } from './recorder.js';
+import { heldBesideAnother } from './sleeper-rule.js';
+
+/** Under what conditions the history of a schedule came about. */
+export interface Conditions {
+  readonly faults: readonly Fault[];
+  readonly longestLeaseMs: number;
+  readonly forceful: boolean;
+}
+
+export interface Verdict {
+  readonly violations: Violation[];
+  readonly acquisitions: number;
+  /** After everything was healed: how long a name was waited for and held by nobody. */
+  readonly worstIdleMs: number;
+  readonly worstWaitMs: number;
+  /** Two that believed, outside the bounds of exclusion. */
+  readonly overlaps: number;
+}
+
+/** includes/promote.lua */
+export const FIRST_LEASE_MS = 5_000;
+/** A busy machine tells a loss and ends a wait late, by so much at most. */
+const SLOW_LOOP_MS = 1_500;
+const USUAL_LATENESS_MS = 250;
+
+export function has(faults: readonly Fault[], ...kinds: readonly FaultKind[]): boolean {
+  return faults.some(({ kind }) => kinds.includes(kind));
+}
+
+export function judge(recorder: Recorder, conditions: Conditions): Verdict {
+  const history = recorder.history();
+  const { faults, forceful } = conditions;
+  const bounds = boundsOf(conditions);
+  const { acquisitions, worstIdleMs, worstWaitMs, overlaps } = measureHistory(history, bounds);
+  const violations = checkHistory(history, bounds).filter(({ rule }) => isPromised(rule, faults));
+  // Deadlines stand still while a machine sleeps, so there exclusion is about what leases said at each reading.
+  const isOut = forceful || has(faults, 'storeDataLoss', 'storeClockForward', 'wallStep');
+  if (has(faults, 'sleep') && !isOut) violations.push(...heldBesideAnother(history, recorder.readings));
+  return {
+    violations,
+    acquisitions,
+    worstIdleMs,
+    worstWaitMs,
+    overlaps: bounds.exclusive ? 0 : overlaps,
+  };
+}
+
+function boundsOf({ faults, longestLeaseMs }: Conditions): Bounds {
+  const latenessMs = has(faults, 'slowLoop') ? SLOW_LOOP_MS : USUAL_LATENESS_MS;
+  return {
+    exclusive: staysExclusive(faults),
+    ordered: faults.length === 0,
+    idleMs: longestLeaseMs + FIRST_LEASE_MS + 1_000,
+    settleMs: latenessMs,
+    tellMs: latenessMs,
+  };
+}
+
+/** Rules that docs/guarantees.md restricts under some faults. */
+function isPromised(rule: Violation['rule'], faults: readonly Fault[]): boolean {
+  // A token is the store's time: set back, and with the trace of the last holder run out, it begins anew below.
+  if (rule === 'M2') return !has(faults, 'storeClockBack');
+  // A deadline stands still while the machine sleeps: see sleeper-rule.ts for what is promised then.
+  if (rule === 'M4') return !has(faults, 'sleep');
+  // Nobody can see a sleep that a wall clock set back hides.
+  if (rule === 'M5') return !(has(faults, 'sleep') && has(faults, 'wallStep'));
+  return true;
+}
