@@ -86,11 +86,13 @@ export class RedisAcquisition {
 
   /** A release granted the lock to this acquisition. Called for a push that crosses a reply too. */
   onPush(push: PushedGrant): void {
+    // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
+    if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;
     this.hold.learn(push.fence, push.lineage);
     // The grant happened after our last reply, by as much as the server's clock says, and before we heard of it. Without such a
     // reply: after we first asked.
     const sinceReplyMs = this.#clocks === undefined ? 0 : (push.grantedUs - this.#clocks.serverUs) / 1_000;
-    const earliestMs = (this.#clocks?.sentAtMs ?? this.#firstSentAtMs) + Math.max(0, sinceReplyMs);
+    const earliestMs = (this.#clocks?.sentAtMs ?? this.#firstSentAtMs) + sinceReplyMs;
     const grantedAtMs = Math.min(earliestMs, this.place.context.clock.monotonicMs());
     const deadlineMs = leaseDeadline(grantedAtMs, push.leaseMs);
     this.#settle?.({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs: push.leaseMs });

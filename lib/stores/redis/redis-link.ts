@@ -174,9 +174,9 @@ export class RedisLink {
 /** Our own bound round every command: a client that never settles one must not take a caller with it. */
 export function within<T>(clock: Clock, boundMs: number, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(boundMs, () =>
-      reject(new Error(`no reply within ${Math.round(boundMs)} ms`)),
-    );
+    // The connection keeps the process alive as long as an answer may come; after close() this timer must not.
+    const tooLate = () => reject(new Error(`no reply within ${Math.round(boundMs)} ms`));
+    const timer = clock.setTimer(boundMs, tooLate, { background: true });
     void work()
       .then(resolve, reject)
       .finally(() => timer.cancel());

@@ -183,7 +183,8 @@ class RedisStore implements LockStore {
       return;
     }
     // Nobody here waits for it any more: pass it on at once, or everybody else would wait for its lease to run out.
-    const session = this.#open();
+    const session = this.#session;
+    if (session === undefined) return;
     const { ownerToken, leaseMs } = push;
     const name = push.stateKey.slice(session.keyPrefix.length);
     session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }));
