@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { check, describeCase, FAST_CASES } from './model/cases.js';
+import { check, describeCase, FAST_CASES, worldOf } from './model/cases.js';
+import { describeWorld } from './model/fingerprint.js';
 import { SEEDED_BUGS } from './model/seeded-bugs.js';
 
 /** Larger cases: npm run test:model */
@@ -23,6 +24,39 @@ describe('the checker finds a bug that is put in', () => {
     '%s',
     (_name, bug) => {
       expect(check({ clients: 2, cycles: 1, ...bug }).violation?.law).toBe(bug.breaks);
+    },
+    60_000,
+  );
+});
+
+/** Each of them several times, in different shapes. */
+const mostWorlds = Number(process.env.MODEL_WORLDS ?? 2_000);
+
+describe('worlds that the checker takes for one', () => {
+  it.each([
+    { clients: 2, cycles: 1, budget: { cut: 1, slow: 1 } },
+    { clients: 2, cycles: 2, budget: { wipe: 1, slow: 1, renew: 1 } },
+    { clients: 3, cycles: 1, budget: { force: 1, deaf: 1, giveUp: 1 } },
+  ])(
+    'have the same futures: $clients clients, $budget',
+    (small) => {
+      const { moves, start } = worldOf(small);
+      const futuresOf = new Map<string, string>();
+      const frontier = [start];
+      for (
+        let world = frontier.pop();
+        world !== undefined && futuresOf.size < mostWorlds;
+        world = frontier.pop()
+      ) {
+        const next = moves.of(world).map((move) => move.next());
+        const futures = next.map(describeWorld).toSorted().join('\n');
+        const name = describeWorld(world);
+        const known = futuresOf.get(name);
+        if (known !== undefined) expect(futures).toBe(known);
+        else frontier.push(...next, ...next.slice(0, 2)); // some of them come by again in another shape
+        futuresOf.set(name, futures);
+      }
+      expect(futuresOf.size).toBeGreaterThanOrEqual(mostWorlds);
     },
     60_000,
   );

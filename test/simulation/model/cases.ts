@@ -4,7 +4,7 @@ import { type Exploration, explore, type ExploreOptions } from './explore.js';
 import { Moves } from './moves.js';
 import type { SeededBug } from './seeded-bugs.js';
 import { Steps } from './steps.js';
-import { type Budget, NO_FAULTS } from './world.js';
+import { type Budget, NO_FAULTS, type World } from './world.js';
 
 /** A small world: how many clients, how often each acquires, and what may go wrong in one run, and how often. */
 export interface Case {
@@ -15,17 +15,16 @@ export interface Case {
   readonly budget: Partial<Budget>;
 }
 
-export function check(it: Case & Partial<SeededBug>, options: Partial<ExploreOptions> = {}): Exploration {
+/** Where a case begins, and everything that can happen from there. */
+export function worldOf(it: Case & Partial<SeededBug>): { moves: Moves; start: World } {
   const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts });
   const start = steps.start(it.clients, it.cycles, { ...NO_FAULTS, ...it.budget });
-  return explore({
-    moves: new Moves(steps, it.tries === true),
-    start,
-    order: 'breadth',
-    mostStates: Infinity,
-    mostMs: Infinity,
-    ...options,
-  });
+  return { moves: new Moves(steps, it.tries === true), start };
+}
+
+export function check(it: Case & Partial<SeededBug>, options: Partial<ExploreOptions> = {}): Exploration {
+  const bounds = { order: 'breadth', mostStates: Infinity, mostMs: Infinity } as const;
+  return explore({ ...worldOf(it), ...bounds, ...options });
 }
 
 export function describeCase({ clients, cycles, tries, budget }: Case): string {

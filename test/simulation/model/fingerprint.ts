@@ -78,11 +78,14 @@ function describeReply(it: Reply, names: Names): string {
   return `${describeRequest(request, names)}>${code} ${lag} ${left} ${told}`;
 }
 
-/** Remembered only as long as somebody can still be told. */
+/** Remembered only as long as somebody may still ask: an end that knows its grant, or one that may yet learn of it. */
 function clean({ endedCleanly, acquisitions, requests, strays, replies }: Client): number {
   if (endedCleanly === 0) return 0;
-  const named = [...acquisitions, ...requests, ...strays, ...replies.map(({ request }) => request)];
-  return endedCleanly & named.reduce((all, { token }) => all | (1 << cycleOf(token)), 0);
+  const ends = [...requests, ...strays, ...replies.map(({ request }) => request)].filter(
+    ({ fence }) => fence > 0,
+  );
+  const mayKnow = acquisitions.filter(({ phase, asking, fence }) => phase !== 'over' || asking || fence > 0);
+  return endedCleanly & [...ends, ...mayKnow].reduce((all, { token }) => all | (1 << cycleOf(token)), 0);
 }
 
 function bits(flags: readonly boolean[]): number {
@@ -105,8 +108,9 @@ function rename({ view, topFence, clients }: World): Names {
     for (const it of requests) named(it);
     for (const it of strays) named(it);
     for (const it of acquisitions) {
-      named(it);
-      if (it.phase === 'asking') times.push(it.heardUs);
+      const asks = it.phase === 'asking';
+      named(asks ? it : { ...it, ticket: 0 });
+      if (asks) times.push(it.heardUs);
     }
     for (const it of replies) {
       named(it);
