@@ -45,13 +45,19 @@ export class LockService
   /** Nest calls it. */
   async onModuleInit(): Promise<void> {
     this.registry.add(this.settings.name, this);
-    await waitForStore(this, {
-      address: this.settings.storeAddress,
-      startup: this.settings.startup,
-      clock: this.#clock,
-      logger: this.#logger,
-      signal: this.#stop.signal,
-    });
+    try {
+      await waitForStore(this, {
+        address: this.settings.storeAddress,
+        startup: this.settings.startup,
+        clock: this.#clock,
+        logger: this.#logger,
+        signal: this.#stop.signal,
+      });
+    } catch (error) {
+      // Nest does not close an application that did not start, and a connection that goes on trying keeps the process alive.
+      await this.close();
+      throw error;
+    }
   }
 
   /** Nest calls it. */
