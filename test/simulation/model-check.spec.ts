@@ -30,7 +30,7 @@ describe('the checker finds a bug that is put in', () => {
 });
 
 /** Each of them several times, in different shapes. */
-const mostWorlds = Number(process.env.MODEL_WORLDS ?? 2_000);
+const mostWorlds = Number(process.env.MODEL_WORLDS ?? 1_000);
 
 describe('worlds that the checker takes for one', () => {
   it.each([

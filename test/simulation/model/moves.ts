@@ -1,5 +1,6 @@
-import type { Change, Steps } from './steps.js';
-import type { Acquisition, Client, Fault, Request, World } from './world.js';
+import type { Change } from './client-acts.js';
+import type { Steps } from './steps.js';
+import type { Acquisition, Client, Fault, World } from './world.js';
 
 /** One step: what it is, the world after it, and its turn when everything goes well (the smallest first; none: it need not happen). */
 export interface Move {
@@ -55,19 +56,19 @@ export class Moves {
   }
 
   #network({ alive, listening, replies, pushes }: Client): Act[] {
-    const { steps } = this;
+    const { acts: doing } = this.steps;
     const acts: Act[] = [];
     if (!alive && listening)
       acts.push({ label: 'is seen to be gone', turn: TURN.notice, change: (it) => (it.listening = false) });
     if (alive && !listening)
-      acts.push({ label: 'listens again', turn: TURN.notice, change: (it) => steps.listenAgain(it) });
+      acts.push({ label: 'listens again', turn: TURN.notice, change: (it) => doing.listenAgain(it) });
     const [reply] = replies;
     if (reply !== undefined) {
       const label = `hears ${reply.code} for ${reply.request.does} ${reply.request.token}`;
-      acts.push({ label, turn: TURN.reply, change: (it, next) => steps.deliverReply(it, next) });
+      acts.push({ label, turn: TURN.reply, change: (it, next) => doing.deliverReply(it, next) });
     }
     if (pushes.length > 0)
-      acts.push({ label: 'hears a push', turn: TURN.push, change: (it) => steps.deliverPush(it) });
+      acts.push({ label: 'hears a push', turn: TURN.push, change: (it) => doing.deliverPush(it) });
     return acts;
   }
 
@@ -87,37 +88,37 @@ export class Moves {
     const begin =
       (waits: boolean): Act['change'] =>
       (it) =>
-        this.steps.begin(it, waits);
+        this.steps.acts.begin(it, waits);
     acts.push({ label: 'acquires', turn: TURN.begin, change: begin(true) });
     if (this.tries) acts.push({ label: 'tries', change: begin(false) });
     return acts;
   }
 
   #actsOn(acquisition: Acquisition): Act[] {
-    const { steps } = this;
+    const { acts: doing } = this.steps;
     const { token, phase, waits, asking, polled, ending, ends, bareEnds } = acquisition;
     const acts: Act[] = [];
     if (phase === 'held')
-      acts.push({ label: 'releases', turn: TURN.release, change: (it) => steps.release(it, token) });
-    if (phase === 'asking' && waits && !asking && !polled && steps.rules.polls) {
-      acts.push({ label: 'polls', turn: TURN.poll, change: (it) => steps.poll(it, token) });
+      acts.push({ label: 'releases', turn: TURN.release, change: (it) => doing.release(it, token) });
+    if (phase === 'asking' && waits && !asking && !polled && doing.rules.polls) {
+      acts.push({ label: 'polls', turn: TURN.poll, change: (it) => doing.poll(it, token) });
     }
     if (!ending && ends + bareEnds > 0) {
       const label = `undoes ${token}`;
-      acts.push({ label, turn: TURN.end, change: (it) => steps.end(it, token, ends > 0 ? 'end' : 'bare') });
+      acts.push({ label, turn: TURN.end, change: (it) => doing.end(it, token, ends > 0 ? 'end' : 'bare') });
     }
     return acts;
   }
 
   #faults(world: World, client: Client): Act[] {
-    const { steps } = this;
+    const { acts: doing } = this.steps;
     const { acquisitions, requests, replies, pushes, listening } = client;
     const acts: Act[] = [
-      { label: 'crashes', costs: 'crash', change: (it) => steps.crash(it, false) },
+      { label: 'crashes', costs: 'crash', change: (it) => doing.crash(it, false) },
       ...this.#cuts(client),
     ];
     if (requests.length > 0) {
-      acts.push({ label: 'crashes, requests go on', costs: 'crash', change: (it) => steps.crash(it, true) });
+      acts.push({ label: 'crashes, requests go on', costs: 'crash', change: (it) => doing.crash(it, true) });
     }
     if (pushes.length > 0)
       acts.push({
@@ -126,17 +127,17 @@ export class Moves {
         change: (it) => (it.pushes = it.pushes.slice(1)),
       });
     if (listening)
-      acts.push({ label: 'is deaf for a while', costs: 'deaf', change: (it) => steps.deafen(it) });
+      acts.push({ label: 'is deaf for a while', costs: 'deaf', change: (it) => doing.deafen(it) });
     for (const request of [...replies.map((reply) => reply.request), ...requests]) {
       if (!request.awaited) continue;
       const label = `gives ${request.does} ${request.token} up`;
-      acts.push({ label, costs: 'giveUp', change: (it) => steps.giveUp(it, request) });
+      acts.push({ label, costs: 'giveUp', change: (it) => doing.giveUp(it, request) });
     }
     for (const { token, phase, believes, renewing } of acquisitions) {
       if (phase === 'asking')
-        acts.push({ label: 'cancels', costs: 'cancel', change: (it) => steps.cancel(it, token) });
+        acts.push({ label: 'cancels', costs: 'cancel', change: (it) => doing.cancel(it, token) });
       if (believes > 0 && !renewing)
-        acts.push({ label: 'renews', costs: 'renew', change: (it) => steps.renew(it, token) });
+        acts.push({ label: 'renews', costs: 'renew', change: (it) => doing.renew(it, token) });
     }
     return acts.filter(({ costs }) => costs !== undefined && world.budget[costs] > 0);
   }
@@ -152,7 +153,7 @@ export class Moves {
           costs: 'cut',
           change: (it, next) => {
             next.late ||= fate === 'late';
-            this.steps.cut(it, { late: fate === 'late', again: then === 'again' });
+            this.steps.acts.cut(it, { late: fate === 'late', again: then === 'again' });
           },
         };
       }),
@@ -183,8 +184,4 @@ export class Moves {
 
 function isTalking({ requests, replies, pushes }: Client): boolean {
   return requests.length + replies.length + pushes.length > 0;
-}
-
-export function requestsOf({ requests, strays, replies }: Client): Request[] {
-  return [...requests, ...strays, ...replies.map(({ request }) => request)];
 }
