@@ -8,6 +8,7 @@ import { FaultProxy } from '../../../lib/testing/index.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../../support/history/check-history.js';
 import { Seeded } from '../../support/seeded.js';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/start-redis.js';
+import type { MovableClock } from './clock-shim.js';
 import { FencedResource } from './fenced-resource.js';
 import type { Worker } from './worker.js';
 import type { WorkerPool } from './worker-pool.js';
@@ -25,6 +26,8 @@ export interface ArenaOptions {
   readonly waitMs?: number;
   /** How much longer than usual a key may live, because the server's clock is set back. */
   readonly keysMs?: number;
+  /** The wall clock that the fault moves. */
+  readonly clock?: MovableClock;
 }
 
 export const LEASE_MS = 800;
@@ -107,6 +110,10 @@ export class Arena {
       await arena.close();
       throw error;
     }
+  }
+
+  get clock(): MovableClock | undefined {
+    return this.options.clock;
   }
 
   get names(): readonly string[] {

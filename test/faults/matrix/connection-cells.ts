@@ -3,6 +3,7 @@ import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
 import type { ConnectionFault, FaultProxyMode } from '../../../lib/testing/index.js';
 import { type Arena, COMMAND_MS, LEASE_MS } from './arena.js';
 import { arenaCell, type FaultCell, nobodyLost, repeatedly } from './fault-cell.js';
+import { losingPackets, packetLossMissing } from './packet-loss.js';
 
 const LOST: readonly ConnectionFault[] = ['lose-reply', 'half-reply', 'swallow-reply', 'lose-request'];
 const STRIKES_WITHIN_MS = 4_000;
@@ -143,6 +144,14 @@ const poorLink = arenaCell({
   },
 });
 
+const packetLoss = arenaCell({
+  row: 19,
+  name: 'random packet loss, 5 to 20 % (iptables)',
+  missing: packetLossMissing,
+  inject: (arena) =>
+    losingPackets(arena.server.port, 0.05 + 0.15 * arena.random.fraction(), () => sleep(LEASE_MS * 2)),
+});
+
 export const connectionCells: readonly FaultCell[] = [
   lostReplies('acquire'),
   lostReplies('renew'),
@@ -156,4 +165,5 @@ export const connectionCells: readonly FaultCell[] = [
   refused,
   ...wakeUps,
   poorLink,
+  packetLoss,
 ];

@@ -112,5 +112,16 @@ export async function repeatedly(
   }
 }
 
+/** Of a run without a history. */
+export const NOTHING: HistoryMeasures = {
+  acquisitions: 0,
+  worstWaitMs: 0,
+  overlaps: 0,
+  worstTellMs: 0,
+  worstIdleMs: 0,
+  refusedWrites: 0,
+  fences: new Map(),
+};
+
 /** What every machine has. */
 export const always = (): null => null;

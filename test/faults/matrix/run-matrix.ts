@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { CellRun, FaultCell } from './fault-cell.js';
+import { type CellRun, type FaultCell, NOTHING } from './fault-cell.js';
 import { WorkerPool } from './worker-pool.js';
 
 export interface MatrixOptions {
@@ -46,15 +46,9 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
       onRun?.(result.cell, own, run);
     }
   };
-  try {
-    await Promise.all(Array.from({ length: atOnce }, serve));
-  } finally {
-    stuck = await pool.close();
-  }
-  return { cells: results, stuckWorkers: stuck };
+  await Promise.all(Array.from({ length: atOnce }, serve)); // never rejects
+  return { cells: results, stuckWorkers: await pool.close() };
 }
-
-let stuck = 0;
 
 /** A run that throws has failed, but the matrix goes on. */
 async function runOnce(cell: FaultCell, seed: number, pool: WorkerPool): Promise<CellRun> {
@@ -65,16 +59,6 @@ async function runOnce(cell: FaultCell, seed: number, pool: WorkerPool): Promise
     return { violations: [{ rule: 'row', message, atMs: 0 }], measures: NOTHING };
   }
 }
-
-const NOTHING: CellRun['measures'] = {
-  acquisitions: 0,
-  worstWaitMs: 0,
-  overlaps: 0,
-  worstTellMs: 0,
-  worstIdleMs: 0,
-  refusedWrites: 0,
-  fences: new Map(),
-};
 
 export function violationsOf({ runs }: CellResult): number {
   return runs.reduce((sum, { run }) => sum + run.violations.length, 0);

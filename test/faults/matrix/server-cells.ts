@@ -79,14 +79,14 @@ function tearOff(arena: Arena): void {
   }
 }
 
-/** A setting of the server that makes it refuse, for a while. */
+/** A setting of the server that makes it refuse, for a while: long enough that somebody is told. */
 async function whileSet(
   arena: Arena,
   set: () => Promise<unknown>,
   unset: () => Promise<unknown>,
 ): Promise<void> {
   await set();
-  await sleep(arena.random.between(200, 500));
+  await sleep(arena.random.between(LEASE_MS * 0.8, LEASE_MS * 1.5));
   await unset();
 }
 
@@ -126,6 +126,9 @@ async function loading(arena: Arena): Promise<void> {
   await arena.raw.eval("for i=0,299999 do redis.call('UNLINK','filler:'..i) end", 0);
 }
 
+/** Callers who ask often and do not hold for long, so that somebody meets the refusal. */
+const ASKING = { workload: { tries: 0.5, long: 0 } };
+
 const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
@@ -135,6 +138,7 @@ const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
     name: 'OOM: memory full, noeviction',
+    arena: ASKING,
     inject: full,
     judge: (events) => told(events, 'LOCK_STORE_UNAVAILABLE'),
   }),
@@ -147,6 +151,7 @@ const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
     name: 'READONLY: made a replica for a while',
+    arena: ASKING,
     inject: (arena) =>
       whileSet(
         arena,
@@ -158,6 +163,7 @@ const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
     name: 'NOPERM: scripts taken away',
+    arena: ASKING,
     inject: (arena) =>
       whileSet(
         arena,
@@ -169,12 +175,14 @@ const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
     name: 'maxclients reached',
+    arena: ASKING,
     inject: noMoreClients,
     judge: (events) => told(events, 'LOCK_STORE_UNAVAILABLE'),
   }),
   arenaCell({
     row: 14,
     name: 'WRONGTYPE: key in use by another program',
+    arena: ASKING,
     bounds: { exclusive: false }, // its holder's key was taken away
     inject: anotherType,
     judge: (events) => told(events, 'LOCK_KEY_CONFLICT'),

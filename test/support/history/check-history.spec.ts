@@ -175,6 +175,13 @@ describe('M2: the fencing token rises', () => {
     expect(rulesBroken(history(taken({ ...first, releaseMs: 90 }), taken(twice)))).toEqual(['M2']);
   });
 
+  it("does not demand a larger one while the server's clock was set back, but still different ones", () => {
+    const later = (fence: number) => ({ ...second, askMs: 100, fence });
+    const events = (fence: number) => history(taken({ ...first, releaseMs: 90 }), taken(later(fence)));
+    expect(rulesBroken(events(9), { rising: false })).toEqual([]);
+    expect(rulesBroken(events(10), { rising: false })).toEqual(['M2']);
+  });
+
   it('remembers earlier histories', () => {
     const events = history(taken({ ...first, releaseMs: 90 }));
     expect(rulesBroken(events, { fencesBefore: new Map([['n', 9]]) })).toEqual([]);

@@ -102,7 +102,7 @@ export const rising: HistoryRule = (history, bounds) => {
     for (const granted of grants.toSorted((a, b) => a.call.invokedAtMs - b.call.invokedAtMs)) {
       for (; next < grants.length && grants[next]!.atMs < granted.call.invokedAtMs; next++)
         largest = Math.max(largest, grants[next]!.fence);
-      if (granted.fence > largest) continue;
+      if (granted.fence > largest || bounds.rising === false) continue;
       const message = `${granted.call.call} asked for "${name}" after token ${largest} was granted and got ${granted.fence}`;
       found.push(violation('M2', granted.atMs, message));
     }

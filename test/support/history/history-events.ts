@@ -155,6 +155,11 @@ export interface Bounds {
    * M2 to M5 always are.
    */
   readonly exclusive: boolean;
+  /**
+   * M2: did the server's clock never go back? Default true. Set back, it gives smaller tokens than before once the trace of a lock is
+   * gone, until it has caught up; the resource then refuses everybody (M3 stays).
+   */
+  readonly rising?: boolean;
   /** Were there no faults at all that concern order? Only then F1 is judged. */
   readonly ordered: boolean;
   /**
