@@ -203,6 +203,26 @@ describe('closing', () => {
     await expect(open().locks.close()).resolves.toBeUndefined();
   });
 
+  it('is granted to no more before it turns its waiters away, so that nobody passes a lock to one who leaves', async () => {
+    const order: string[] = [];
+    const { locks, other } = open({}, (store) => ({
+      acquire: (request, signal) => {
+        signal.addEventListener('abort', () => order.push('a waiter left'));
+        return store.acquire(request, signal);
+      },
+      stopGranting: () => {
+        order.push('no more grants');
+        return store.stopGranting();
+      },
+    }));
+    await other.acquire('group:1');
+    const waiting = locks.acquire('group:1').catch((error: { code: string }) => error.code);
+    await new Promise(setImmediate);
+    await locks.close();
+    expect(await waiting).toBe('LOCK_CLOSED');
+    expect(order).toEqual(['no more grants', 'a waiter left']);
+  });
+
   it('keeps renewing while it drains', async () => {
     const { locks, clock } = open({ drainMs: 60_000, leaseMs: 1000 });
     const lease = await locks.acquire('group:1');

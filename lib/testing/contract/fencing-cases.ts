@@ -44,6 +44,14 @@ export const fencingCases: ContractCases = {
     assert.ok((await b.take('group:1')).hold.fencingToken > old.hold.fencingToken);
   },
 
+  'they go up over a release by force that passes the name to a waiter': async (bench) => {
+    const [a, b] = await bench.fourProcesses();
+    const old = await a.take('group:1');
+    const { answer } = await b.queue('group:1');
+    await a.store.forceRelease('group:1', 'stuck');
+    assert.ok((await bench.drive(answer)).hold.fencingToken > old.hold.fencingToken);
+  },
+
   'they go up after the name was forgotten': async (bench) => {
     const a = await bench.process();
     const old = await a.take('group:1');
