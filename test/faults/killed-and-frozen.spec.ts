@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RedisWorkbench, eventually } from '../support/redis-workbench.js';
+import { RedisWorkbench } from '../support/redis-workbench.js';
 import { startLockTaker } from '../support/lock-taker.js';
 
 const bench = new RedisWorkbench();
