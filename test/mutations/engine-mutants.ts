@@ -1,0 +1,285 @@
+import { contract, type Mutant, suite } from './mutant.js';
+
+const MEMORY = 'lib/stores/memory/memory-lock.ts';
+const WATCHDOG = 'lib/lease-watchdog.ts';
+const LEASES = 'lib/held-leases.ts';
+const LEASE = 'lib/lease.ts';
+const QUEUE = 'lib/local-queue.ts';
+const LINE = 'lib/acquire-line.ts';
+const MANAGER = 'lib/lock-manager.ts';
+const NAME = 'lib/lock-name.ts';
+
+/** Protections in the engine and in the memory store. */
+export const engineMutants: readonly Mutant[] = [
+  {
+    name: 'memory: owner check at release',
+    edits: [
+      {
+        file: MEMORY,
+        find: 'if (this.#holder?.hold.ownerToken === hold.ownerToken) {',
+        put: 'if (this.#holder) {',
+      },
+    ],
+    suites: [contract('memory', '')],
+  },
+  {
+    name: 'memory: owner check at renew',
+    edits: [
+      {
+        file: MEMORY,
+        find: 'if (holder?.hold.ownerToken !== hold.ownerToken) return',
+        put: 'if (!holder) return',
+      },
+    ],
+    suites: [contract('memory', '')],
+  },
+  {
+    name: 'memory: recognises its own token',
+    edits: [
+      {
+        file: MEMORY,
+        find: 'if (holder.hold.ownerToken === request.ownerToken) return grantOf(holder);',
+        put: '',
+      },
+    ],
+    suites: [contract('memory', '')],
+  },
+  {
+    name: 'memory: fence rises after a lease that ran out',
+    edits: [
+      {
+        file: MEMORY,
+        find: 'Math.max(this.#fence + 1, this.surroundings.firstFence())',
+        put: 'Math.max(this.#fence, 1)',
+      },
+    ],
+    suites: [contract('memory', '')],
+  },
+  {
+    name: 'deadline: margin for clocks of different speed',
+    edits: [{ file: 'lib/clock.ts', find: ' - leaseMs * DRIFT - EXPIRY_PRECISION_MS', put: '' }],
+    suites: [contract('memory', ''), suite('test/engine/clock.spec.ts')],
+  },
+  {
+    name: 'deadline timer: the watchdog wakes for deadlines',
+    edits: [
+      {
+        file: WATCHDOG,
+        find: 'this.#wakeBy(Math.min(renewAtMs, lease.deadlineMs));',
+        put: 'this.#wakeBy(renewAtMs);',
+      },
+      {
+        file: WATCHDOG,
+        find: 'atMs = Math.min(atMs, lease.deadlineMs, underWay ? Infinity : renewAtMs);',
+        put: 'atMs = Math.min(atMs, underWay ? Infinity : renewAtMs);',
+      },
+    ],
+    suites: [suite('test/engine/lease.spec.ts', 'aborts at the deadline by itself')],
+  },
+  {
+    name: '«not yours» is a loss at once',
+    edits: [
+      {
+        file: WATCHDOG,
+        find: "lease.markLost('taken');",
+        put: 'lease.markUncertain();\n        watched.renewAtMs = nowMs + 1_000;',
+      },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', '«not yours» is a loss')],
+  },
+  {
+    name: 'an unanswered renewal makes uncertain',
+    edits: [
+      { file: WATCHDOG, find: 'lease.markUncertain();\n        watched.renewAtMs', put: 'watched.renewAtMs' },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'doubts the lease')],
+  },
+  {
+    name: 'one renewal of a lease at a time',
+    edits: [{ file: WATCHDOG, find: 'if (watched.underWay) continue;', put: '' }],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'hang')],
+  },
+  {
+    name: 'nothing is renewed after the end',
+    edits: [{ file: LEASES, find: 'this.#watchdog.forget(lease);', put: '' }],
+    suites: [
+      contract('memory', 'nothing is renewed after a release'),
+      suite('test/engine/lease-watchdog.spec.ts', 'arms nothing'),
+    ],
+  },
+  {
+    name: 'a lease reads the clock each time it is asked',
+    edits: [
+      {
+        file: LEASE,
+        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return 'lost';\n    }",
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lease.spec.ts')],
+  },
+  {
+    name: 'a confirmation after the deadline revives nothing',
+    edits: [
+      {
+        file: LEASE,
+        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return;\n    }",
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'late')],
+  },
+  {
+    name: 'wall clock ahead: uncertain',
+    edits: [{ file: LEASE, find: 'if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {', put: 'if (false) {' }],
+    suites: [suite('test/engine/lease.spec.ts')],
+  },
+  {
+    name: 'a grant older than its lease is not handed out',
+    edits: [
+      {
+        file: LINE,
+        find: 'return grant.deadlineMs > this.manager.clock.monotonicMs();',
+        put: 'return true;',
+      },
+    ],
+    suites: [suite('test/engine/lock-manager-waiting.spec.ts')],
+  },
+  {
+    name: 'a loss pushed before the reply of its acquire',
+    edits: [
+      {
+        file: LEASES,
+        find: 'else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });',
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'a loss that is pushed')],
+  },
+  {
+    name: 'a lease that ran out is ended at the store, too',
+    edits: [{ file: LEASES, find: "if (error.cause === 'expired') void", put: 'if (false) void' }],
+    suites: [suite('test/engine/lease-end.spec.ts'), contract('memory', 'a lock that is lost')],
+  },
+  {
+    name: 'a result obtained after the loss is not returned',
+    edits: [
+      {
+        file: LEASES,
+        find: 'if (!lost || lease.lossError === undefined) return value;',
+        put: 'return value;',
+      },
+    ],
+    suites: [contract('memory', 'a lock that is lost')],
+  },
+  {
+    name: 'local line: first come, first served',
+    edits: [
+      {
+        file: QUEUE,
+        find: 'return this.#waiters.values().next().value;',
+        put: 'return [...this.#waiters].at(-1);',
+      },
+    ],
+    suites: [suite('test/engine/local-queue.spec.ts')],
+  },
+  {
+    name: 'local line: the place of a head that leaves is inherited',
+    edits: [
+      {
+        file: QUEUE,
+        find: 'this.#waiters.delete(waiter);\n        if (this.#waiters.size === 0) this.#place?.abort();',
+        put: 'const wasHead = this.#first() === waiter;\n        this.#waiters.delete(waiter);\n        if (wasHead) this.#place?.abort();',
+      },
+    ],
+    suites: [suite('test/engine/local-queue.spec.ts')],
+  },
+  {
+    name: 'local line: a grant for nobody goes back',
+    edits: [
+      {
+        file: QUEUE,
+        find: 'if (head === undefined) this.giveBack(grant);',
+        put: 'if (head === undefined) {}',
+      },
+    ],
+    suites: [suite('test/engine/local-queue.spec.ts')],
+  },
+  {
+    name: 'no listener is left on the signal of a caller',
+    edits: [{ file: QUEUE, find: "member.signal?.removeEventListener('abort', onAbort);", put: '' }],
+    suites: [suite('test/engine/local-queue.spec.ts', 'leaves no timer and no listener')],
+  },
+  {
+    name: 'no timer is left of a wait',
+    edits: [{ file: QUEUE, find: 'timer.cancel();', put: '' }],
+    suites: [suite('test/engine/local-queue.spec.ts', 'leaves no timer and no listener')],
+  },
+  {
+    name: 'closing: nobody grants to us any more, first of all',
+    edits: [
+      { file: MANAGER, find: 'const deaf = store.stopGranting();', put: 'const deaf = Promise.resolve();' },
+    ],
+    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'closing')],
+  },
+  {
+    name: 'closing: lost before it is given away',
+    edits: [
+      {
+        file: LEASES,
+        find: "for (const lease of leftovers) lease.markLost('shutdown');\n    await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));",
+        put: "await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));\n    for (const lease of leftovers) lease.markLost('shutdown');",
+      },
+    ],
+    suites: [
+      suite('test/engine/lock-manager-waiting.spec.ts', 'closing'),
+      suite('test/nest/shutdown.spec.ts'),
+    ],
+  },
+  {
+    name: 'closing: a grant on its way goes back',
+    edits: [{ file: LEASES, find: 'this.#closing = true;', put: '' }],
+    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'closing')],
+  },
+  {
+    name: 're-entrancy is refused at once',
+    edits: [{ file: MANAGER, find: 'if (this.#leases.frames.holds(name)) {', put: 'if (false) {' }],
+    suites: [suite('test/engine/lock-manager.spec.ts', 'the same call chain')],
+  },
+  {
+    name: 'a listener runs outside of any frame',
+    edits: [
+      {
+        file: MANAGER,
+        find: 'this.#leases.frames.outside(() => this.#events.emit(event, payload));',
+        put: 'this.#events.emit(event, payload);',
+      },
+    ],
+    suites: [suite('test/engine/lock-manager.spec.ts', 'the same call chain')],
+  },
+  {
+    name: 'names: Unicode spellings are one',
+    edits: [{ file: NAME, find: "const canonical = name.normalize('NFC');", put: 'const canonical = name;' }],
+    suites: [
+      suite('test/bad-input.spec.ts', 'two different names are two locks'),
+      suite('test/engine/lock-name.spec.ts'),
+    ],
+  },
+  {
+    name: 'names: values are percent-encoded',
+    edits: [{ file: NAME, find: "percentEncode(value.normalize('NFC'))", put: "value.normalize('NFC')" }],
+    suites: [
+      suite('test/bad-input.spec.ts', 'values of a client never meet'),
+      suite('test/engine/lock-name.spec.ts'),
+    ],
+  },
+  {
+    name: 'an owner token is not a field of a lease',
+    edits: [
+      { file: LEASE, find: 'readonly #hold: Hold;', put: 'readonly theHold: Hold;' },
+      { file: LEASE, find: 'this.#hold = start.hold;', put: 'this.theHold = start.hold;' },
+      { file: LEASE, find: 'return this.#hold;', put: 'return this.theHold;' },
+    ],
+    suites: [suite('test/engine/lease.spec.ts', 'shows no owner token')],
+  },
+];

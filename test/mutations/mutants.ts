@@ -1,0 +1,12 @@
+import { engineMutants } from './engine-mutants.js';
+import type { Mutant } from './mutant.js';
+import { nestMutants } from './nest-mutants.js';
+import { redisClientMutants } from './redis-client-mutants.js';
+import { redisScriptMutants } from './redis-script-mutants.js';
+
+export const MUTANTS: readonly Mutant[] = [
+  ...redisScriptMutants,
+  ...redisClientMutants,
+  ...engineMutants,
+  ...nestMutants,
+];

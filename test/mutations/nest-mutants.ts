@@ -1,0 +1,95 @@
+import { type Mutant, suite } from './mutant.js';
+
+/** Protections in the Nest module. */
+export const nestMutants: readonly Mutant[] = [
+  {
+    name: 'interceptor: a client that leaves ends its wait',
+    edits: [
+      {
+        file: 'src/response-watch.ts',
+        find: 'if (raw.writableFinished !== true) this.#gone.abort(new ClientGoneError());',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/http.spec.ts', 'stops waiting when the client goes away')],
+  },
+  {
+    name: 'never locked twice: the wrapper sees what the interceptor holds',
+    edits: [
+      {
+        file: 'src/locked-call.ts',
+        find: 'if (frame?.held !== undefined) return callUnderHeldLock(frame, frame.held, { self, args });',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/methods.spec.ts', 'one lock for a request')],
+  },
+  {
+    name: 'never locked twice: an interceptor that is registered twice',
+    edits: [
+      {
+        file: 'src/lock.interceptor.ts',
+        find: 'if (currentFrame()?.request === request) return next.handle();',
+        put: '',
+      },
+    ],
+    suites: [
+      suite('test/nest/http.spec.ts'),
+      suite('test/nest/module.spec.ts'),
+      suite('test/nest/methods.spec.ts'),
+    ],
+  },
+  {
+    name: 'a second call in one request is a call of its own',
+    edits: [
+      { file: 'src/lock-frame.ts', find: ' || frame.taken) return undefined;', put: ') return undefined;' },
+    ],
+    suites: [suite('test/nest/methods.spec.ts', 'a second call of the same handler')],
+  },
+  {
+    name: 'no handler begins after the lock was given back',
+    edits: [{ file: 'src/locked-call.ts', find: 'if (hold.over) throw new ClientGoneError();', put: '' }],
+    suites: [suite('test/nest/streams.spec.ts', 'no handler that begins')],
+  },
+  {
+    name: 'a stream keeps its lock to its end',
+    edits: [
+      {
+        file: 'src/hold.ts',
+        find: 'if (this.#holders === 0) this.#becomeIdle();\n    return this.#idle;',
+        put: 'this.#becomeIdle();\n    return this.#idle;',
+      },
+    ],
+    suites: [suite('test/nest/streams.spec.ts')],
+  },
+  {
+    name: 'templates: own properties only',
+    edits: [
+      {
+        file: 'src/template/placeholder-value.ts',
+        find: ' || !Object.hasOwn(value, field)) return',
+        put: ') return',
+      },
+    ],
+    suites: [
+      suite('test/nest/template/over-http.spec.ts'),
+      suite('test/nest/template/plain-method.spec.ts'),
+      suite('test/nest/template/route-handler.spec.ts'),
+    ],
+  },
+  {
+    name: 'templates: objects and arrays are refused before any step',
+    edits: [
+      {
+        file: 'src/template/placeholder-value.ts',
+        find: 'if (found !== undefined && found !== null && !isScalar(found)) {',
+        put: 'if (false) {',
+      },
+    ],
+    suites: [
+      suite('test/nest/template/over-http.spec.ts'),
+      suite('test/nest/template/plain-method.spec.ts'),
+      suite('test/nest/template/canonical-form.spec.ts'),
+    ],
+  },
+];

@@ -1,0 +1,226 @@
+import { contract, type Mutant, suite } from './mutant.js';
+
+const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
+const STORE = 'lib/stores/redis/redis-store.ts';
+const LINK = 'lib/stores/redis/redis-link.ts';
+const ENDINGS = 'lib/stores/redis/redis-endings.ts';
+const KEYS = 'lib/stores/redis/redis-keys.ts';
+const CLIENT = 'lib/stores/redis/redis-client.ts';
+const LOST = 'test/faults/lost-replies.spec.ts';
+const RULES = 'test/faults/client-rules.spec.ts';
+const LEAKS = 'test/faults/leaks.spec.ts';
+const WAITING = 'test/faults/waiting-rules.spec.ts';
+
+/** Protections in the Redis store's half of the protocol. */
+export const redisClientMutants: readonly Mutant[] = [
+  {
+    name: 'deadline of a grant counts from before the request',
+    edits: [
+      {
+        file: ACQUISITION,
+        find: 'deadlineMs: leaseDeadline(sentAtMs, leaseMs), leaseMs };',
+        put: 'deadlineMs: leaseDeadline(this.place.context.clock.monotonicMs(), leaseMs), leaseMs };',
+      },
+    ],
+    suites: [suite(RULES, 'when its reply was slow')],
+  },
+  {
+    name: 'deadline of a renewal counts from before the request',
+    edits: [
+      {
+        file: STORE,
+        find: 'leaseDeadline(sentAtMs, Number(leftMs))',
+        put: 'leaseDeadline(this.context.clock.monotonicMs(), Number(leftMs))',
+      },
+    ],
+    suites: [suite(RULES, 'its renewal was slow')],
+  },
+  {
+    name: 'deadline of a pushed grant counts from the grant',
+    edits: [
+      {
+        file: ACQUISITION,
+        find: 'const deadlineMs = leaseDeadline(grantedAtMs, push.leaseMs);',
+        put: 'const deadlineMs = leaseDeadline(Math.max(grantedAtMs, this.place.context.clock.monotonicMs()), push.leaseMs);',
+      },
+    ],
+    suites: [suite(RULES, 'its push was slow')],
+  },
+  {
+    name: 'undo after an unanswered acquire',
+    edits: [
+      {
+        file: STORE,
+        find: 'else if (failure.mayHaveRun) this.#session?.endings.undo(hold, true);',
+        put: '',
+      },
+    ],
+    suites: [
+      suite(RULES, 'an acquire that nobody heard of'),
+      suite(LOST, 'an acquisition that nobody hears of'),
+    ],
+  },
+  {
+    name: 'undo after an abort',
+    edits: [
+      {
+        file: STORE,
+        find: 'if (failure === undefined) this.#session?.endings.undo(hold);',
+        put: 'if (failure === undefined) {}',
+      },
+    ],
+    suites: [contract('redis', 'a waiter that gives up leaves the queue')],
+  },
+  {
+    name: 'undo of a late answer',
+    edits: [
+      {
+        file: STORE,
+        find: 'if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, true);',
+        put: '',
+      },
+    ],
+    suites: [suite(RULES, 'answered afterwards')],
+  },
+  {
+    name: 'second undo, for a request that is still on its way',
+    edits: [{ file: ENDINGS, find: 'if (!requestLost) return;', put: 'return;' }],
+    suites: [suite(RULES, 'an acquire that nobody heard of')],
+  },
+  {
+    name: 'undo goes on until it is answered',
+    edits: [
+      {
+        file: ENDINGS,
+        find: 'while (!(await this.#answered(hold)) && !signal.aborted && clock.monotonicMs() < endsAtMs) {',
+        put: 'await this.#answered(hold);\n    while (false) {',
+      },
+    ],
+    suites: [suite(RULES, 'an undo that gets no answer')],
+  },
+  {
+    name: 'a release without an answer goes on in the background',
+    edits: [{ file: ENDINGS, find: '() => this.#undo(hold, false),', put: '() => undefined,' }],
+    suites: [suite(RULES, 'a release without an answer')],
+  },
+  {
+    name: 'a command whose reply got lost is sent again',
+    edits: [{ file: LINK, find: 'this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs', put: 'true' }],
+    suites: [suite(RULES, 'a reply that got lost')],
+  },
+  {
+    name: 'nothing is sent again for an acquisition that is over',
+    edits: [{ file: ACQUISITION, find: 'wanted: () => this.#settle !== undefined,', put: '' }],
+    suites: [suite(RULES, 'is not sent again')],
+  },
+  {
+    name: 'force is not repeated',
+    edits: [{ file: STORE, find: "wanted: () => script === 'inspect',", put: '' }],
+    suites: [suite(RULES, 'of forceRelease: it is not repeated')],
+  },
+  {
+    name: 'nonce: a reply that belongs to another command',
+    edits: [{ file: LINK, find: 'reply[0] !== nonce', put: 'false' }],
+    suites: [suite(RULES, 'the nonce tells')],
+  },
+  {
+    name: 'bound round every command',
+    edits: [{ file: LINK, find: 'clock.setTimer(boundMs, tooLate', put: 'clock.setTimer(Infinity, tooLate' }],
+    suites: [suite(RULES, 'an acquire that nobody heard of')],
+  },
+  {
+    name: 'waiters poll',
+    edits: [
+      {
+        file: ACQUISITION,
+        find: 'await this.#idle(answer?.nextPollMs ?? TROUBLE_POLL_MS);',
+        put: 'await this.#idle(Infinity);',
+      },
+    ],
+    suites: [suite(WAITING, 'asks every few seconds')],
+  },
+  {
+    name: 'waiters poll every few seconds, however long the lease',
+    edits: [{ file: ACQUISITION, find: 'LONGEST_POLL_MS = 5_000', put: 'LONGEST_POLL_MS = 600_000' }],
+    suites: [suite(WAITING, 'asks every few seconds')],
+  },
+  {
+    name: 'waiters poll when pushes can be heard again',
+    edits: [
+      {
+        file: STORE,
+        find: 'for (const acquisition of this.#acquisitions.values()) acquisition.pollNow();',
+        put: '',
+      },
+    ],
+    suites: [suite(WAITING, 'can hear of grants again')],
+  },
+  {
+    name: 'a grant that nobody waits for is passed on',
+    edits: [
+      {
+        file: STORE,
+        find: 'session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }));',
+        put: '',
+      },
+    ],
+    suites: [suite(WAITING, 'is passed on when it is granted')],
+  },
+  {
+    name: 'a place queued beside its own grant is cleaned up at a loss',
+    edits: [
+      {
+        file: STORE,
+        find: "if (hold.member !== '') this.#session?.endings.undo(hold);",
+        put: '',
+      },
+    ],
+    suites: [suite(WAITING, 'is given up when the lease beside it is lost')],
+  },
+  {
+    name: 'no hold is remembered after its release',
+    edits: [
+      {
+        file: STORE,
+        find: 'this.#acquisitions.delete(hold.ownerToken);\n    return this.#open()',
+        put: 'return this.#open()',
+      },
+    ],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'no listener is left on the signal of one who tries',
+    edits: [{ file: ACQUISITION, find: "signal.removeEventListener('abort', onAbort);", put: '' }],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'closing closes the connection for pushes',
+    edits: [{ file: 'lib/stores/redis/redis-session.ts', find: 'this.#grants.close();', put: '' }],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'names: } is escaped in keys',
+    edits: [{ file: KEYS, find: '/[%{}\\p{Cc}]/gu', put: '/[%{\\p{Cc}]/gu' }],
+    suites: [suite('test/stores/redis-keys.spec.ts')],
+  },
+  {
+    name: 'names: : is escaped below the root',
+    edits: [{ file: KEYS, find: '/[%{}:\\p{Cc}]/gu', put: '/[%{}\\p{Cc}]/gu' }],
+    suites: [
+      suite('test/bad-input.spec.ts', 'nothing that is done to one lock'),
+      suite('test/stores/redis-keys.spec.ts'),
+    ],
+  },
+  {
+    name: 'ioredis does not resend behind our back',
+    edits: [
+      { file: CLIENT, find: 'maxRetriesPerRequest: 0,', put: 'maxRetriesPerRequest: 20,' },
+      {
+        file: CLIENT,
+        find: 'autoResendUnfulfilledCommands: false,',
+        put: 'autoResendUnfulfilledCommands: true,',
+      },
+    ],
+    suites: [suite(RULES, 'behind our back')],
+  },
+];
