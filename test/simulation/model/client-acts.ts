@@ -73,7 +73,15 @@ export class ClientActs {
 
   deafen(client: w.Draft<w.Client>): void {
     client.listening = false;
-    client.pushes = [];
+    while (client.pushes.length > 0) this.missPush(client);
+  }
+
+  missPush(client: w.Draft<w.Client>): void {
+    const [push, ...others] = client.pushes;
+    client.pushes = others;
+    client.acquisitions = client.acquisitions.map((it) =>
+      it.token === push!.token ? { ...it, unsure: true } : it,
+    );
   }
 
   /** Pushes may have been lost: whoever waits polls. */

@@ -124,7 +124,7 @@ export class Moves {
       acts.push({
         label: 'misses a push',
         costs: 'lostPush',
-        change: (it) => (it.pushes = it.pushes.slice(1)),
+        change: (it) => doing.missPush(it),
       });
     if (listening)
       acts.push({ label: 'is deaf for a while', costs: 'deaf', change: (it) => doing.deafen(it) });

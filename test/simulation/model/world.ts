@@ -119,7 +119,7 @@ export interface Acquisition {
   /** Asked since the last tick. */
   readonly polled: boolean;
   readonly renewing: boolean;
-  /** An answer was lost, so a grant may be newer than it knows; the next renewal tells. */
+  /** An answer or a push was lost, so the grant may be newer than it knows; the next renewal tells. */
   readonly unsure: boolean;
   /** It heard of its end by force. */
   readonly condemned: boolean;
