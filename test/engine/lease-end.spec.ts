@@ -132,6 +132,20 @@ describe('the length and the end of a lease', () => {
     });
   });
 
+  it('that ran out is ended at the store, too: a renewal without an answer may have kept it there', async () => {
+    const { locks, clock, process } = openLease(true, (store) => ({
+      renew: async (requests) => {
+        await store.renew(requests);
+        return new Promise<RenewOutcome[]>(() => undefined); // executed, never answered
+      },
+    }));
+    const lease = await locks.acquire('group:1');
+    await clock.advanceAsync(LEASE_MS - 5);
+    expect(lease.state).toBe('lost');
+    const other = process.open();
+    expect(await other.isLocked('group:1')).toBe(false);
+  });
+
   it('with «await using» is released at the end of the block, also when the block throws', async () => {
     const { locks } = openLease();
     const failing = async () => {

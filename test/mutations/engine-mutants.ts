@@ -1,15 +1,13 @@
 import { contract, type Mutant, suite } from './mutant.js';
 
 const MEMORY = 'lib/stores/memory/memory-lock.ts';
-const WATCHDOG = 'lib/lease-watchdog.ts';
 const LEASES = 'lib/held-leases.ts';
-const LEASE = 'lib/lease.ts';
 const QUEUE = 'lib/local-queue.ts';
 const LINE = 'lib/acquire-line.ts';
 const MANAGER = 'lib/lock-manager.ts';
 const NAME = 'lib/lock-name.ts';
 
-/** Protections in the engine and in the memory store. */
+/** Protections in the line of this process, in closing, in names, and in the memory store. */
 export const engineMutants: readonly Mutant[] = [
   {
     name: 'memory: owner check at release',
@@ -56,85 +54,6 @@ export const engineMutants: readonly Mutant[] = [
     suites: [contract('memory', '')],
   },
   {
-    name: 'deadline: margin for clocks of different speed',
-    edits: [{ file: 'lib/clock.ts', find: ' - leaseMs * DRIFT - EXPIRY_PRECISION_MS', put: '' }],
-    suites: [contract('memory', ''), suite('test/engine/clock.spec.ts')],
-  },
-  {
-    name: 'deadline timer: the watchdog wakes for deadlines',
-    edits: [
-      {
-        file: WATCHDOG,
-        find: 'this.#wakeBy(Math.min(renewAtMs, lease.deadlineMs));',
-        put: 'this.#wakeBy(renewAtMs);',
-      },
-      {
-        file: WATCHDOG,
-        find: 'atMs = Math.min(atMs, lease.deadlineMs, underWay ? Infinity : renewAtMs);',
-        put: 'atMs = Math.min(atMs, underWay ? Infinity : renewAtMs);',
-      },
-    ],
-    suites: [suite('test/engine/lease.spec.ts', 'aborts at the deadline by itself')],
-  },
-  {
-    name: '«not yours» is a loss at once',
-    edits: [
-      {
-        file: WATCHDOG,
-        find: "lease.markLost('taken');",
-        put: 'lease.markUncertain();\n        watched.renewAtMs = nowMs + 1_000;',
-      },
-    ],
-    suites: [suite('test/engine/lease-watchdog.spec.ts', '«not yours» is a loss')],
-  },
-  {
-    name: 'an unanswered renewal makes uncertain',
-    edits: [
-      { file: WATCHDOG, find: 'lease.markUncertain();\n        watched.renewAtMs', put: 'watched.renewAtMs' },
-    ],
-    suites: [suite('test/engine/lease-watchdog.spec.ts', 'doubts the lease')],
-  },
-  {
-    name: 'one renewal of a lease at a time',
-    edits: [{ file: WATCHDOG, find: 'if (watched.underWay) continue;', put: '' }],
-    suites: [suite('test/engine/lease-watchdog.spec.ts', 'hang')],
-  },
-  {
-    name: 'nothing is renewed after the end',
-    edits: [{ file: LEASES, find: 'this.#watchdog.forget(lease);', put: '' }],
-    suites: [
-      contract('memory', 'nothing is renewed after a release'),
-      suite('test/engine/lease-watchdog.spec.ts', 'arms nothing'),
-    ],
-  },
-  {
-    name: 'a lease reads the clock each time it is asked',
-    edits: [
-      {
-        file: LEASE,
-        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return 'lost';\n    }",
-        put: '',
-      },
-    ],
-    suites: [suite('test/engine/lease.spec.ts')],
-  },
-  {
-    name: 'a confirmation after the deadline revives nothing',
-    edits: [
-      {
-        file: LEASE,
-        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return;\n    }",
-        put: '',
-      },
-    ],
-    suites: [suite('test/engine/lease-watchdog.spec.ts', 'late')],
-  },
-  {
-    name: 'wall clock ahead: uncertain',
-    edits: [{ file: LEASE, find: 'if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {', put: 'if (false) {' }],
-    suites: [suite('test/engine/lease.spec.ts')],
-  },
-  {
     name: 'a grant older than its lease is not handed out',
     edits: [
       {
@@ -144,33 +63,6 @@ export const engineMutants: readonly Mutant[] = [
       },
     ],
     suites: [suite('test/engine/lock-manager-waiting.spec.ts')],
-  },
-  {
-    name: 'a loss pushed before the reply of its acquire',
-    edits: [
-      {
-        file: LEASES,
-        find: 'else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });',
-        put: '',
-      },
-    ],
-    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'a loss that is pushed')],
-  },
-  {
-    name: 'a lease that ran out is ended at the store, too',
-    edits: [{ file: LEASES, find: "if (error.cause === 'expired') void", put: 'if (false) void' }],
-    suites: [suite('test/engine/lease-end.spec.ts'), contract('memory', 'a lock that is lost')],
-  },
-  {
-    name: 'a result obtained after the loss is not returned',
-    edits: [
-      {
-        file: LEASES,
-        find: 'if (!lost || lease.lossError === undefined) return value;',
-        put: 'return value;',
-      },
-    ],
-    suites: [contract('memory', 'a lock that is lost')],
   },
   {
     name: 'local line: first come, first served',
@@ -272,14 +164,5 @@ export const engineMutants: readonly Mutant[] = [
       suite('test/bad-input.spec.ts', 'values of a client never meet'),
       suite('test/engine/lock-name.spec.ts'),
     ],
-  },
-  {
-    name: 'an owner token is not a field of a lease',
-    edits: [
-      { file: LEASE, find: 'readonly #hold: Hold;', put: 'readonly theHold: Hold;' },
-      { file: LEASE, find: 'this.#hold = start.hold;', put: 'this.theHold = start.hold;' },
-      { file: LEASE, find: 'return this.#hold;', put: 'return this.theHold;' },
-    ],
-    suites: [suite('test/engine/lease.spec.ts', 'shows no owner token')],
   },
 ];

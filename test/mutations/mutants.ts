@@ -1,4 +1,5 @@
 import { engineMutants } from './engine-mutants.js';
+import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
@@ -8,5 +9,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisScriptMutants,
   ...redisClientMutants,
   ...engineMutants,
+  ...leaseMutants,
   ...nestMutants,
 ];

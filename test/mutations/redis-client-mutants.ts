@@ -9,6 +9,7 @@ const CLIENT = 'lib/stores/redis/redis-client.ts';
 const LOST = 'test/faults/lost-replies.spec.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
 const LEAKS = 'test/faults/leaks.spec.ts';
+const STORIES = 'test/simulation/stories.spec.ts';
 const WAITING = 'test/faults/waiting-rules.spec.ts';
 
 /** Protections in the Redis store's half of the protocol. */
@@ -40,11 +41,27 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'const deadlineMs = leaseDeadline(grantedAtMs, push.leaseMs);',
-        put: 'const deadlineMs = leaseDeadline(Math.max(grantedAtMs, this.place.context.clock.monotonicMs()), push.leaseMs);',
+        find: 'leaseDeadline(this.#grantedAtMs(push), push.leaseMs)',
+        put: 'leaseDeadline(this.place.context.clock.monotonicMs(), push.leaseMs)',
       },
     ],
     suites: [suite(RULES, 'its push was slow')],
+  },
+  {
+    name: 'a pushed grant is dated by our clock when the clock of the server jumps',
+    edits: [{ file: ACQUISITION, find: 'return isPossible ?', put: 'return true ?' }],
+    suites: [suite(STORIES, 'set forward')],
+  },
+  {
+    name: 'a push older than our last reply is no grant',
+    edits: [
+      {
+        file: ACQUISITION,
+        find: 'if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;',
+        put: '',
+      },
+    ],
+    suites: [suite(STORIES, 'after its lease has run out')],
   },
   {
     name: 'undo after an unanswered acquire',

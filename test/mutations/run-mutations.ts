@@ -20,6 +20,11 @@ const chosen = MUTANTS.filter(({ name }) => name.toLowerCase().includes((values.
 if (chosen.length === 0) throw new Error(`no mutation has "${values.only}" in its name`);
 
 using workshop = new Workshop();
+// First of all, and all of them: a protection that moved must not be found out about in the middle of the run.
+for (const { edits } of chosen) {
+  workshop.mutate(edits);
+  workshop.restore();
+}
 const startedAt = performance.now();
 const outcomes: Outcome[] = [];
 const greenWithout = new Map<string, Promise<Verdict>>();

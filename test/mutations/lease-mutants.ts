@@ -1,0 +1,135 @@
+import { contract, type Mutant, suite } from './mutant.js';
+
+const WATCHDOG = 'lib/lease-watchdog.ts';
+const LEASES = 'lib/held-leases.ts';
+const LEASE = 'lib/lease.ts';
+
+/** Protections in what a lease says about itself and in who watches it. */
+export const leaseMutants: readonly Mutant[] = [
+  {
+    name: 'deadline: margin for clocks of different speed',
+    edits: [{ file: 'lib/clock.ts', find: ' - leaseMs * DRIFT - EXPIRY_PRECISION_MS', put: '' }],
+    suites: [contract('memory', ''), suite('test/engine/clock.spec.ts')],
+  },
+  {
+    name: 'deadline timer: the watchdog wakes for deadlines',
+    edits: [
+      {
+        file: WATCHDOG,
+        find: 'this.#wakeBy(Math.min(renewAtMs, lease.deadlineMs));',
+        put: 'this.#wakeBy(renewAtMs);',
+      },
+      {
+        file: WATCHDOG,
+        find: 'atMs = Math.min(atMs, lease.deadlineMs, underWay ? Infinity : renewAtMs);',
+        put: 'atMs = Math.min(atMs, underWay ? Infinity : renewAtMs);',
+      },
+    ],
+    suites: [suite('test/engine/lease.spec.ts', 'aborts at the deadline by itself')],
+  },
+  {
+    name: '«not yours» is a loss at once',
+    edits: [
+      {
+        file: WATCHDOG,
+        find: "lease.markLost('taken');",
+        put: 'lease.markUncertain();\n        watched.renewAtMs = nowMs + 1_000;',
+      },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', '«not yours» is a loss')],
+  },
+  {
+    name: 'an unanswered renewal makes uncertain',
+    edits: [
+      { file: WATCHDOG, find: 'lease.markUncertain();\n        watched.renewAtMs', put: 'watched.renewAtMs' },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'doubts the lease')],
+  },
+  {
+    name: 'one renewal of a lease at a time',
+    edits: [{ file: WATCHDOG, find: 'if (watched.underWay) continue;', put: '' }],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'hang')],
+  },
+  {
+    name: 'nothing is renewed after the end',
+    edits: [{ file: LEASES, find: 'this.#watchdog.forget(lease);', put: '' }],
+    suites: [
+      contract('memory', 'nothing is renewed after a release'),
+      suite('test/engine/lease-watchdog.spec.ts', 'arms nothing'),
+    ],
+  },
+  {
+    name: 'a lease reads the clock each time it is asked',
+    edits: [
+      {
+        file: LEASE,
+        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return 'lost';\n    }",
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lease.spec.ts')],
+  },
+  {
+    name: 'a confirmation after the deadline revives nothing',
+    edits: [
+      {
+        file: LEASE,
+        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return;\n    }",
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lease-watchdog.spec.ts', 'late')],
+  },
+  {
+    name: 'wall clock ahead: uncertain',
+    edits: [{ file: LEASE, find: 'if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {', put: 'if (false) {' }],
+    suites: [suite('test/engine/lease.spec.ts')],
+  },
+  {
+    name: 'a loss pushed before the reply of its acquire',
+    edits: [
+      {
+        file: LEASES,
+        find: 'else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });',
+        put: '',
+      },
+    ],
+    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'a loss that is pushed')],
+  },
+  {
+    name: 'a lease that ran out is ended at the store, too',
+    edits: [{ file: LEASES, find: "error.cause !== 'expired' && error.cause", put: 'error.cause' }],
+    suites: [suite('test/engine/lease-end.spec.ts', 'that ran out')],
+  },
+  {
+    name: 'a lease that was ended by force is ended with its token, too',
+    edits: [
+      {
+        file: LEASES,
+        find: "error.cause !== 'expired' && error.cause !== 'forced'",
+        put: "error.cause !== 'expired'",
+      },
+    ],
+    suites: [suite('test/faults/crossing-messages.spec.ts')],
+  },
+  {
+    name: 'a result obtained after the loss is not returned',
+    edits: [
+      {
+        file: LEASES,
+        find: 'if (!lost || lease.lossError === undefined) return value;',
+        put: 'return value;',
+      },
+    ],
+    suites: [contract('memory', 'a lock that is lost')],
+  },
+  {
+    name: 'an owner token is not a field of a lease',
+    edits: [
+      { file: LEASE, find: 'readonly #hold: Hold;', put: 'readonly theHold: Hold;' },
+      { file: LEASE, find: 'this.#hold = start.hold;', put: 'this.theHold = start.hold;' },
+      { file: LEASE, find: 'return this.#hold;', put: 'return this.theHold;' },
+    ],
+    suites: [suite('test/engine/lease.spec.ts', 'shows no owner token')],
+  },
+];
