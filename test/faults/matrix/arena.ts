@@ -1,15 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { LockManager, redisStore } from '../../../lib/index.js';
 import { FaultProxy } from '../../../lib/testing/index.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../../support/history/check-history.js';
 import { Seeded } from '../../support/seeded.js';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/start-redis.js';
 import type { MovableClock } from './clock-shim.js';
 import { FencedResource } from './fenced-resource.js';
+import { leftoverKeys, readHistory } from './left-behind.js';
 import type { Worker } from './worker.js';
 import type { WorkerPool } from './worker-pool.js';
 import type { Workload } from './workload.js';
@@ -166,17 +166,22 @@ export class Arena {
     this.#observed.push(Object.assign(stamp, happening));
   }
 
-  /** Every proxy, and the worker behind it. */
-  async each(act: (proxy: FaultProxy, n: number) => Promise<unknown> | unknown): Promise<void> {
-    await Promise.all(this.proxies.map(act));
-  }
-
   /** Callers finish and everything is closed; then what is left over in the store and in the resource is noted. */
   async settle(options: { readonly abrupt?: boolean } = {}): Promise<HistoryEvent[]> {
     const workers = this.#seats.map(({ worker }) => worker).filter((worker) => worker !== undefined);
     if (options.abrupt !== true) await Promise.all(workers.map((worker) => worker.ask({ verb: 'rest' })));
     await Promise.all(workers.map((worker) => worker.ask({ verb: 'close' })));
-    await this.#noteKeys();
+    const { server, raw, names, leaseMs } = this;
+    const boundMs = leaseMs + KEEP_MS + 500 + (this.options.keysMs ?? 0);
+    const left = await leftoverKeys({
+      url: server.url,
+      raw,
+      names,
+      prefix: PREFIX,
+      boundMs,
+      crashed: this.#crashed,
+    });
+    this.note({ f: 'keys', left });
     for (const name of this.names) {
       const held = await this.resource.read(name);
       if (held !== undefined) this.note({ f: 'resource', name, ...held });
@@ -236,47 +241,4 @@ export class Arena {
   #fileOf(p: string): string {
     return join(this.#folder, `${p}.jsonl`);
   }
-
-  /** Each key has an end; what is still there when it should long be gone is a leak. */
-  async #noteKeys(): Promise<void> {
-    const { keysMs = 0 } = this.options;
-    const boundMs = this.leaseMs + KEEP_MS + 500 + keysMs;
-    let left = await this.#keysAfter(boundMs);
-    if (this.#crashed && left.length > 0) {
-      // Waiters that were killed stay in a queue until somebody asks for that name, or for 90 s.
-      await this.#askFor(this.names);
-      left = await this.#keysAfter(boundMs);
-    }
-    this.note({ f: 'keys', left });
-  }
-
-  async #keysAfter(boundMs: number): Promise<string[]> {
-    const endsAtMs = sharedNowMs() + boundMs;
-    for (;;) {
-      const left = await this.raw.keys(`${PREFIX}:*`);
-      if (left.length === 0 || sharedNowMs() > endsAtMs) return left;
-      await sleep(20);
-    }
-  }
-
-  async #askFor(names: readonly string[]): Promise<void> {
-    const store = redisStore({ url: this.server.url });
-    const locks = new LockManager({ store, prefix: PREFIX, keepMs: KEEP_MS, waitMs: this.leaseMs + 1_000 });
-    for (const name of names) await locks.using(name, () => undefined);
-    await locks.close();
-  }
-}
-
-function readHistory(file: string): HistoryEvent[] {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  // The last line of a process that was killed may be half of one.
-  return lines.flatMap((line, n) => {
-    if (line === '') return [];
-    try {
-      return [JSON.parse(line) as HistoryEvent];
-    } catch (error) {
-      if (n >= lines.length - 2) return [];
-      throw error;
-    }
-  });
 }

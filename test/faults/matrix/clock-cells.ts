@@ -6,7 +6,7 @@ import { arenaCell, type ArenaCell, type FaultCell } from './fault-cell.js';
 interface ClockCell extends Pick<ArenaCell, 'name' | 'bounds' | 'judge'> {
   readonly of: 'server' | 'processes';
   readonly keysMs?: number;
-  move(clock: MovableClock, arena: Arena): Promise<void>;
+  readonly move: (clock: MovableClock, arena: Arena) => Promise<void>;
 }
 
 /** Row 13: the wall clock of the server, or of all processes that take locks, is moved. */

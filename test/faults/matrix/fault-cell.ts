@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Bounds,
@@ -84,8 +87,21 @@ async function runIn(arena: Arena, cell: ArenaCell): Promise<CellRun> {
   const measures = measureHistory(events, bounds);
   const sentences = cell.judge?.(events, arena) ?? [];
   if (measures.acquisitions === 0) sentences.push('nobody got a lock at all');
-  const own = sentences.map((message) => ({ rule: 'row' as const, message, atMs: 0 }));
-  return { violations: [...checkHistory(events, bounds), ...own], measures };
+  const violations = [...checkHistory(events, bounds), ...inRow(sentences)];
+  if (violations.length > 0) violations.push(...inRow([`the history is kept in ${keep(cell, events)}`]));
+  return { violations, measures };
+}
+
+/** What a row demands besides the rules. */
+export function inRow(sentences: readonly string[]): RowViolation[] {
+  return sentences.map((message) => ({ rule: 'row', message, atMs: 0 }));
+}
+
+/** What goes wrong once in a hundred runs must not be lost. */
+function keep({ row }: ArenaCell, events: readonly HistoryEvent[]): string {
+  const path = join(mkdtempSync(join(tmpdir(), `failed-row-${row}-`)), 'history.jsonl');
+  writeFileSync(path, events.map((event) => JSON.stringify(event)).join('\n'));
+  return path;
 }
 
 /** The caller was told this at least once. */
@@ -103,7 +119,7 @@ export function nobodyLost(events: readonly HistoryEvent[]): string[] {
 /** Several times, a little apart. */
 export async function repeatedly(
   { arena, forMs = LEASE_MS }: { readonly arena: Arena; readonly forMs?: number },
-  act: () => Promise<unknown> | unknown,
+  act: () => unknown,
 ): Promise<void> {
   const endsAtMs = performance.now() + forMs;
   while (performance.now() < endsAtMs) {

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { LockManager, redisStore } from '../../../lib/index.js';
 import { killWhenWeAreGone } from '../../support/reaper.js';
 import { type RedisServer, startRedis } from '../../support/start-redis.js';
-import { always, type CellRun, type FaultCell, NOTHING } from './fault-cell.js';
+import { always, type CellRun, type FaultCell, inRow, NOTHING } from './fault-cell.js';
 
 const DRAIN_MS = 500;
 const LEASE_MS = 1_000;
@@ -123,8 +123,7 @@ async function endIt({ shutdown, server, app, locks, raw }: Scene): Promise<Cell
   await sleep(400); // keepMs
   const left = await raw.keys('lock:*');
   if (left.length > 0) wrong.push(`left in the store: ${left.join(', ')}`);
-  const violations = wrong.map((message) => ({ rule: 'row' as const, message, atMs: 0 }));
-  return { violations, measures: { ...NOTHING, acquisitions: 2, worstWaitMs: waitedMs } };
+  return { violations: inRow(wrong), measures: { ...NOTHING, acquisitions: 2, worstWaitMs: waitedMs } };
 }
 
 class NestApp {

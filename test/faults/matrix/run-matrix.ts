@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { type CellRun, type FaultCell, NOTHING } from './fault-cell.js';
+import { type CellRun, type FaultCell, inRow, NOTHING } from './fault-cell.js';
 import { WorkerPool } from './worker-pool.js';
 
 export interface MatrixOptions {
@@ -56,7 +56,7 @@ async function runOnce(cell: FaultCell, seed: number, pool: WorkerPool): Promise
     return await cell.run({ seed: String(seed), pool });
   } catch (error) {
     const message = `the run broke off: ${String((error as Error).stack ?? error)}`;
-    return { violations: [{ rule: 'row', message, atMs: 0 }], measures: NOTHING };
+    return { violations: inRow([message]), measures: NOTHING };
   }
 }
 
@@ -95,12 +95,12 @@ export function matrixTable(results: readonly CellResult[]): string {
       cell.name,
       runs.length,
       violationsOf(result),
-      sum(measures.map((m) => m.acquisitions)),
+      total(measures.map((m) => m.acquisitions)),
       ms(measures.map((m) => m.worstWaitMs)),
       ms(measures.map((m) => m.worstIdleMs)),
       ms(measures.map((m) => m.worstTellMs)),
-      cell.exclusive ? '' : sum(measures.map((m) => m.overlaps)),
-      sum(measures.map((m) => m.refusedWrites)),
+      cell.exclusive ? '' : total(measures.map((m) => m.overlaps)),
+      total(measures.map((m) => m.refusedWrites)),
       failed.join(' '),
     ]);
   }
@@ -112,8 +112,8 @@ export const LEGEND = [
   'told: how long after its deadline the latest loss signal came · overlaps: two believed at once, outside the bounds of M1 · refused: stale writes kept out',
 ].join('\n');
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 function ms(numbers: readonly number[]): string {

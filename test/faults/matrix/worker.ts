@@ -24,8 +24,8 @@ export type WorkerCommand =
   | { readonly verb: 'block'; readonly ms: number };
 
 interface Pending {
-  resolve(): void;
-  reject(error: Error): void;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Another process in which callers take locks, and that can be frozen and killed. Serves one session after the other. */

@@ -401,6 +401,9 @@ describe('E1: every acquire settles in time', () => {
     const frozen = [life('a', 'pause', 100), life('a', 'resume', 1_100)];
     expect(rulesBroken(history(asked, ...frozen, failed(1_750)))).toEqual([]);
     expect(rulesBroken(history(asked, ...frozen, failed(1_751)))).toEqual(['E1']);
+    const seenTwice = frozen.map(([atMs, , what]): Line => [atMs + 1, 'a', what]);
+    expect(rulesBroken(history(asked, ...frozen, ...seenTwice, failed(1_751)))).toEqual([]);
+    expect(rulesBroken(history(asked, ...frozen, ...seenTwice, failed(1_752)))).toEqual(['E1']);
   });
 });
 

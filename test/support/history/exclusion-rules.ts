@@ -25,8 +25,13 @@ export function byName(calls: Iterable<Call>): Map<string, Call[]> {
 /** How long none of the code of this process ran, between two moments. */
 export function pausedMs(life: ProcessLife | undefined, fromMs: number, untilMs: number): number {
   let sum = 0;
-  for (const pause of life?.pauses ?? [])
-    sum += Math.max(0, Math.min(untilMs, pause.untilMs) - Math.max(fromMs, pause.fromMs));
+  let countedUntilMs = fromMs;
+  // Oldest first, as they stand; two who saw the same pause count it once.
+  for (const pause of life?.pauses ?? []) {
+    const endMs = Math.min(untilMs, pause.untilMs);
+    sum += Math.max(0, endMs - Math.max(countedUntilMs, pause.fromMs));
+    countedUntilMs = Math.max(countedUntilMs, endMs);
+  }
   return sum;
 }
 

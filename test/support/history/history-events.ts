@@ -4,6 +4,8 @@
  */
 export type HistoryEvent = Stamp & Happening;
 
+export type EventOf<F extends HistoryEvent['f']> = Extract<HistoryEvent, { readonly f: F }>;
+
 export interface Stamp {
   /** Which process. The observer (who injects faults and looks at keys) is a process of its own. */
   readonly p: string;

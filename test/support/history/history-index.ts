@@ -1,4 +1,4 @@
-import type { HistoryEvent } from './history-events.js';
+import type { EventOf, HistoryEvent } from './history-events.js';
 
 /** Everything that one acquisition did, from the call to the end of its lease. */
 export interface Call {
@@ -61,8 +61,15 @@ export interface Force {
   endedAtMs: number;
 }
 
+export interface Pause {
+  /** Who saw it: the process itself, or the observer. Their reports may overlap. */
+  readonly by: string;
+  readonly fromMs: number;
+  untilMs: number;
+}
+
 export interface ProcessLife {
-  readonly pauses: { readonly fromMs: number; untilMs: number }[];
+  readonly pauses: Pause[];
   crashedAtMs?: number;
   leftovers?: readonly string[];
 }
@@ -74,7 +81,7 @@ export interface HistoryIndex {
   readonly forces: readonly Force[];
   readonly processes: ReadonlyMap<string, ProcessLife>;
   readonly observed: readonly HistoryEvent[];
-  /** Infinity is impossible: without a `healed` event the whole history counts as healthy. */
+  /** Without a `healed` event the whole history counts as healthy. */
   readonly healedAtMs: number;
   readonly endsAtMs: number;
 }
@@ -102,8 +109,6 @@ export function indexHistory(events: readonly HistoryEvent[]): HistoryIndex {
   return builder.finish(events.at(-1)?.atMs ?? 0);
 }
 
-type EventOf<F extends HistoryEvent['f']> = Extract<HistoryEvent, { readonly f: F }>;
-
 class IndexBuilder {
   readonly #calls = new Map<string, Call>();
   readonly #places = new Map<string, Place>();
@@ -129,11 +134,9 @@ class IndexBuilder {
         return this.#force(event);
       case 'process':
         return this.#process(event);
-      case 'lost': {
-        const { atMs, cause, deadlineMs } = event;
-        this.#callOf(event).lost ??= { atMs, index, cause, deadlineMs };
+      case 'lost':
+        this.#callOf(event).lost ??= { ...event, index };
         return;
-      }
       case 'healed':
         this.#healedAtMs = event.atMs;
         return;
@@ -238,12 +241,12 @@ class IndexBuilder {
   }
 
   #process(event: EventOf<'process'>): void {
-    const { of, type, atMs } = event;
+    const { of, type, atMs, p: by } = event;
     const life = this.#processes.get(of) ?? { pauses: [] };
     this.#processes.set(of, life);
-    if (type === 'pause') life.pauses.push({ fromMs: atMs, untilMs: Infinity });
-    const open = life.pauses.at(-1);
-    if (type === 'resume' && open?.untilMs === Infinity) open.untilMs = atMs;
+    if (type === 'pause') life.pauses.push({ by, fromMs: atMs, untilMs: Infinity });
+    const open = life.pauses.findLast((pause) => pause.by === by && pause.untilMs === Infinity);
+    if (type === 'resume' && open !== undefined) open.untilMs = atMs;
     if (type === 'crash') life.crashedAtMs = atMs;
     if (type === 'end') life.leftovers = event.leftovers;
   }

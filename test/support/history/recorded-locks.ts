@@ -69,6 +69,14 @@ export class RecordedLocks {
     add({ f: 'process', type: 'resume', of: this.options.p });
   }
 
+  /** Between these two moments of its monotonic clock its event loop did not turn: the machine had no time for it. */
+  stalled(fromMs: number, untilMs: number): void {
+    const { add, shared } = this.#recorder;
+    const of = this.options.p;
+    add({ f: 'process', type: 'pause', of }, shared(fromMs));
+    add({ f: 'process', type: 'resume', of }, shared(untilMs));
+  }
+
   /** @param leftovers asked once everything is closed: what is still there that should not be */
   async close(leftovers: () => Promise<readonly string[]> = async () => []): Promise<void> {
     await this.locks.close();
@@ -163,8 +171,8 @@ class Recorder {
 
   readonly shared = (monotonicMs: number): number => monotonicMs + this.#options.offsetMs;
 
-  readonly add = (happening: Happening): void => {
-    const stamp = { p: this.#options.p, seq: this.#seq++, atMs: this.nowMs() };
+  readonly add = (happening: Happening, atMs = this.nowMs()): void => {
+    const stamp = { p: this.#options.p, seq: this.#seq++, atMs };
     this.#options.write(Object.assign(stamp, happening));
   };
 }

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { LockManager, redisStore } from '../../../lib/index.js';
+import type { HistoryEvent } from '../../support/history/check-history.js';
+
+export interface Leftovers {
+  readonly url: string;
+  readonly raw: Redis;
+  readonly names: readonly string[];
+  readonly prefix: string;
+  /** By when every key must have ended. */
+  readonly boundMs: number;
+  /** Were processes killed? Those that waited stay in a queue until somebody asks for that name, or for 90 s. */
+  readonly crashed: boolean;
+}
+
+/** Each key has an end; what is still there when it should long be gone is a leak. */
+export async function leftoverKeys(options: Leftovers): Promise<string[]> {
+  const left = await keysAfter(options);
+  if (left.length === 0 || !options.crashed) return left;
+  const { url, prefix, names } = options;
+  const locks = new LockManager({ store: redisStore({ url }), prefix, keepMs: 100 });
+  for (const name of names) await locks.using(name, () => undefined);
+  await locks.close();
+  return keysAfter(options);
+}
+
+async function keysAfter({ raw, prefix, boundMs }: Leftovers): Promise<string[]> {
+  const endsAtMs = performance.now() + boundMs;
+  for (;;) {
+    const left = await raw.keys(`${prefix}:*`);
+    if (left.length === 0 || performance.now() > endsAtMs) return left;
+    await sleep(20);
+  }
+}
+
+/** What a worker wrote down. The last line of one that was killed may be half of one. */
+export function readHistory(file: string): HistoryEvent[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.flatMap((line, n) => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as HistoryEvent];
+    } catch (error) {
+      if (n >= lines.length - 2) return [];
+      throw error;
+    }
+  });
+}
