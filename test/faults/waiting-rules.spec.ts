@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease, LockManager } from '../../lib/index.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { ManualClock } from '../../lib/testing/index.js';
@@ -56,6 +57,21 @@ describe('a waiter to whom nobody pushes', () => {
     await bench.raw.del(STATE);
     await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     expect((await waiting).state).toBe('held');
+  });
+});
+
+describe('a push', () => {
+  it('older than the last reply is no grant: the waiter stays where it is, with the token it has', async () => {
+    const lease = await held();
+    const { waiting } = await waiterOutOfTime();
+    const [member = ''] = await bench.raw.zrange(`${STATE}:q`, '0', '-1');
+    const [token, channel = ''] = [member.slice(0, 22), member.slice(30).split('|')[0]];
+    const longAgo = '1'.padEnd(16, '0');
+    await bench.raw.publish(channel, `G${token}${longAgo}${longAgo}${longAgo}00005000${STATE}`);
+    await sleep(30); // what it must not do has no event
+    await lease.release();
+    expect((await waiting).fencingToken).toBe(lease.fencingToken + 1);
+    expect(String(await bench.raw.get(STATE)).slice(49, 71)).toBe(token);
   });
 });
 

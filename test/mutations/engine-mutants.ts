@@ -112,7 +112,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       { file: MANAGER, find: 'const deaf = store.stopGranting();', put: 'const deaf = Promise.resolve();' },
     ],
-    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'closing')],
+    suites: [suite('test/engine/lock-manager-closing.spec.ts')],
   },
   {
     name: 'closing: lost before it is given away',
@@ -123,15 +123,12 @@ export const engineMutants: readonly Mutant[] = [
         put: "await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));\n    for (const lease of leftovers) lease.markLost('shutdown');",
       },
     ],
-    suites: [
-      suite('test/engine/lock-manager-waiting.spec.ts', 'closing'),
-      suite('test/nest/shutdown.spec.ts'),
-    ],
+    suites: [suite('test/engine/lock-manager-closing.spec.ts'), suite('test/nest/shutdown.spec.ts')],
   },
   {
     name: 'closing: a grant on its way goes back',
     edits: [{ file: LEASES, find: 'this.#closing = true;', put: '' }],
-    suites: [suite('test/engine/lock-manager-waiting.spec.ts', 'closing')],
+    suites: [suite('test/engine/lock-manager-closing.spec.ts')],
   },
   {
     name: 're-entrancy is refused at once',
@@ -148,6 +145,11 @@ export const engineMutants: readonly Mutant[] = [
       },
     ],
     suites: [suite('test/engine/lock-manager.spec.ts', 'the same call chain')],
+  },
+  {
+    name: 'owner tokens: each of them new',
+    edits: [{ file: 'lib/owner-token.ts', find: 'pool = pool.subarray(length);', put: '' }],
+    suites: [suite('test/bad-input.spec.ts', 'an owner token of its own')],
   },
   {
     name: 'names: Unicode spellings are one',

@@ -61,7 +61,7 @@ export const redisClientMutants: readonly Mutant[] = [
         put: '',
       },
     ],
-    suites: [suite(STORIES, 'after its lease has run out')],
+    suites: [suite(WAITING, 'older than the last reply')],
   },
   {
     name: 'undo after an unanswered acquire',
@@ -227,6 +227,17 @@ export const redisClientMutants: readonly Mutant[] = [
       suite('test/bad-input.spec.ts', 'nothing that is done to one lock'),
       suite('test/stores/redis-keys.spec.ts'),
     ],
+  },
+  {
+    name: 'TLS: certificates are checked',
+    edits: [
+      {
+        file: CLIENT,
+        find: 'new Redis(url, settings)',
+        put: 'new Redis(url, { ...settings, tls: { rejectUnauthorized: false } })',
+      },
+    ],
+    suites: [suite('test/bad-input.spec.ts', 'TLS is checked')],
   },
   {
     name: 'ioredis does not resend behind our back',

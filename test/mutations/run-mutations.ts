@@ -15,9 +15,10 @@ interface Outcome {
   readonly seconds: number;
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } });
-const chosen = MUTANTS.filter(({ name }) => name.toLowerCase().includes((values.only ?? '').toLowerCase()));
-if (chosen.length === 0) throw new Error(`no mutation has "${values.only}" in its name`);
+const { values } = parseArgs({ options: { only: { type: 'string', multiple: true, default: [''] } } });
+const wanted = values.only.map((part) => part.toLowerCase());
+const chosen = MUTANTS.filter(({ name }) => wanted.some((part) => name.toLowerCase().includes(part)));
+if (chosen.length === 0) throw new Error(`no mutation has "${wanted.join('" or "')}" in its name`);
 
 using workshop = new Workshop();
 // First of all, and all of them: a protection that moved must not be found out about in the middle of the run.

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import { ManualLocks } from '../support/manual-locks.js';
+
+function open(...[options, spoil]: Parameters<ManualLocks['open']>) {
+  const process = new ManualLocks();
+  return { process, clock: process.clock, locks: process.open(options, spoil), other: process.open() };
+}
+
+describe('closing', () => {
+  it('a grant that is on its way while the manager closes is given back', async () => {
+    let answerLater!: () => void;
+    const { locks, other } = open({}, (store) => ({
+      acquire: async (request, signal) => {
+        const answer = await store.acquire(request, signal);
+        await new Promise<void>((resolve) => (answerLater = resolve));
+        return answer;
+      },
+    }));
+    const acquiring = locks.tryAcquire('group:1');
+    await new Promise(setImmediate);
+    const closing = locks.close();
+    answerLater();
+    await expect(acquiring).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
+    await closing;
+    expect(await other.isLocked('group:1')).toBe(false);
+  });
+
+  it('does not wait for drainMs when nothing is held, and no longer than the last holder needs', async () => {
+    const { locks, clock } = open({ drainMs: 60_000 });
+    const lease = await locks.acquire('group:1');
+    let closed = false;
+    const closing = locks.close().then(() => (closed = true));
+    await clock.advanceAsync(500);
+    expect([closed, lease.state]).toEqual([false, 'held']);
+    await lease.release();
+    await closing;
+    await expect(open().locks.close()).resolves.toBeUndefined();
+  });
+
+  it('is granted to no more before it turns its waiters away, so that nobody passes a lock to one who leaves', async () => {
+    const order: string[] = [];
+    const { locks, other } = open({}, (store) => ({
+      acquire: (request, signal) => {
+        signal.addEventListener('abort', () => order.push('a waiter left'));
+        return store.acquire(request, signal);
+      },
+      stopGranting: () => {
+        order.push('no more grants');
+        return store.stopGranting();
+      },
+    }));
+    await other.acquire('group:1');
+    const waiting = locks.acquire('group:1').catch((error: { code: string }) => error.code);
+    await new Promise(setImmediate);
+    await locks.close();
+    expect(await waiting).toBe('LOCK_CLOSED');
+    expect(order).toEqual(['no more grants', 'a waiter left']);
+  });
+
+  it('keeps renewing while it drains', async () => {
+    const { locks, clock } = open({ drainMs: 60_000, leaseMs: 1000 });
+    const lease = await locks.acquire('group:1');
+    void locks.close();
+    await clock.advanceAsync(20_000);
+    expect(lease.state).toBe('held');
+  });
+
+  it('tells the holders that did not finish: lost, cause «shutdown», signal aborted', async () => {
+    const { locks, clock } = open({ drainMs: 100 });
+    const { signal } = await locks.acquire('group:1');
+    const closing = locks.close();
+    await clock.advanceAsync(99);
+    expect(signal.aborted).toBe(false);
+    await clock.advanceAsync(1);
+    await closing;
+    expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', cause: 'shutdown' });
+  });
+
+  it('those leases are lost before their locks are given away, so that two sections never run', async () => {
+    const atRelease: unknown[] = [];
+    const { locks, clock } = open({ drainMs: 100 }, (store) => ({
+      release: (hold) => {
+        atRelease.push(lease.state);
+        return store.release(hold);
+      },
+    }));
+    const lease = await locks.acquire('group:1');
+    const closing = locks.close();
+    await clock.advanceAsync(100);
+    await closing;
+    expect(atRelease).toEqual(['lost']);
+  });
+
+  it('takes no more calls from the moment it began', async () => {
+    const { locks } = open();
+    await locks.acquire('group:1');
+    void locks.close();
+    const closed = { name: 'LockStoreError', code: 'LOCK_CLOSED' };
+    await expect(locks.ready()).rejects.toMatchObject(closed);
+    await expect(locks.acquire('group:2')).rejects.toMatchObject(closed);
+    await expect(locks.forceRelease('group:2', 'stuck')).rejects.toMatchObject(closed);
+    await expect(locks.isLocked('group:2')).rejects.toMatchObject(closed);
+  });
+});
