@@ -46,6 +46,7 @@ const WORKLOAD: Omit<Workload, 'seed' | 'waitMs'> = {
   aborts: 0.1,
   unrenewed: 0.05,
   extends: 0.1,
+  writes: 1,
   forces: 0,
   thinkMs: 5,
 };

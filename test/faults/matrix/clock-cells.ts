@@ -15,6 +15,7 @@ function clockCell({ of, keysMs, move, ...cell }: ClockCell): FaultCell {
   return arenaCell({
     ...cell,
     row: 13,
+    alone: true,
     missing: clockShimMissing,
     arena: () => {
       // Processes are used again by later runs, and so are their clocks.

@@ -22,6 +22,8 @@ export interface FaultCell {
   readonly exclusive: boolean;
   /** Why this fault cannot be made on this machine; null when it can. */
   readonly missing: () => string | null;
+  /** The fault alone, to be one of many in a soak; undefined: it needs an arena of its own. */
+  readonly strike: ((arena: Arena) => Promise<void>) | undefined;
   run(context: { readonly seed: string; readonly pool: WorkerPool }): Promise<CellRun>;
 }
 
@@ -51,6 +53,8 @@ export interface ArenaCell {
   judge?(events: readonly HistoryEvent[], arena: Arena): string[];
   /** Closed in the middle of everything. */
   readonly abrupt?: boolean;
+  /** It needs a server, processes or callers of a special kind, so it cannot be one of many in a soak. */
+  readonly alone?: boolean;
 }
 
 /** A fault that strikes while callers in several processes take locks; afterwards they must go on as if nothing had been. */
@@ -62,6 +66,7 @@ export function arenaCell(cell: ArenaCell): FaultCell {
     name,
     exclusive,
     missing,
+    strike: cell.alone === true ? undefined : (arena) => cell.inject(arena),
     run: async ({ seed, pool }) => {
       const options = typeof cell.arena === 'function' ? cell.arena() : cell.arena;
       const arena = await Arena.open({ ...options, seed: `${name} ${seed}`, pool });
@@ -88,7 +93,8 @@ async function runIn(arena: Arena, cell: ArenaCell): Promise<CellRun> {
   const sentences = cell.judge?.(events, arena) ?? [];
   if (measures.acquisitions === 0) sentences.push('nobody got a lock at all');
   const violations = [...checkHistory(events, bounds), ...inRow(sentences)];
-  if (violations.length > 0) violations.push(...inRow([`the history is kept in ${keep(cell, events)}`]));
+  if (violations.length > 0)
+    violations.push(...inRow([`the history is kept in ${keep(`row-${cell.row}`, events)}`]));
   return { violations, measures };
 }
 
@@ -98,8 +104,8 @@ export function inRow(sentences: readonly string[]): RowViolation[] {
 }
 
 /** What goes wrong once in a hundred runs must not be lost. */
-function keep({ row }: ArenaCell, events: readonly HistoryEvent[]): string {
-  const path = join(mkdtempSync(join(tmpdir(), `failed-row-${row}-`)), 'history.jsonl');
+export function keep(what: string, events: readonly HistoryEvent[]): string {
+  const path = join(mkdtempSync(join(tmpdir(), `failed-${what}-`)), 'history.jsonl');
   writeFileSync(path, events.map((event) => JSON.stringify(event)).join('\n'));
   return path;
 }

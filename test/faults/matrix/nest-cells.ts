@@ -68,6 +68,7 @@ export const nestCells: readonly FaultCell[] = SHUTDOWNS.map((shutdown) => ({
   name: shutdown.name,
   exclusive: true,
   missing: always,
+  strike: undefined,
   run: () => runShutdown(shutdown),
 }));
 

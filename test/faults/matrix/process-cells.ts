@@ -45,6 +45,7 @@ const crashes: FaultCell[] = [
   arenaCell({
     row: 7,
     name: 'process frozen, then killed',
+    alone: true,
     inject: async (arena) => {
       const victim = anyone(arena);
       await arena.freeze(victim, arena.random.between(100, LEASE_MS));
@@ -54,6 +55,7 @@ const crashes: FaultCell[] = [
   arenaCell({
     row: 7,
     name: 'two of three processes killed at once',
+    alone: true,
     arena: HOLDERS,
     inject: async (arena) => {
       const survivor = anyone(arena);
@@ -69,6 +71,7 @@ const queues: FaultCell[] = [
   arenaCell({
     row: 16,
     name: 'no fault: order of the queue, with aborts',
+    alone: true,
     arena: { workload: { ...ONE_NAME, loops: 8, aborts: 0.2, unrenewed: 0, extends: 0 } },
     bounds: { ordered: true },
     inject: () => sleep(LEASE_MS),
@@ -76,6 +79,7 @@ const queues: FaultCell[] = [
   arenaCell({
     row: 16,
     name: 'no fault: 1 000 waiters',
+    alone: true,
     arena: {
       waitMs: 10_000,
       workload: { ...ONE_NAME, loops: 334, holdMs: 0, aborts: 0.3, tries: 0, unrenewed: 0, extends: 0 },
@@ -86,6 +90,7 @@ const queues: FaultCell[] = [
   arenaCell({
     row: 16,
     name: 'head of the queue killed',
+    alone: true,
     arena: { workload: { ...ONE_NAME, loops: 5, holdMs: 30 } },
     inject: async (arena) => {
       await arena.kill(0); // with one name and many callers each process is in the queue nearly always
@@ -99,6 +104,7 @@ const races: FaultCell[] = [
   arenaCell({
     row: 17,
     name: 'release, renew, extend, abort of 100 ms leases',
+    alone: true,
     arena: {
       leaseMs: 100,
       workload: { long: 0.4, longHoldMs: 150, aborts: 0.3, extends: 0.5, unrenewed: 0.2 },
@@ -109,12 +115,14 @@ const races: FaultCell[] = [
   arenaCell({
     row: 17,
     name: 'forced releases',
+    alone: true,
     arena: { workload: { forces: 0.3, long: 0.2 } },
     inject: () => sleep(LEASE_MS),
   }),
   arenaCell({
     row: 17,
     name: 'closed in the middle of everything',
+    alone: true,
     arena: { workload: { loops: 6, long: 0.3, aborts: 0.3, extends: 0.3 } },
     inject: (arena) => sleep(arena.random.between(0, 400)),
     abrupt: true,

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Arena, LEASE_MS, PREFIX } from './arena.js';
 import { arenaCell, type FaultCell, repeatedly, told } from './fault-cell.js';
 
-const AOF = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--aof-load-truncated', 'yes'];
+/** With it a server that is killed (but not its machine) forgets nothing. */
+export const AOF = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--aof-load-truncated', 'yes'];
 
 async function freezeServer(arena: Arena, forMs: number): Promise<void> {
   arena.server.freeze();
@@ -59,6 +60,7 @@ const dataLoss: FaultCell[] = [
   arenaCell({
     row: 8,
     name: 'server killed, comes back empty',
+    alone: true,
     bounds: { exclusive: false },
     inject: (arena) => crash(arena),
   }),
@@ -190,6 +192,7 @@ const refusals: FaultCell[] = [
   arenaCell({
     row: 14,
     name: 'LOADING: restarted with much data',
+    alone: true,
     arena: { redis: { args: ['--enable-debug-command', 'yes'] } },
     bounds: { exclusive: false }, // what was granted after the SAVE is gone
     inject: loading,

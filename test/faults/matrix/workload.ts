@@ -21,6 +21,8 @@ export interface Workload {
   /** Takes a lease that is not renewed. */
   readonly unrenewed: number;
   readonly extends: number;
+  /** Writes to the resource, before and after its work. */
+  readonly writes: number;
   readonly forces: number;
   /** Between two acquisitions, up to. */
   readonly thinkMs: number;
@@ -82,13 +84,13 @@ export class WorkloadRunner {
   }
 
   async #work(lease: RecordedLease, chance: Seeded): Promise<void> {
-    const { holdMs, long, longHoldMs, extends: extending } = this.workload;
-    await lease.write(this.resource);
+    const { holdMs, long, longHoldMs, writes, extends: extending } = this.workload;
+    if (chance.chance(writes)) await lease.write(this.resource);
     const workMs = chance.chance(long)
       ? chance.between(longHoldMs / 2, longHoldMs)
       : chance.between(0, holdMs);
     if (workMs > 0) await sleep(workMs, undefined, { signal: lease.lease.signal }).catch(() => undefined);
     if (chance.chance(extending)) await lease.lease.extend().catch(() => undefined);
-    await lease.write(this.resource);
+    if (chance.chance(writes)) await lease.write(this.resource);
   }
 }
