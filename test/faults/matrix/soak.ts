@@ -82,7 +82,7 @@ async function strikeAtRandom(arena: Arena, roundMs: number): Promise<ReadonlyMa
     if (random.chance(0.25) && canMeet(together[0]!, second)) together.push(second);
     for (const fault of together) counts.set(fault, (counts.get(fault) ?? 0) + 1);
     // One that is disturbed by another has struck all the same.
-    await Promise.allSettled(together.map((fault) => fault.strike?.(arena)));
+    await Promise.allSettled(together.map(async (fault) => fault.strike?.(arena)));
   }
   return counts;
 }
