@@ -1,10 +1,9 @@
 import * as exclusion from './exclusion-rules.js';
 import type { Bounds, HistoryEvent, RuleId, Violation } from './history-events.js';
-import { believedUntilMs, indexHistory } from './history-index.js';
+import { indexHistory } from './history-index.js';
 import * as progress from './progress-rules.js';
 
 export type { Bounds, Happening, HistoryEvent, RuleId, Stamp, Violation } from './history-events.js';
-export { mergeHistories } from './history-index.js';
 
 const RULES: Readonly<Record<RuleId, exclusion.HistoryRule>> = {
   M1: exclusion.exclusion,
@@ -26,6 +25,13 @@ const RULES: Readonly<Record<RuleId, exclusion.HistoryRule>> = {
 export function checkHistory(events: readonly HistoryEvent[], bounds: Bounds): Violation[] {
   const history = indexHistory(events);
   return Object.values(RULES).flatMap((rule) => rule(history, bounds));
+}
+
+/** The events of all processes as one list in the order of time; those of one process keep their order. */
+export function mergeHistories(...histories: (readonly HistoryEvent[])[]): HistoryEvent[] {
+  return histories
+    .flat()
+    .toSorted((a, b) => a.atMs - b.atMs || (a.p < b.p ? -1 : a.p > b.p ? 1 : a.seq - b.seq));
 }
 
 /** What a table of runs shows besides violations. */
@@ -67,5 +73,3 @@ export function measureHistory(events: readonly HistoryEvent[], bounds: Bounds):
 function largest(numbers: readonly number[]): number {
   return numbers.reduce((max, number) => Math.max(max, number), 0);
 }
-
-export { believedUntilMs };

@@ -96,13 +96,6 @@ export function believedUntilMs(call: Call): number {
   );
 }
 
-/** The events of all processes as one list in the order of time; those of one process keep their order. */
-export function mergeHistories(...histories: (readonly HistoryEvent[])[]): HistoryEvent[] {
-  return histories
-    .flat()
-    .toSorted((a, b) => a.atMs - b.atMs || (a.p < b.p ? -1 : a.p > b.p ? 1 : a.seq - b.seq));
-}
-
 export function indexHistory(events: readonly HistoryEvent[]): HistoryIndex {
   const builder = new IndexBuilder();
   for (const [index, event] of events.entries()) builder.add(event, index);
