@@ -3,11 +3,13 @@ import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
+import { redisConnectionMutants } from './redis-connection-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...redisScriptMutants,
   ...redisClientMutants,
+  ...redisConnectionMutants,
   ...engineMutants,
   ...leaseMutants,
   ...nestMutants,

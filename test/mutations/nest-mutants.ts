@@ -33,11 +33,7 @@ export const nestMutants: readonly Mutant[] = [
         put: '',
       },
     ],
-    suites: [
-      suite('test/nest/http.spec.ts'),
-      suite('test/nest/module.spec.ts'),
-      suite('test/nest/methods.spec.ts'),
-    ],
+    suites: [suite('test/nest/two-services.spec.ts')],
   },
   {
     name: 'a second call in one request is a call of its own',

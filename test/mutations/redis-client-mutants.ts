@@ -2,17 +2,13 @@ import { contract, type Mutant, suite } from './mutant.js';
 
 const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
-const LINK = 'lib/stores/redis/redis-link.ts';
 const ENDINGS = 'lib/stores/redis/redis-endings.ts';
-const KEYS = 'lib/stores/redis/redis-keys.ts';
-const CLIENT = 'lib/stores/redis/redis-client.ts';
 const LOST = 'test/faults/lost-replies.spec.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
-const LEAKS = 'test/faults/leaks.spec.ts';
 const STORIES = 'test/simulation/stories.spec.ts';
 const WAITING = 'test/faults/waiting-rules.spec.ts';
 
-/** Protections in the Redis store's half of the protocol. */
+/** Protections in the Redis store's half of the protocol: deadlines, undoing, waiting. */
 export const redisClientMutants: readonly Mutant[] = [
   {
     name: 'deadline of a grant counts from before the request',
@@ -121,29 +117,9 @@ export const redisClientMutants: readonly Mutant[] = [
     suites: [suite(RULES, 'a release without an answer')],
   },
   {
-    name: 'a command whose reply got lost is sent again',
-    edits: [{ file: LINK, find: 'this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs', put: 'true' }],
-    suites: [suite(RULES, 'a reply that got lost')],
-  },
-  {
     name: 'nothing is sent again for an acquisition that is over',
     edits: [{ file: ACQUISITION, find: 'wanted: () => this.#settle !== undefined,', put: '' }],
     suites: [suite(RULES, 'is not sent again')],
-  },
-  {
-    name: 'force is not repeated',
-    edits: [{ file: STORE, find: "wanted: () => script === 'inspect',", put: '' }],
-    suites: [suite(RULES, 'of forceRelease: it is not repeated')],
-  },
-  {
-    name: 'nonce: a reply that belongs to another command',
-    edits: [{ file: LINK, find: 'reply[0] !== nonce', put: 'false' }],
-    suites: [suite(RULES, 'the nonce tells')],
-  },
-  {
-    name: 'bound round every command',
-    edits: [{ file: LINK, find: 'clock.setTimer(boundMs, tooLate', put: 'clock.setTimer(Infinity, tooLate' }],
-    suites: [suite(RULES, 'an acquire that nobody heard of')],
   },
   {
     name: 'waiters poll',
@@ -193,62 +169,5 @@ export const redisClientMutants: readonly Mutant[] = [
       },
     ],
     suites: [suite(WAITING, 'is given up when the lease beside it is lost')],
-  },
-  {
-    name: 'no hold is remembered after its release',
-    edits: [
-      {
-        file: STORE,
-        find: 'this.#acquisitions.delete(hold.ownerToken);\n    return this.#open()',
-        put: 'return this.#open()',
-      },
-    ],
-    suites: [suite(LEAKS)],
-  },
-  {
-    name: 'no listener is left on the signal of one who tries',
-    edits: [{ file: ACQUISITION, find: "signal.removeEventListener('abort', onAbort);", put: '' }],
-    suites: [suite(LEAKS)],
-  },
-  {
-    name: 'closing closes the connection for pushes',
-    edits: [{ file: 'lib/stores/redis/redis-session.ts', find: 'this.#grants.close();', put: '' }],
-    suites: [suite(LEAKS)],
-  },
-  {
-    name: 'names: } is escaped in keys',
-    edits: [{ file: KEYS, find: '/[%{}\\p{Cc}]/gu', put: '/[%{\\p{Cc}]/gu' }],
-    suites: [suite('test/stores/redis-keys.spec.ts')],
-  },
-  {
-    name: 'names: : is escaped below the root',
-    edits: [{ file: KEYS, find: '/[%{}:\\p{Cc}]/gu', put: '/[%{}\\p{Cc}]/gu' }],
-    suites: [
-      suite('test/bad-input.spec.ts', 'nothing that is done to one lock'),
-      suite('test/stores/redis-keys.spec.ts'),
-    ],
-  },
-  {
-    name: 'TLS: certificates are checked',
-    edits: [
-      {
-        file: CLIENT,
-        find: 'new Redis(url, settings)',
-        put: 'new Redis(url, { ...settings, tls: { rejectUnauthorized: false } })',
-      },
-    ],
-    suites: [suite('test/bad-input.spec.ts', 'TLS is checked')],
-  },
-  {
-    name: 'ioredis does not resend behind our back',
-    edits: [
-      { file: CLIENT, find: 'maxRetriesPerRequest: 0,', put: 'maxRetriesPerRequest: 20,' },
-      {
-        file: CLIENT,
-        find: 'autoResendUnfulfilledCommands: false,',
-        put: 'autoResendUnfulfilledCommands: true,',
-      },
-    ],
-    suites: [suite(RULES, 'behind our back')],
   },
 ];

@@ -1,0 +1,90 @@
+import { type Mutant, suite } from './mutant.js';
+
+const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
+const STORE = 'lib/stores/redis/redis-store.ts';
+const LINK = 'lib/stores/redis/redis-link.ts';
+const KEYS = 'lib/stores/redis/redis-keys.ts';
+const CLIENT = 'lib/stores/redis/redis-client.ts';
+const RULES = 'test/faults/client-rules.spec.ts';
+const LEAKS = 'test/faults/leaks.spec.ts';
+
+/** Protections round the connection to Redis: keys, replies, what is left. */
+export const redisConnectionMutants: readonly Mutant[] = [
+  {
+    name: 'a command whose reply got lost is sent again',
+    edits: [{ file: LINK, find: 'this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs', put: 'true' }],
+    suites: [suite(RULES, 'a reply that got lost')],
+  },
+  {
+    name: 'force is not repeated',
+    edits: [{ file: STORE, find: "wanted: () => script === 'inspect',", put: '' }],
+    suites: [suite(RULES, 'of forceRelease: it is not repeated')],
+  },
+  {
+    name: 'nonce: a reply that belongs to another command',
+    edits: [{ file: LINK, find: 'reply[0] !== nonce', put: 'false' }],
+    suites: [suite(RULES, 'the nonce tells')],
+  },
+  {
+    name: 'bound round every command',
+    edits: [{ file: LINK, find: 'clock.setTimer(boundMs, tooLate', put: 'clock.setTimer(Infinity, tooLate' }],
+    suites: [suite(RULES, 'an acquire that nobody heard of')],
+  },
+  {
+    name: 'no hold is remembered after its release',
+    edits: [
+      {
+        file: STORE,
+        find: 'this.#acquisitions.delete(hold.ownerToken);\n    return this.#open()',
+        put: 'return this.#open()',
+      },
+    ],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'no listener is left on the signal of one who tries',
+    edits: [{ file: ACQUISITION, find: "signal.removeEventListener('abort', onAbort);", put: '' }],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'closing closes the connection for pushes',
+    edits: [{ file: 'lib/stores/redis/redis-session.ts', find: 'this.#grants.close();', put: '' }],
+    suites: [suite(LEAKS)],
+  },
+  {
+    name: 'names: } is escaped in keys',
+    edits: [{ file: KEYS, find: '/[%{}\\p{Cc}]/gu', put: '/[%{\\p{Cc}]/gu' }],
+    suites: [suite('test/stores/redis-keys.spec.ts')],
+  },
+  {
+    name: 'names: : is escaped below the root',
+    edits: [{ file: KEYS, find: '/[%{}:\\p{Cc}]/gu', put: '/[%{}\\p{Cc}]/gu' }],
+    suites: [
+      suite('test/bad-input.spec.ts', 'nothing that is done to one lock'),
+      suite('test/stores/redis-keys.spec.ts'),
+    ],
+  },
+  {
+    name: 'TLS: certificates are checked',
+    edits: [
+      {
+        file: CLIENT,
+        find: 'new Redis(url, settings)',
+        put: 'new Redis(url, { ...settings, tls: { rejectUnauthorized: false } })',
+      },
+    ],
+    suites: [suite('test/bad-input.spec.ts', 'TLS is checked')],
+  },
+  {
+    name: 'ioredis does not resend behind our back',
+    edits: [
+      { file: CLIENT, find: 'maxRetriesPerRequest: 0,', put: 'maxRetriesPerRequest: 20,' },
+      {
+        file: CLIENT,
+        find: 'autoResendUnfulfilledCommands: false,',
+        put: 'autoResendUnfulfilledCommands: true,',
+      },
+    ],
+    suites: [suite(RULES, 'behind our back')],
+  },
+];
