@@ -3,6 +3,7 @@ import type { Bounds, HistoryEvent, RuleId, Violation } from './history-events.j
 import { indexHistory } from './history-index.js';
 import * as progress from './progress-rules.js';
 
+export { believedUntilMs } from './history-index.js';
 export type { Bounds, Happening, HistoryEvent, RuleId, Stamp, Violation } from './history-events.js';
 
 const RULES: Readonly<Record<RuleId, exclusion.HistoryRule>> = {
