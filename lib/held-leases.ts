@@ -77,6 +77,7 @@ export class HeldLeases implements LeaseKeeper {
     const tooShort = !renew && acquired.leaseMs < leaseMs;
     const waitLeftMs = settings.waitMs > 0 ? settings.waitMs - waitedMs : Infinity;
     if (tooShort || lease.state === 'uncertain') await this.#confirm(lease, leaseMs, waitLeftMs);
+    if (lease.active && lease.remainingMs() === 0) this.#decline(lease);
     if (lease.active) this.emit('acquired', { ...describe(lease), waitedMs });
     return lease;
   }
@@ -86,6 +87,13 @@ export class HeldLeases implements LeaseKeeper {
     const answered = new AbortController();
     void this.#watchdog.renewNow(lease, leaseMs).finally(() => answered.abort());
     await pause(this.clock, boundMs, answered.signal);
+  }
+
+  /** By the wall clock it has run out, and the store did not say otherwise: as if it had never been granted. */
+  #decline(lease: Lease): void {
+    lease.markReleased();
+    this.#forget(lease);
+    void this.settings.store.release(lease.hold).catch(() => undefined);
   }
 
   /** The store learned by itself that a hold is over. */

@@ -107,6 +107,12 @@ export function closedError(): LockStoreError {
   return new LockStoreError('LOCK_CLOSED', message);
 }
 
+/** The machine slept while the grant was on its way, for longer than the lease, and the store did not answer when asked again. */
+export function unconfirmedError(lockName: string): LockStoreError {
+  const message = `lock "${lockName}" was granted, but its lease may have run out while this machine slept, and the store did not confirm it`;
+  return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName });
+}
+
 export type LockUsageCode =
   | 'LOCK_NAME_INVALID'
   | 'LOCK_LEASE_INVALID'

@@ -1,7 +1,13 @@
 import { AcquireLine } from './acquire-line.js';
 import { HeldLeases, type Work } from './held-leases.js';
 import type { Lease } from './lease.js';
-import { closedError, describeValue, LockBusyError, LockUsageError } from './lock-errors.js';
+import {
+  closedError,
+  describeValue,
+  LockBusyError,
+  LockUsageError,
+  unconfirmedError,
+} from './lock-errors.js';
 import {
   LockEventEmitter,
   type LockEventListener,
@@ -214,6 +220,7 @@ export class LockManager {
     if (answer.outcome === 'busy') return answer;
     const lease = await this.#leases.begin(answer, settings, calledAtMs);
     if (lease.lossError !== undefined) throw lease.lossError; // ended on its way: never run work with it
+    if (!lease.active) throw unconfirmedError(name);
     return lease;
   }
 

@@ -28,6 +28,33 @@ describe('an acquire', () => {
     expect(lease.remainingMs()).toBeLessThan(400);
   });
 
+  it('hands out no lease that ran out while the machine slept and that the store does not confirm', async () => {
+    const process = new ManualLocks();
+    const unavailable = new LockStoreError('LOCK_STORE_UNAVAILABLE', 'no answer');
+    const released: number[] = [];
+    let sleeps = true;
+    const locks = process.open({ leaseMs: 1_000 }, (store) => ({
+      acquire: async (request, signal) => {
+        const answer = await store.acquire(request, signal);
+        if (sleeps) process.clock.stepWall(5_000);
+        sleeps = false;
+        return answer;
+      },
+      renew: async (requests) => requests.map(() => ({ outcome: 'unknown', error: unavailable })),
+      release: (hold) => {
+        released.push(hold.fencingToken);
+        return store.release(hold);
+      },
+    }));
+    const trying = locks.tryAcquire('group:1');
+    await expect(trying).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE', lockName: 'group:1' });
+    expect(released).toHaveLength(1);
+    expect(locks.held()).toEqual([]);
+    sleeps = true;
+    const lease = await locks.acquire('group:1', { waitMs: 300 });
+    expect([lease.state, released.length]).toEqual(['held', 2]); // the second grant, which no sleep came between
+  });
+
   it('whose grant is lost while the manager closes is refused at once and does not wait again', async () => {
     const process = new ManualLocks();
     let confirm: (outcome: RenewOutcome) => void = () => undefined;
