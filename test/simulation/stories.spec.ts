@@ -25,20 +25,26 @@ function openWorld(nodes: number) {
   return { world, server, network, holder, waiter, other };
 }
 
-/** Runs in the turn of its process, lets the world go on until it is settled, and tells how. */
-async function inTurn<T>(node: SimulatedNode, work: () => Promise<T>): Promise<T> {
-  const { world } = node.process;
-  let settled = false;
+/** Begins in a turn of its process, as soon as the world goes on. */
+function begin<T>(node: SimulatedNode, work: () => Promise<T>): Promise<T> {
   const result = new Promise<T>((resolve, reject) => {
-    const run = () =>
-      void work()
-        .then(resolve, reject)
-        .finally(() => (settled = true));
-    world.after(0, run, { actor: node.process });
+    node.process.world.after(0, () => void work().then(resolve, reject), { actor: node.process });
   });
   result.catch(() => undefined);
-  await world.runUntil(world.nowMs + 60_000, () => settled);
   return result;
+}
+
+/** Lets the world go on until it is settled. */
+async function settled<T>(node: SimulatedNode, result: Promise<T>): Promise<T> {
+  const { world } = node.process;
+  let isSettled = false;
+  void result.catch(() => undefined).finally(() => (isSettled = true));
+  await world.runUntil(world.nowMs + 60_000, () => isSettled);
+  return result;
+}
+
+function inTurn<T>(node: SimulatedNode, work: () => Promise<T>): Promise<T> {
+  return settled(node, begin(node, work));
 }
 
 /** Keeps pushed messages back; returns what lets them go, and those that follow. */
@@ -59,7 +65,7 @@ describe('a pushed grant', () => {
     const first = await inTurn(holder, () => holder.locks.acquire('a', { leaseMs: 2_000 }));
     await inTurn(waiter, () => waiter.locks.ready());
     let state = 'waits';
-    const waiting = waiter.locks.acquire('a', { leaseMs: 1_500, waitMs: 20_000 });
+    const waiting = begin(waiter, () => waiter.locks.acquire('a', { leaseMs: 1_500, waitMs: 20_000 }));
     void waiting.then((lease) => (state = lease.state));
     await world.runUntil(world.nowMs + 50);
     const letGo = holdPushes(waiter);
@@ -72,40 +78,73 @@ describe('a pushed grant', () => {
     await world.runUntil(world.nowMs + 50);
     expect({ state, second: second.state }).toEqual({ state: 'waits', second: 'held' });
     await inTurn(other, () => second.release());
-    const lease = await inTurn(waiter, () => waiting);
-    expect(lease.fencingToken).toBe(second.fencingToken + 1);
+    const lease = await settled(waiter, waiting);
+    expect(lease.fencingToken).toBeGreaterThan(second.fencingToken);
+  });
+
+  it('is not dated later than it was because the server’s clock was set forward meanwhile', async () => {
+    const { world, server, holder, waiter } = openWorld(2);
+    const first = await inTurn(holder, () => holder.locks.acquire('a', { leaseMs: 60_000 }));
+    await inTurn(waiter, () => waiter.locks.ready());
+    const waiting = begin(waiter, () => waiter.locks.acquire('a', { leaseMs: 1_500, waitMs: 20_000 }));
+    await world.runUntil(world.nowMs + 50);
+    const letGo = holdPushes(waiter);
+    server.stepClock(20_000);
+    await inTurn(holder, () => first.release());
+    await world.runUntil(world.nowMs + 2_000); // the lease of the grant has run out unseen
+    letGo();
+    const lease = await settled(waiter, waiting);
+    expect(lease.fencingToken).toBeGreaterThan(first.fencingToken + 1); // not that of the push, but a new one
   });
 
   it('that comes while its process closes, and could not unsubscribe, goes back and throws nothing', async () => {
     const { world, server, holder, waiter } = openWorld(2);
     await inTurn(waiter, () => waiter.locks.ready());
     const lease = await inTurn(holder, () => holder.locks.acquire('a', { leaseMs: 20_000 }));
-    const gone = new AbortController();
-    const waiting = waiter.locks.acquire('a', { signal: gone.signal });
-    waiting.catch(() => undefined);
+    void begin(waiter, () => waiter.locks.acquire('a'));
     await world.runUntil(world.nowMs + 50);
     const letGo = holdPushes(waiter);
     await inTurn(holder, () => lease.release());
     // No request of the waiter's process gets through any more, so it can neither unsubscribe nor end its closing at once.
     server.freeze(700);
-    void waiter.close();
+    void begin(waiter, () => waiter.close());
     await world.runUntil(world.nowMs + 550);
     letGo();
     await world.runUntil(world.nowMs + 10_000);
+    expect(world.thrown).toEqual([]);
     expect(server.data.keys().filter((key) => server.data.dump(key)?.startsWith('string h'))).toEqual([]);
   });
 });
 
 describe('closing', () => {
-  it('leaves no timer that keeps the process alive, even when a request never gets its answer', async () => {
-    const { world, network, waiter } = openWorld(2);
+  /** Ready, with nothing of its own on the way; requests that it sends are lost without a word. */
+  async function openMuted() {
+    const { world, server, holder, waiter } = openWorld(2);
     await inTurn(waiter, () => waiter.locks.ready());
-    network.weatherOf(waiter.process).blackHoleUntilMs = world.nowMs + 60_000;
-    waiter.locks.acquire('a', { waitMs: 0 }).catch(() => undefined);
-    await world.runUntil(world.nowMs + 100);
-    const closing = waiter.close();
-    await world.runUntil(world.nowMs + 60_000, () => waiter.closedAtMs !== undefined);
-    await closing;
+    const commands = waiter.connections().find(({ channels }) => channels.size === 0);
+    return { world, server, holder, waiter, commands };
+  }
+
+  it('leaves no timer that keeps the process alive, even when a request never gets its answer', async () => {
+    const { waiter, commands } = await openMuted();
+    if (commands !== undefined) commands.send = () => undefined;
+    void begin(waiter, () => waiter.locks.inspect('a'));
+    await inTurn(waiter, () => waiter.close());
     expect([...waiter.process.timers.values()].filter((background) => !background)).toEqual([]);
+  });
+
+  it('leaves no lock behind that was granted while it closed', async () => {
+    const { world, server, waiter, commands } = await openMuted();
+    if (commands !== undefined) {
+      const reply = commands.reply.bind(commands);
+      commands.reply = (answer) => void world.after(100, () => reply(answer));
+    }
+    const trying = begin(waiter, () => waiter.locks.tryAcquire('a', { leaseMs: 60_000 }));
+    await world.runUntil(world.nowMs + 20);
+    const closing = begin(waiter, () => waiter.close());
+    await expect(settled(waiter, trying)).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
+    await settled(waiter, closing);
+    await world.runUntil(world.nowMs + 10);
+    expect(server.data.keys().map((key) => server.data.dump(key)?.slice(0, 8))).toEqual(['string f']);
   });
 });

@@ -31,6 +31,9 @@ const LONGEST_POLL_MS = 5_000;
 const SHORTEST_POLL_MS = 25;
 const POLL_SPREAD_MS = 20;
 const TROUBLE_POLL_MS = 500;
+/** Clocks run at the same speed within 1 % each; a server's clock that is ahead by more than this besides was set. */
+const CLOCK_SPEED = 0.02;
+const CLOCK_STEP_MS = 20;
 
 /**
  * One acquisition, from the first request to grant, «busy», failure or abort. While it is queued it is served by whichever comes
@@ -89,13 +92,21 @@ export class RedisAcquisition {
     // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
     if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;
     this.hold.learn(push.fence, push.lineage);
-    // The grant happened after our last reply, by as much as the server's clock says, and before we heard of it. Without such a
-    // reply: after we first asked.
-    const sinceReplyMs = this.#clocks === undefined ? 0 : (push.grantedUs - this.#clocks.serverUs) / 1_000;
-    const earliestMs = (this.#clocks?.sentAtMs ?? this.#firstSentAtMs) + sinceReplyMs;
-    const grantedAtMs = Math.min(earliestMs, this.place.context.clock.monotonicMs());
-    const deadlineMs = leaseDeadline(grantedAtMs, push.leaseMs);
+    const deadlineMs = leaseDeadline(this.#grantedAtMs(push), push.leaseMs);
     this.#settle?.({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs: push.leaseMs });
+  }
+
+  /**
+   * The earliest instant at which the grant can have happened: after our last reply, by as much as the server's clock says, and
+   * before we heard of it. Without such a reply, or when its clock was set forward since: after we asked.
+   */
+  #grantedAtMs(push: PushedGrant): number {
+    if (this.#clocks === undefined) return this.#firstSentAtMs;
+    const { sentAtMs, serverUs } = this.#clocks;
+    const nowMs = this.place.context.clock.monotonicMs();
+    const sinceReplyMs = (push.grantedUs - serverUs) / 1_000;
+    const isPossible = sinceReplyMs <= (nowMs - sentAtMs) * (1 + CLOCK_SPEED) + CLOCK_STEP_MS;
+    return isPossible ? Math.min(sentAtMs + sinceReplyMs, nowMs) : sentAtMs;
   }
 
   /** Pushes may have been lost: ask now instead of at the next poll. */

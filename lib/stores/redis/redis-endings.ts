@@ -56,12 +56,27 @@ export class RedisEndings {
     void work.finally(() => this.#underWay.delete(work));
   }
 
+  /** Closing waits for this acquisition too: it may take the lock at this very moment, and must be able to give it back. */
+  outlast(acquisition: Promise<unknown>): void {
+    this.#track(
+      acquisition.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+  }
+
   /** What is under way has one more command's time; what it cannot reach runs out by itself. Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort();
     const enough = new AbortController();
-    const done = Promise.all(this.#underWay).finally(() => enough.abort());
-    await Promise.race([done, pause(this.context.clock, this.commandMs, enough.signal)]);
+    void this.#allEnded().finally(() => enough.abort());
+    await pause(this.context.clock, this.commandMs, enough.signal);
+  }
+
+  /** One end may begin another: an acquisition that is given back. */
+  async #allEnded(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   async #undo(hold: RedisHold, requestLost: boolean): Promise<void> {

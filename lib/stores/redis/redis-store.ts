@@ -88,10 +88,12 @@ class RedisStore implements LockStore {
       request,
     );
     this.#acquisitions.set(request.ownerToken, acquisition);
-    if (!request.wait) return this.#run(acquisition, signal);
+    const running = this.#run(acquisition, signal);
+    session.endings.outlast(running);
+    if (!request.wait) return running;
     this.#waiting += 1;
     session.listen();
-    return this.#run(acquisition, signal).finally(() => (this.#waiting -= 1));
+    return running.finally(() => (this.#waiting -= 1));
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
@@ -165,11 +167,12 @@ class RedisStore implements LockStore {
     try {
       const answer = await acquisition.run(signal);
       if (answer.outcome === 'busy') this.#acquisitions.delete(hold.ownerToken);
+      else if (this.#closed) throw closedError();
       return answer;
     } catch (reason) {
       this.#acquisitions.delete(hold.ownerToken);
       const failure = reason instanceof CallFailure ? reason : undefined;
-      // Aborted: it may be queued, or be granted at this moment. No reply: the request may still be on its way.
+      // Aborted or closing: it may be queued, or be granted at this moment. No reply: the request may still be on its way.
       if (failure === undefined) this.#session?.endings.undo(hold);
       else if (failure.mayHaveRun) this.#session?.endings.undo(hold, true);
       throw failure?.error ?? reason;
