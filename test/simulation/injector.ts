@@ -17,10 +17,15 @@ export interface Stage {
 
 /** Lets a planned fault happen, and end. */
 export function inject(stage: Stage, fault: Fault): void {
-  stage.world.at(fault.atMs, () => {
-    const process = stage.processes[fault.process];
-    if (process !== undefined && process.alive) EFFECTS[fault.kind]({ ...stage, fault, process });
-  });
+  const { world, processes } = stage;
+  const process = processes[fault.process];
+  if (process === undefined) throw new Error(`there is no process ${fault.process}`);
+  const strike = () => {
+    // Its last turn is ahead of the world: whatever it did there has happened already.
+    if (process.busyUntilMs > world.nowMs) world.at(process.busyUntilMs, strike);
+    else if (process.alive) EFFECTS[fault.kind]({ ...stage, fault, process });
+  };
+  world.at(fault.atMs, strike);
 }
 
 /** By how much this fault sets the store's clock back. */

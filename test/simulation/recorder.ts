@@ -27,6 +27,8 @@ export class Recorder {
   readonly ownerOf = new Map<string, SimulatedProcess>();
   readonly #events: HistoryEvent[] = [];
   readonly #calls = new Map<string, string>();
+  /** By owner token: a grant may be confirmed before, and after, its caller has the lease. */
+  readonly #renewing = new Map<string, number>();
   readonly #released = new Set<string>();
   #seq = 0;
 
@@ -46,8 +48,11 @@ export class Recorder {
   begin(process: SimulatedProcess, call: string, lease: Lease): void {
     const { name, fencingToken: fence } = lease;
     const deadlineMs = process.toWorldMs(lease.deadlineMs);
-    this.#calls.set(lease.hold.ownerToken, call);
+    const { ownerToken } = lease.hold;
+    this.#calls.set(ownerToken, call);
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
+    for (let i = 0; i < (this.#renewing.get(ownerToken) ?? 0); i++)
+      this.record(process, { f: 'renew', type: 'invoke', call });
     lease.signal.addEventListener('abort', () => {
       if (this.#released.has(call)) return; // a refused release says so too, but its section had ended before
       const { cause } = lease.signal.reason as { cause: string };
@@ -117,12 +122,12 @@ export class Recorder {
     store: LockStore,
     requests: readonly RenewRequest[],
   ): Promise<RenewOutcome[]> {
-    const calls = requests.map(({ hold }) => this.#calls.get(hold.ownerToken));
-    for (const call of calls)
-      if (call !== undefined) this.record(process, { f: 'renew', type: 'invoke', call });
+    for (const { hold } of requests) this.#countRenewals(process, hold.ownerToken, 1);
     const outcomes = await store.renew(requests);
     for (const [index, outcome] of outcomes.entries()) {
-      const call = calls[index];
+      const { ownerToken } = requests[index]?.hold ?? { ownerToken: '' };
+      this.#countRenewals(process, ownerToken, -1);
+      const call = this.#calls.get(ownerToken);
       if (call === undefined) continue;
       if (outcome.outcome === 'renewed') {
         const fence = requests[index]?.hold.fencingToken ?? 0;
@@ -131,5 +136,11 @@ export class Recorder {
       } else this.record(process, { f: 'renew', type: outcome.outcome, call });
     }
     return outcomes;
+  }
+
+  #countRenewals(process: SimulatedProcess, ownerToken: string, by: 1 | -1): void {
+    this.#renewing.set(ownerToken, (this.#renewing.get(ownerToken) ?? 0) + by);
+    const call = this.#calls.get(ownerToken);
+    if (by === 1 && call !== undefined) this.record(process, { f: 'renew', type: 'invoke', call });
   }
 }

@@ -35,6 +35,8 @@ const HORIZON_MS = 6_000;
 const PATIENCE_MS = 180_000;
 /** acquire.lua keeps a queue that nobody polls for so long. */
 const DEAD_QUEUE_MS = 90_000;
+/** After closing, a lock is given back as soon as a release has got through. */
+const GIVEN_BACK_MS = 1_000;
 /** A stray request may come so late (simulated-network.ts), and an undo later still. */
 const STRAGGLERS_MS = 5_000;
 
@@ -167,9 +169,11 @@ class Schedule {
     const longestMs = Math.max(...leases, FIRST_LEASE_MS);
     // Ends lie on the store's clock: set back, it takes longer to get there.
     const backMs = this.#faults.reduce((sum, fault) => sum + clockBackMs(fault), 0);
+    await this.#world.runUntil(this.#world.nowMs + GIVEN_BACK_MS);
+    const { data } = this.#server;
+    this.#recorder.observe({ f: 'keys', left: data.keys().flatMap((key) => this.#held(key)) });
     await this.#world.runUntil(this.#world.nowMs + longestMs + keepMs + STRAGGLERS_MS + backMs);
     this.#resource.tell();
-    const { data } = this.#server;
     const left = data.keys().flatMap((key) => (key.endsWith(':q') ? this.#places(key) : [key]));
     this.#recorder.observe({ f: 'keys', left });
     await this.#world.runUntil(this.#world.nowMs + DEAD_QUEUE_MS);
@@ -181,6 +185,14 @@ class Schedule {
     if (has(this.#faults, ...OUTAGES)) return false;
     const node = this.#nodes.find((candidate) => candidate.process === process);
     return node === undefined || (node.process.alive && node.closingAtMs >= this.#healedAtMs);
+  }
+
+  /** Of a lock: the hold of somebody who closed well. */
+  #held(key: string): string[] {
+    const state = /^string [hH].{48}(.{22})/.exec(this.#server.data.dump(key) ?? '');
+    if (state === null) return [];
+    const owner = this.#recorder.ownerOf.get(state[1] ?? '');
+    return this.#closedWell(owner) ? [`${key} held by ${owner?.id ?? 'nobody'}, which has closed`] : [];
   }
 
   /** Of a queue: the places of those who closed well. Others go when the queue does. */

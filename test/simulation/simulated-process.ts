@@ -18,6 +18,8 @@ const TOKEN_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 export class SimulatedProcess implements Actor {
   alive = true;
   blockedUntilMs = 0;
+  /** Its last turn took until then. */
+  busyUntilMs = 0;
   /** While true, reading a clock may show that the loop lost time since the last reading: a garbage collection, a busy machine. */
   slow = false;
   readonly clock: Clock;
@@ -74,7 +76,8 @@ export class SimulatedProcess implements Actor {
   }
 
   endTurn(): void {
-    this.blockedUntilMs = Math.max(this.blockedUntilMs, this.world.nowMs + this.#turnMs);
+    this.busyUntilMs = this.nowMs;
+    this.blockedUntilMs = Math.max(this.blockedUntilMs, this.busyUntilMs);
     this.#turnMs = 0;
   }
 
