@@ -32,7 +32,7 @@ export interface LockManagerOptions extends Omit<AcquireOptions, 'signal'> {
   prefix?: string;
   /**
    * How long the trace of a clean release stays in the store, in ms; default 10 000. Within it a repeated release is known as
-   * such, and fencing tokens go up by one; after it they jump to the store's clock.
+   * such, and fencing tokens rise even if the store's clock is set back.
    */
   keepMs?: number;
   /** How long `close()` lets holders finish before their leases are ended, in ms; default 10 000. */

@@ -70,7 +70,7 @@ describe('a push', () => {
     await bench.raw.publish(channel, `G${token}${longAgo}${longAgo}${longAgo}00005000${STATE}`);
     await sleep(30); // what it must not do has no event
     await lease.release();
-    expect((await waiting).fencingToken).toBe(lease.fencingToken + 1);
+    expect((await waiting).fencingToken).toBeGreaterThan(lease.fencingToken);
     expect(String(await bench.raw.get(STATE)).slice(49, 71)).toBe(token);
   });
 });

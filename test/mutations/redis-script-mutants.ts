@@ -34,9 +34,15 @@ export const redisScriptMutants: readonly Mutant[] = [
     suites: [contract('redis', 'release: «released» both times')],
   },
   {
-    name: 'release: fence + 1 for the next waiter',
-    edits: [{ file: RELEASE, find: 'digits(tonumber(fence_of(state)) + 1)', put: 'fence_of(state)' }],
-    suites: [contract('redis', 'they go up by one over a hand-off')],
+    name: 'release: a larger fence for the next waiter',
+    edits: [
+      {
+        file: RELEASE,
+        find: 'digits(math.max(tonumber(fence_of(state)) + 1, us))',
+        put: 'fence_of(state)',
+      },
+    ],
+    suites: [contract('redis', 'they go up over a hand-off')],
   },
   {
     name: 'renew: owner check',
@@ -54,9 +60,37 @@ export const redisScriptMutants: readonly Mutant[] = [
     suites: [contract('redis', 'acquire: the same hold')],
   },
   {
-    name: 'acquire: fence + 1 after a clean release',
-    edits: [{ file: ACQUIRE, find: 'string.sub(state, 2, 17) + 1)', put: 'string.sub(state, 2, 17) + 0)' }],
-    suites: [contract('redis', 'they go up by one from holder')],
+    name: 'acquire: a larger fence after a clean release',
+    edits: [
+      {
+        file: ACQUIRE,
+        find: 'math.max(string.sub(state, 2, 17) + 1, us)',
+        put: 'string.sub(state, 2, 17)',
+      },
+    ],
+    suites: [contract('redis', 'they go up from holder')],
+  },
+  {
+    name: 'acquire: fence by the clock also after a clean release',
+    edits: [
+      {
+        file: ACQUIRE,
+        find: 'math.max(string.sub(state, 2, 17) + 1, us)',
+        put: '(string.sub(state, 2, 17) + 1)',
+      },
+    ],
+    suites: [suite('test/faults/rolled-back.spec.ts', 'after a clean release')],
+  },
+  {
+    name: 'release: fence of the next waiter by the clock',
+    edits: [
+      {
+        file: RELEASE,
+        find: 'math.max(tonumber(fence_of(state)) + 1, us)',
+        put: 'tonumber(fence_of(state)) + 1',
+      },
+    ],
+    suites: [suite('test/faults/rolled-back.spec.ts', 'repeated')],
   },
   {
     name: 'acquire: fence rises after a lease that ran out',

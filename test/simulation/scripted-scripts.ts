@@ -103,7 +103,8 @@ const acquire: Script = (input) => {
   const state = redis.get(stateKey);
   const us = redis.time();
   if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
-  if (state?.startsWith('f')) return grant(digits(toNumber(fenceOf(state)) + 1), lineageOf(state));
+  if (state?.startsWith('f'))
+    return grant(digits(Math.max(toNumber(fenceOf(state)) + 1, us)), lineageOf(state));
   if (state !== undefined) {
     const left = redis.pttl(stateKey);
     if (left === -1) return [nonce, -9, 'it would never run out'];
@@ -126,11 +127,10 @@ const acquire: Script = (input) => {
 };
 
 /** The grant that follows a clean release. */
-const successor = (redis: ScriptedRedis, state: string): Promotion => ({
-  fence: digits(toNumber(fenceOf(state)) + 1),
-  lineage: lineageOf(state),
-  us: redis.time(),
-});
+const successor = (redis: ScriptedRedis, state: string): Promotion => {
+  const us = redis.time();
+  return { fence: digits(Math.max(toNumber(fenceOf(state)) + 1, us)), lineage: lineageOf(state), us };
+};
 
 const release: Script = (input) => {
   const { redis, keys, args } = input;

@@ -3,24 +3,24 @@ import type { ContractCases } from './contract-bench.js';
 import { KEEP_MS } from './port-process.js';
 
 export const fencingCases: ContractCases = {
-  'they go up by one from holder to holder while releases are clean': async (bench) => {
+  'they go up from holder to holder': async (bench) => {
     const processes = await bench.fourProcesses();
-    const first = await processes[0].take('group:1');
-    await processes[0].release(first.hold);
-    for (let turn = 1; turn <= 12; turn += 1) {
+    let last = 0;
+    for (let turn = 0; turn < 12; turn += 1) {
       const process = processes[turn % 4]!;
       const { hold } = await process.take('group:1');
-      assert.equal(hold.fencingToken, first.hold.fencingToken + turn);
+      assert.ok(hold.fencingToken > last);
+      last = hold.fencingToken;
       await process.release(hold);
     }
   },
 
-  'they go up by one over a hand-off to a waiter': async (bench) => {
+  'they go up over a hand-off to a waiter': async (bench) => {
     const [a, b] = await bench.fourProcesses();
     const { hold } = await a.take('group:1');
     const { answer } = await b.queue('group:1');
     await a.release(hold);
-    assert.equal((await bench.drive(answer)).hold.fencingToken, hold.fencingToken + 1);
+    assert.ok((await bench.drive(answer)).hold.fencingToken > hold.fencingToken);
   },
 
   'they go up when a lease ends without a release': async (bench) => {

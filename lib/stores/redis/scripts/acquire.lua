@@ -14,8 +14,10 @@ local state = redis.call('GET', KEYS[1])
 -- The usual case first, before anything else is even defined: free since a clean release ('f', and then nobody is queued).
 if state and #state == 33 and string.byte(state) == 102 then
   local time = redis.call('TIME')
-  local fence, lineage = string.format('%016.0f', string.sub(state, 2, 17) + 1), string.sub(state, 18, 33)
-  local granted = string.format('%016.0f', time[1] * 1000000 + time[2])
+  local us = time[1] * 1000000 + time[2]
+  -- Never only the last one + 1: a server that forgot its last seconds (fail-over, power loss) would give a token out twice.
+  local fence, lineage = string.format('%016.0f', math.max(string.sub(state, 2, 17) + 1, us)), string.sub(state, 18, 33)
+  local granted = string.format('%016.0f', us)
   redis.call('SET', KEYS[1], 'h' .. fence .. lineage .. granted .. ARGV[2] .. ARGV[4], 'PX', tonumber(ARGV[3]))
   return { ARGV[1], 1, fence, lineage, tonumber(ARGV[3]) }
 end

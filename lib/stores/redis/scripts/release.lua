@@ -28,8 +28,9 @@ local nonce, token, keep_ms, grant = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 if state and is_lock(state) and owner_of(state) == token then
   redis.call('PEXPIRE', state_key, keep_ms) -- as above
-  local next_fence = digits(tonumber(fence_of(state)) + 1)
-  if not promote(state_key, queue_key, next_fence, lineage_of(state), now_us(), false) then
+  local us = now_us()
+  local next_fence = digits(math.max(tonumber(fence_of(state)) + 1, us)) -- see acquire.lua
+  if not promote(state_key, queue_key, next_fence, lineage_of(state), us, false) then
     redis.call('SET', state_key, 'f' .. string.sub(state, 2, 33), 'PX', keep_ms)
   end
   return { nonce, 1 }
