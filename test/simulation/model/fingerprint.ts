@@ -1,5 +1,8 @@
 import { type Acquisition, type Client, cycleOf, type Reply, type Request, type World } from './world.js';
 
+/** See state-table.ts. */
+const { min } = Math;
+
 /**
  * A world as a text that is equal for worlds with equal futures: clients have no names (their order is sorted away), and tokens and
  * tickets keep only their order and whether one follows directly on another, which is all that anybody ever looks at.
@@ -133,7 +136,7 @@ function ranks(values: number[], apart: number): (value: number) => number {
     const last = distinct.at(-1)!;
     if (value <= last) continue;
     distinct.push(value);
-    names.push(names.at(-1)! + Math.min(value - last, apart));
+    names.push(names.at(-1)! + min(value - last, apart));
   }
   return (value) => names[distinct.indexOf(value)] ?? 0;
 }
