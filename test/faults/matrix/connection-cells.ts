@@ -8,13 +8,23 @@ import { losingPackets, packetLossMissing } from './packet-loss.js';
 const LOST: readonly ConnectionFault[] = ['lose-reply', 'half-reply', 'swallow-reply', 'lose-request'];
 const STRIKES_WITHIN_MS = 4_000;
 
+/**
+ * A lock taken for nobody is given back long before its lease ends: the lease is long, and nobody may wait for half of it. It is
+ * undone as soon as the answer fails to come, and once more a second later.
+ */
+const NO_ORPHANS = { leaseMs: 4_000, idleMs: 2_000 };
+
 /** Row 1: each kind of loss, one after the other, on whichever process sends the request first. */
 function lostReplies(script: 'acquire' | 'renew' | 'release'): FaultCell {
   const struck = new WeakMap<Arena, Set<ConnectionFault>>();
   return arenaCell({
     row: 1,
     name: `reply of ${script} lost`,
-    arena: { workload: { long: script === 'renew' ? 0.7 : 0.05 } },
+    arena:
+      script === 'renew'
+        ? { workload: { long: 0.7 } }
+        : { leaseMs: NO_ORPHANS.leaseMs, workload: { long: 0 } },
+    ...(script !== 'renew' && { bounds: { idleMs: NO_ORPHANS.idleMs } }),
     inject: async (arena) => {
       const kinds = new Set<ConnectionFault>();
       struck.set(arena, kinds);
@@ -44,6 +54,8 @@ async function through(
 const delayed = arenaCell({
   row: 2,
   name: 'request delayed beyond its bound',
+  arena: { leaseMs: NO_ORPHANS.leaseMs, workload: { long: 0 } },
+  bounds: { idleMs: NO_ORPHANS.idleMs },
   inject: async (arena) => {
     for (const proxy of arena.proxies)
       proxy.delayUpMs = arena.random.between(COMMAND_MS * 0.8, COMMAND_MS * 3);
@@ -55,6 +67,8 @@ const delayed = arenaCell({
 const heldBack = arenaCell({
   row: 2,
   name: 'requests held back, then executed',
+  arena: { leaseMs: NO_ORPHANS.leaseMs, workload: { long: 0 } },
+  bounds: { idleMs: NO_ORPHANS.idleMs },
   inject: (arena) => through('black-hole', { arena, all: true, forMs: arena.random.between(250, LEASE_MS) }),
 });
 

@@ -87,7 +87,7 @@ async function runIn(arena: Arena, cell: ArenaCell): Promise<CellRun> {
   await sleep(arena.random.between(100, 300));
   await cell.inject(arena);
   arena.note({ f: 'healed' });
-  if (cell.abrupt !== true) await sleep(leaseMs);
+  if (cell.abrupt !== true) await sleep(Math.min(leaseMs, bounds.idleMs));
   const events = await arena.settle({ abrupt: cell.abrupt === true });
   const measures = measureHistory(events, bounds);
   const sentences = cell.judge?.(events, arena) ?? [];
