@@ -13,10 +13,11 @@ const { values } = parseArgs({
 });
 
 const { only } = values;
-const cells = CELLS.filter(
-  ({ row, name }) =>
-    only === undefined || String(row) === only || name.toLowerCase().includes(only.toLowerCase()),
-);
+const isRow = only !== undefined && /^\d+$/.test(only);
+const cells = CELLS.filter(({ row, name }) => {
+  if (only === undefined) return true;
+  return isRow ? String(row) === only : name.toLowerCase().includes(only.toLowerCase());
+});
 console.log(`fault matrix: ${cells.length} cells, ${values.runs} runs each, first seed ${values.seed}`);
 const startedAt = performance.now();
 const { cells: results, stuckWorkers } = await runMatrix({
