@@ -10,8 +10,8 @@ afterAll(() => bench.stop());
 const STATE = 'lock:{group:1}';
 
 /** As after a power loss that tore off the end of the AOF, or a fail-over to a replica that lagged behind. */
-async function rollBackTo(state: string): Promise<void> {
-  await bench.raw.set(STATE, state, 'PX', 5_000);
+async function rollBackTo(before: string): Promise<void> {
+  await bench.raw.set(STATE, before, 'PX', 5_000);
 }
 
 async function state(): Promise<string> {
