@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { inspect, promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { RedisWorkbench, eventually } from '../support/redis-workbench.js';
 
 const execFileAsync = promisify(execFile);
@@ -85,7 +86,9 @@ describe('waiting on Redis', () => {
       await lease.release();
       await next;
     });
-    expect(commands).toHaveLength(1);
+    // Besides what a busy machine may let fall into this moment: a heartbeat, a renewal.
+    expect(commands.filter((command) => command.includes(SCRIPTS.release.sha))).toHaveLength(1);
+    expect(commands.filter((command) => command.includes(SCRIPTS.acquire.sha))).toHaveLength(0);
     expect(await bench.raw.zcard('lock:{hot}:q')).toBe(0);
   });
 
