@@ -7,6 +7,7 @@ import { FaultProxy } from '../../../lib/testing/index.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../../support/history/check-history.js';
 import { Seeded } from '../../support/seeded.js';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/start-redis.js';
+import { onStall, sharedNowMs } from './beat.js';
 import type { MovableClock } from './clock-shim.js';
 import { FencedResource } from './fenced-resource.js';
 import { leftoverKeys, readHistory } from './left-behind.js';
@@ -26,6 +27,8 @@ export interface ArenaOptions {
   readonly waitMs?: number;
   /** How much longer than usual a key may live, because the server's clock is set back. */
   readonly keysMs?: number;
+  /** Does the server go back to an older state? Then waiters of that time stand in its queues. */
+  readonly rolledBack?: boolean;
   /** The wall clock that the fault moves. */
   readonly clock?: MovableClock;
 }
@@ -51,11 +54,6 @@ const WORKLOAD: Omit<Workload, 'seed' | 'waitMs'> = {
   thinkMs: 5,
 };
 
-/** On the clock that all processes of the machine share. */
-export function sharedNowMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
-
 /** One process after the other, behind one proxy. */
 interface Seat {
   readonly proxy: FaultProxy;
@@ -76,6 +74,11 @@ export class Arena {
   readonly #workload: Workload;
   #settled = false;
   #crashed = false;
+  /** The proxies live in this process: when it stands still, nothing goes through. */
+  readonly #endBeat = onStall(sharedNowMs, (fromMs, untilMs) => {
+    this.note({ f: 'process', type: 'pause', of: 'proxies' }, fromMs);
+    this.note({ f: 'process', type: 'resume', of: 'proxies' }, untilMs);
+  });
 
   private constructor(
     private readonly options: ArenaOptions,
@@ -162,8 +165,8 @@ export class Arena {
   }
 
   /** What the observer does and sees. */
-  note(happening: Happening): void {
-    const stamp = { p: 'observer', seq: this.#observed.length, atMs: sharedNowMs() };
+  note(happening: Happening, atMs = sharedNowMs()): void {
+    const stamp = { p: 'observer', seq: this.#observed.length, atMs };
     this.#observed.push(Object.assign(stamp, happening));
   }
 
@@ -180,7 +183,7 @@ export class Arena {
       names,
       prefix: PREFIX,
       boundMs,
-      crashed: this.#crashed,
+      ghosts: this.#crashed || this.options.rolledBack === true,
     });
     this.note({ f: 'keys', left });
     for (const name of this.names) {
@@ -205,6 +208,7 @@ export class Arena {
       else await worker?.kill();
     }
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    this.#endBeat();
     this.raw.disconnect();
     this.resource.close();
     await Promise.all([this.server.stop(), this.resourceServer.stop()]);

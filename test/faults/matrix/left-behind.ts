@@ -11,14 +11,17 @@ export interface Leftovers {
   readonly prefix: string;
   /** By when every key must have ended. */
   readonly boundMs: number;
-  /** Were processes killed? Those that waited stay in a queue until somebody asks for that name, or for 90 s. */
-  readonly crashed: boolean;
+  /**
+   * May those who wait no more stand in a queue? Processes that were killed, or waiters of a state that the server went back to. They stay until
+   * somebody asks for that name, or for 90 s.
+   */
+  readonly ghosts: boolean;
 }
 
 /** Each key has an end; what is still there when it should long be gone is a leak. */
 export async function leftoverKeys(options: Leftovers): Promise<string[]> {
   const left = await keysAfter(options);
-  if (left.length === 0 || !options.crashed) return left;
+  if (left.length === 0 || !options.ghosts) return left;
   const { url, prefix, names } = options;
   const locks = new LockManager({ store: redisStore({ url }), prefix, keepMs: 100 });
   for (const name of names) await locks.using(name, () => undefined);

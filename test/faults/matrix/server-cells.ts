@@ -67,7 +67,7 @@ const dataLoss: FaultCell[] = [
   arenaCell({
     row: 8,
     name: 'power loss: end of the AOF torn off',
-    arena: { redis: { args: AOF } },
+    arena: { redis: { args: AOF }, rolledBack: true },
     bounds: { exclusive: false },
     inject: (arena) => crash(arena, () => tearOff(arena)),
   }),
@@ -193,7 +193,7 @@ const refusals: FaultCell[] = [
     row: 14,
     name: 'LOADING: restarted with much data',
     alone: true,
-    arena: { redis: { args: ['--enable-debug-command', 'yes'] } },
+    arena: { redis: { args: ['--enable-debug-command', 'yes'] }, rolledBack: true },
     bounds: { exclusive: false }, // what was granted after the SAVE is gone
     inject: loading,
   }),

@@ -51,7 +51,14 @@ const FAULTS = CELLS.filter(({ strike, missing }) => strike !== undefined && mis
 export async function soakRound(options: SoakOptions): Promise<SoakRound> {
   const { seed, pool, fencesBefore } = options;
   const redis = { args: AOF };
-  const arena = await Arena.open({ seed, pool, redis, workers: WORKERS, workload: WORKLOAD });
+  const arena = await Arena.open({
+    seed,
+    pool,
+    redis,
+    rolledBack: true,
+    workers: WORKERS,
+    workload: WORKLOAD,
+  });
   try {
     await arena.work();
     const faults = await strikeAtRandom(arena, options.roundMs);

@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisStore } from '../../../lib/index.js';
 import { RecordedLocks } from '../../support/history/recorded-locks.js';
+import { onStall } from './beat.js';
 import { FencedResource } from './fenced-resource.js';
 import type { SessionOptions, WorkerCommand } from './worker.js';
 import { WorkloadRunner } from './workload.js';
@@ -18,21 +19,15 @@ interface Session {
   runner?: WorkloadRunner;
 }
 
-/** A machine that has no time for us is not the fault under test: the history says when our event loop did not turn. */
-const BEAT_MS = 20;
-const LATE_MS = 30;
-
 let session: Session | undefined;
 const rejections: string[] = [];
 process.on('unhandledRejection', (reason) => rejections.push(`an unhandled rejection: ${stackOf(reason)}`));
 process.on('uncaughtException', (error) => rejections.push(`an uncaught exception: ${stackOf(error)}`));
 
-let beatAtMs = performance.now();
-setInterval(() => {
-  const nowMs = performance.now();
-  if (nowMs - beatAtMs > BEAT_MS + LATE_MS) session?.locks.stalled(beatAtMs, nowMs);
-  beatAtMs = nowMs;
-}, BEAT_MS).unref();
+onStall(
+  () => performance.now(),
+  (fromMs, untilMs) => session?.locks.stalled(fromMs, untilMs),
+);
 
 process.on('message', (received) => {
   const { id, command } = received as { id: number; command: WorkerCommand };

@@ -319,6 +319,16 @@ describe('L1: no name that is waited for stays idle', () => {
     ).toEqual(['L1']);
   });
 
+  it('does not count the time in which some process stood still, whose turn it may have been', () => {
+    const late = taken({ ...second, grantMs: 1_400, releaseMs: 1_500 });
+    const frozen = (ms: number) => [life('c', 'pause', 300), life('c', 'resume', 300 + ms)];
+    expect(rulesBroken(history(released, ...frozen(300), late))).toEqual([]);
+    expect(rulesBroken(history(released, ...frozen(299), late))).toEqual(['L1']);
+    expect(rulesBroken(history(released, life('c', 'pause', 300), life('c', 'crash', 599), late))).toEqual([
+      'L1',
+    ]);
+  });
+
   it('is broken by a waiter that is still not served when the history ends', () => {
     const waits: Line = [
       2,

@@ -35,6 +35,9 @@ export function mergeHistories(...histories: (readonly HistoryEvent[])[]): Histo
     .toSorted((a, b) => a.atMs - b.atMs || (a.p < b.p ? -1 : a.p > b.p ? 1 : a.seq - b.seq));
 }
 
+/** Shorter idle times are the way of a message and back. */
+const NOTEWORTHY_IDLE_MS = 25;
+
 /** What a table of runs shows besides violations. */
 export interface HistoryMeasures {
   readonly acquisitions: number;
@@ -64,7 +67,7 @@ export function measureHistory(events: readonly HistoryEvent[], bounds: Bounds):
     worstWaitMs: largest(granted.map(({ settled, invokedAtMs }) => settled!.atMs - invokedAtMs)),
     overlaps: exclusion.overlaps(history, bounds).length,
     worstTellMs: largest(calls.map((call) => exclusion.lossToldLateMs(call, history.processes.get(call.p)))),
-    worstIdleMs: largest(progress.idleTimes(history).map(({ fromMs, untilMs }) => untilMs - fromMs)),
+    worstIdleMs: largest(progress.idleTimes(history, NOTEWORTHY_IDLE_MS).map(({ ms }) => ms)),
     refusedWrites: calls.flatMap(({ writes }) => writes).filter((w) => w.answer?.type === 'refused').length,
     fences,
   };

@@ -9,23 +9,30 @@ const SETTLE_MS = 250;
 export interface Idle {
   readonly name: string;
   readonly fromMs: number;
-  readonly untilMs: number;
+  readonly ms: number;
 }
 
-/** L1: once everything is healed, a name that is waited for is not left idle for long. */
+/**
+ * L1: once everything is healed, a name that is waited for is not left idle for long. Time in which any of the processes did not run is
+ * not counted: the next turn may have been its.
+ */
 export const progress: HistoryRule = (history, { idleMs }) =>
-  idleTimes(history)
-    .filter(({ fromMs, untilMs }) => untilMs - fromMs > idleMs)
-    .map(({ name, fromMs, untilMs }) =>
-      violation(
-        'L1',
-        fromMs,
-        `"${name}" was waited for and held by nobody for ${(untilMs - fromMs).toFixed(0)} ms`,
-      ),
-    );
+  idleTimes(history, idleMs).map(({ name, fromMs, ms }) =>
+    violation('L1', fromMs, `"${name}" was waited for and held by nobody for ${ms.toFixed(0)} ms`),
+  );
 
-export function idleTimes(history: HistoryIndex): Idle[] {
-  return [...byName(history.calls.values())].flatMap(([name, calls]) => idleTimesOf(name, calls, history));
+/** Those longer than this, without the time in which some process did not run. */
+export function idleTimes(history: HistoryIndex, longerThanMs = 0): Idle[] {
+  const pauses = [...history.processes.values()]
+    .flatMap(({ pauses: own, crashedAtMs = Infinity }) =>
+      own.map(({ by, fromMs, untilMs }) => ({ by, fromMs, untilMs: Math.min(untilMs, crashedAtMs) })),
+    )
+    .toSorted((x, y) => x.fromMs - y.fromMs);
+  return [...byName(history.calls.values())]
+    .flatMap(([name, calls]) => idleTimesOf(name, calls, history))
+    .filter(({ ms }) => ms > longerThanMs)
+    .map((idle) => ({ ...idle, ms: idle.ms - pausedMs({ pauses }, idle.fromMs, idle.fromMs + idle.ms) }))
+    .filter(({ ms }) => ms > longerThanMs);
 }
 
 function idleTimesOf(name: string, calls: readonly Call[], history: HistoryIndex): Idle[] {
@@ -35,7 +42,7 @@ function idleTimesOf(name: string, calls: readonly Call[], history: HistoryIndex
   let fromMs: number | undefined;
   const end = (untilMs: number) => {
     const start = Math.max(fromMs ?? Infinity, history.healedAtMs);
-    if (untilMs > start) found.push({ name, fromMs: start, untilMs });
+    if (untilMs > start) found.push({ name, fromMs: start, ms: untilMs - start });
     fromMs = undefined;
   };
   for (const { atMs, waits, holds } of changesOf(calls)) {
