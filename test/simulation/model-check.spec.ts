@@ -35,7 +35,7 @@ const mostWorlds = Number(process.env.MODEL_WORLDS ?? 1_000);
 describe('worlds that the checker takes for one', () => {
   it.each([
     { clients: 2, cycles: 1, budget: { cut: 1, slow: 1 } },
-    { clients: 2, cycles: 2, budget: { wipe: 1, slow: 1, renew: 1 } },
+    { clients: 2, cycles: 2, budget: { rollback: 1, wipe: 1, slow: 1, renew: 1 } },
     { clients: 3, cycles: 1, budget: { force: 1, deaf: 1, giveUp: 1 } },
   ])(
     'have the same futures: $clients clients, $budget',

@@ -40,6 +40,7 @@ export const FAST_CASES: readonly Case[] = [
   { clients: 2, cycles: 1, budget: { giveUp: 1, slow: 1 } },
   { clients: 2, cycles: 1, tries: true, budget: { deaf: 1, lostPush: 1, cancel: 1 } },
   { clients: 2, cycles: 1, budget: { wipe: 1, force: 1, queueEnd: 1 } },
+  { clients: 2, cycles: 1, budget: { rollback: 1 } },
   { clients: 3, cycles: 1, budget: {} },
 ];
 
@@ -49,6 +50,7 @@ export const LARGE_CASES: readonly Case[] = [
   { clients: 2, cycles: 1, tries: true, budget: { cut: 2, slow: 1 } },
   { clients: 2, cycles: 1, budget: { giveUp: 1, slow: 2, renew: 1, cancel: 1, deaf: 1 } },
   { clients: 2, cycles: 1, budget: { force: 1, wipe: 1, cut: 1, slow: 1, lostPush: 1 } },
+  { clients: 2, cycles: 1, budget: { rollback: 1, slow: 1, renew: 1, cancel: 1 } },
   { clients: 2, cycles: 2, tries: true, budget: {} },
   { clients: 2, cycles: 2, budget: { lostPush: 1, cancel: 1, crash: 1 } },
   { clients: 2, cycles: 2, budget: { slow: 1, wipe: 1 } },
@@ -57,4 +59,5 @@ export const LARGE_CASES: readonly Case[] = [
   { clients: 3, cycles: 1, budget: { slow: 1, cancel: 1 } },
   { clients: 3, cycles: 1, budget: { deaf: 1, crash: 1, queueEnd: 1 } },
   { clients: 3, cycles: 1, budget: { cut: 1 } },
+  { clients: 3, cycles: 1, budget: { rollback: 1 } },
 ];

@@ -12,7 +12,8 @@ export class ClientActs {
   deliverReply(client: w.Draft<w.Client>, world: w.World): void {
     const [reply, ...others] = client.replies;
     client.replies = others;
-    checkAnswer(reply!, hasEndedCleanly(world, reply!.request.token));
+    const endedCleanly = hasEndedCleanly(world, reply!.request.token);
+    checkAnswer(reply!, { endedCleanly, rolledBack: world.rolledBack });
     this.with(client, reply!.request.token, (it) => this.rules.onReply(it, reply!));
   }
 

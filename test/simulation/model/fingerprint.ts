@@ -1,4 +1,12 @@
-import { type Acquisition, type Client, cycleOf, type Reply, type Request, type World } from './world.js';
+import {
+  type Acquisition,
+  type Client,
+  cycleOf,
+  type Reply,
+  type Request,
+  type View,
+  type World,
+} from './world.js';
 
 /** See state-table.ts. */
 const { min } = Math;
@@ -9,17 +17,17 @@ const { min } = Math;
  */
 export function describeWorld(world: World): string {
   const names = rename(world);
-  const { view, budget, unbounded, late, topFence } = world;
+  const { view, saved, budget, unbounded, rolledBack, late, topFence } = world;
   const clients = world.clients.map((client) => describeClient(client, world, names)).toSorted();
-  const state = [
-    view.flag,
-    names.fence(view.fence),
-    names.fence(view.lineage),
-    view.ticksLeft,
-    names.fence(topFence),
-  ];
+  const state = [describeView(view, names), describeView(saved?.view, names), names.fence(topFence)];
+  const flags = bits([unbounded, rolledBack, late]);
   const spent = Object.values(budget).join('');
-  return `${state.join(',')};${spent}${unbounded ? '!' : ''}${late ? '?' : ''};${clients.join('/')}`;
+  return `${state.join(';')};${spent} ${flags};${clients.join('/')}`;
+}
+
+function describeView(view: View | undefined, names: Names): string {
+  if (view === undefined) return '';
+  return `${view.flag},${names.fence(view.fence)},${names.fence(view.lineage)},${view.ticksLeft}`;
 }
 
 interface Names {
@@ -28,17 +36,13 @@ interface Names {
   time(value: number): number;
 }
 
-function describeClient(client: Client, { view }: World, names: Names): string {
+function describeClient(client: Client, { view, saved }: World, names: Names): string {
   const { id, alive, listening, cycles, begun, acquisitions, replies, requests, strays, pushes } = client;
-  const isMine = (token: number) => token >> 3 === id;
-  const owns = view.owner !== -1 && isMine(view.owner) ? cycleOf(view.owner) : '';
-  const places = view.queue
-    .filter(({ token }) => isMine(token))
-    .map(({ token, ticket }) => `${cycleOf(token)}@${names.ticket(ticket)}`);
   const request = (it: Request) => describeRequest(it, names);
   const parts = [
-    `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${cycles}${begun}${owns}`,
-    places.join(),
+    `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${cycles}${begun}`,
+    describePart(id, view, names),
+    describePart(id, saved?.view, names),
     acquisitions
       .map((it) => describeAcquisition(it, names))
       .toSorted()
@@ -55,6 +59,15 @@ function describeClient(client: Client, { view }: World, names: Names): string {
     clean(client),
   ];
   return parts.join('|');
+}
+
+/** What a client has in the server: the lock, places in the queue. */
+function describePart(id: number, view: View | undefined, names: Names): string {
+  if (view === undefined) return '';
+  const isMine = (token: number) => token >> 3 === id;
+  const owns = view.owner !== -1 && isMine(view.owner) ? cycleOf(view.owner) : '';
+  const mine = view.queue.filter(({ token }) => isMine(token));
+  return `${owns},${mine.map(({ token, ticket }) => `${cycleOf(token)}@${names.ticket(ticket)}`).join()}`;
 }
 
 function describeAcquisition(it: Acquisition, names: Names): string {
@@ -99,9 +112,13 @@ function bits(flags: readonly boolean[]): number {
 const APART = 3;
 
 /** Tokens, tickets and times are never compared with each other. */
-function rename({ view, topFence, clients }: World): Names {
+function rename({ view, saved, topFence, clients }: World): Names {
   const fences = [view.fence, view.lineage, topFence];
   const tickets = view.queue.map(({ ticket }) => ticket);
+  if (saved !== undefined) {
+    fences.push(saved.view.fence, saved.view.lineage);
+    for (const { ticket } of saved.view.queue) tickets.push(ticket);
+  }
   const times: number[] = [];
   const named = (it: { fence: number; lineage: number; ticket: number }) => {
     fences.push(it.fence, it.lineage);

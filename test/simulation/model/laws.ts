@@ -9,7 +9,7 @@ function demand(holds: boolean, law: string): void {
 }
 
 /** In every state. */
-export function checkState({ view, clients, unbounded, late }: World): void {
+export function checkState({ view, clients, unbounded, rolledBack, late }: World): void {
   demand(!view.endless, 'every key has an end');
   demand(
     view.queue.length === 0 || (view.flag !== 'f' && view.flag !== 'h'),
@@ -19,7 +19,7 @@ export function checkState({ view, clients, unbounded, late }: World): void {
     for (const { believes, token, fence, asking, renewing, unsure } of acquisitions) {
       if (believes === 0) continue;
       const hasHeardAll = !asking && !renewing && !unsure && pushes.length === 0 && !late;
-      if (unbounded && (view.owner !== token || !hasHeardAll)) continue;
+      if (rolledBack || (unbounded && (view.owner !== token || !hasHeardAll))) continue;
       // Stronger than «at most one believer»: it is the one whom the server has, and it knows the token that others will see.
       demand(view.owner === token, 'whoever believes to hold the lock is its owner');
       demand(view.fence === fence, 'whoever holds the lock knows its fencing token');
@@ -36,6 +36,7 @@ export interface Execution {
   /** Who would have heard a push. */
   readonly listens: (token: number) => boolean;
   readonly endedCleanly: boolean;
+  readonly rolledBack: boolean;
   readonly nowUs: number;
 }
 
@@ -92,13 +93,13 @@ function checkAcquire({ request, reply, before, after }: Execution): void {
   }
 }
 
-function checkRelease({ request, reply, before, after, endedCleanly }: Execution): void {
+function checkRelease({ request, reply, before, after, endedCleanly, rolledBack }: Execution): void {
   const { token, purpose } = request;
   const isOwner = before.owner === token;
   demand(after.owner !== token, 'after its release nobody is the owner still');
   demand((reply.code === 1) === isOwner, 'a release answers «released» exactly to the owner');
   demand(isOwner || after.owner === before.owner, 'a release by another changes no owner');
-  demand(reply.code !== 2 || endedCleanly, '«had ended cleanly» is true');
+  demand(reply.code !== 2 || endedCleanly || rolledBack, '«had ended cleanly» is true');
   demand(
     purpose === 'bare' || !after.queue.some((other) => other.token === token),
     'after its release nobody is queued still',
@@ -106,16 +107,22 @@ function checkRelease({ request, reply, before, after, endedCleanly }: Execution
 }
 
 /** What a caller is told. */
-export function checkAnswer(reply: Reply, endedCleanly: boolean): void {
+export function checkAnswer(
+  reply: Reply,
+  { endedCleanly, rolledBack }: Pick<Execution, 'endedCleanly' | 'rolledBack'>,
+): void {
   const { request, code } = reply;
   if (request.purpose !== 'release') return;
-  demand(code !== -1 || request.repeated || !endedCleanly, '«refused» without doubt means that it was lost');
+  demand(
+    code !== -1 || request.repeated || !endedCleanly || rolledBack,
+    '«refused» without doubt means that it was lost',
+  );
   demand(code !== 3, 'a hold that was granted is known to have been one');
 }
 
 /** When nothing is left to do. What a late request leaves behind costs a lease, no more. */
-export function checkEnd({ view, clients, late }: World): void {
-  if (late) return;
+export function checkEnd({ view, clients, late, rolledBack }: World): void {
+  if (late || rolledBack) return;
   const isAlive = (token: number) => clients[clientOf(token)]?.alive === true;
   demand(view.owner === -1 || !isAlive(view.owner), 'no hold is left behind');
   demand(!view.queue.some(({ token }) => isAlive(token)), 'no place in the queue is left behind');

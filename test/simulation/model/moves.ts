@@ -161,16 +161,21 @@ export class Moves {
   }
 
   #outside(world: World): Move[] {
-    const { budget, view } = world;
+    const { budget, view, saved } = world;
+    const moves: Move[] = [];
+    if (budget.rollback > 0 && saved === undefined && view.flag !== '') {
+      moves.push({ label: 'the server saves', turn: undefined, next: () => this.steps.save(world) });
+    } else if (saved !== undefined) {
+      moves.push({ label: 'rollback', turn: undefined, next: () => this.steps.rollBack(world) });
+    }
     const faults: ('wipe' | 'queueEnd' | 'force')[] = [];
     if (budget.wipe > 0 && (view.flag !== '' || view.queue.length > 0)) faults.push('wipe');
     if (budget.queueEnd > 0 && view.queue.length > 0) faults.push('queueEnd');
     if (budget.force > 0 && view.owner !== -1) faults.push('force');
-    return faults.map((fault) => ({
-      label: fault,
-      turn: undefined,
-      next: () => this.steps.outside(world, fault),
-    }));
+    for (const fault of faults) {
+      moves.push({ label: fault, turn: undefined, next: () => this.steps.outside(world, fault) });
+    }
+    return moves;
   }
 
   /** Time may always pass when nothing is on its way; while something is, that is a fault. */

@@ -43,6 +43,22 @@ const thenWrite =
     return reply;
   };
 
+/** Where there is a last token the clock says nothing new: the next one is that + 1. */
+const withoutClock =
+  (script: Script): Script =>
+  (input) => {
+    const last = Number(stateOf(input).slice(1, 17));
+    if (last === 0) return script(input);
+    const redis = new Proxy(input.redis, {
+      get: (real, name) => {
+        if (name === 'time') return () => last;
+        const command: unknown = Reflect.get(real, name, real);
+        return typeof command === 'function' ? (command.bind(real) as unknown) : command;
+      },
+    });
+    return script({ ...input, redis });
+  };
+
 const withoutH = (after: string) => after.replace(/^H/, 'h');
 
 /** A new lineage begins at 1 again. */
@@ -133,6 +149,13 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
       ),
     },
     budget: {},
+  },
+  {
+    name: 'fence is only the last one + 1',
+    breaks: 'the fencing token rises with every grant',
+    scripts: { release: withoutClock(release), acquire: withoutClock(acquire) },
+    clients: 3,
+    budget: { rollback: 1 },
   },
   {
     name: 'release leaves the queue alone',

@@ -44,6 +44,8 @@ export class Steps {
       budget,
       topFence: 0,
       unbounded: false,
+      saved: undefined,
+      rolledBack: false,
       late: false,
       clients: Array.from({ length: clients }, (_, id) => ({
         id,
@@ -96,6 +98,7 @@ export class Steps {
         listens,
         nowUs: next.nowUs,
         endedCleanly: hasEndedCleanly(world, token),
+        rolledBack: world.rolledBack,
       });
       if (isNewGrant(before, after)) next.topFence = risen(world.topFence, after.fence);
       const client: w.Draft<w.Client> = { ...next.clients[id]! };
@@ -122,13 +125,35 @@ export class Steps {
     });
   }
 
+  save(world: w.World): w.World {
+    const { server, view } = world;
+    return { ...world, saved: { server, view } };
+  }
+
+  rollBack(world: w.World): w.World {
+    return this.serve({ ...world, server: world.saved!.server }, (_server, next) => {
+      next.budget = spent(world.budget, 'rollback');
+      Object.assign(next, { saved: undefined, unbounded: true, rolledBack: true });
+    });
+  }
+
   tick(world: w.World, fault?: w.Fault): w.World {
     return this.serve(world, (server, next) => {
       next.budget = spent(world.budget, fault);
       next.nowUs += w.TICK_MS * 1_000;
-      server.redis.pexpire(w.KEYS[1], 90_000); // that it may end is a fault of its own: `queueEnd`
+      this.#age(server);
+      if (world.saved !== undefined) {
+        const saved = world.saved.server.clone(this.#place);
+        this.#age(saved);
+        next.saved = { server: saved, view: look(saved) };
+      }
       next.clients = world.clients.map((client) => this.acts.older(client));
     });
+  }
+
+  /** That the queue may end is a fault of its own, `queueEnd`: else it lives on. */
+  #age(server: ScriptedServer): void {
+    server.redis.pexpire(w.KEYS[1], 90_000);
   }
 
   #publish(channel: string, message: string): number {

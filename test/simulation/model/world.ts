@@ -18,6 +18,10 @@ export interface World {
   readonly topFence: number;
   /** Data was lost, or a hold was ended by force: exclusion is not promised any more; tokens and answers are. */
   readonly unbounded: boolean;
+  /** What the server wrote to its disk at some moment, and may come back with. */
+  readonly saved: { readonly server: ScriptedServer; readonly view: View } | undefined;
+  /** It did: what it says of the past may be wrong. */
+  readonly rolledBack: boolean;
   /** Requests of a live client may be executed after it is through with them. What they leave behind runs out by itself. */
   readonly late: boolean;
 }
@@ -63,6 +67,8 @@ export interface Budget {
   readonly renew: number;
   readonly force: number;
   readonly wipe: number;
+  /** The server comes back with what it had at an earlier moment. */
+  readonly rollback: number;
   /** The queue alone is gone: evicted, or its 90 s have passed. */
   readonly queueEnd: number;
 }
@@ -80,6 +86,7 @@ export const NO_FAULTS: Budget = {
   renew: 0,
   force: 0,
   wipe: 0,
+  rollback: 0,
   queueEnd: 0,
 };
 
