@@ -25,6 +25,7 @@ export interface ArenaOptions {
   readonly workload?: Partial<Workload>;
   readonly leaseMs?: number;
   readonly waitMs?: number;
+  readonly commandMs?: number;
   /** How much longer than usual a key may live, because the server's clock is set back. */
   readonly keysMs?: number;
   /** Does the server go back to an older state? Then waiters of that time stand in its queues. */
@@ -222,7 +223,7 @@ export class Arena {
   }
 
   async #enter(n: number): Promise<void> {
-    const { pool, workerEnv } = this.options;
+    const { pool, workerEnv, commandMs = COMMAND_MS } = this.options;
     const seat = this.#seat(n);
     const p = `${'abcdefgh'[n]}${this.#processes.length}`;
     this.#processes.push(p);
@@ -234,7 +235,7 @@ export class Arena {
     const { url } = seat.proxy;
     const file = this.#fileOf(p);
     const resourceUrl = this.resourceServer.url;
-    const options = { p, url, resourceUrl, file, manager, commandMs: COMMAND_MS };
+    const options = { p, url, resourceUrl, file, manager, commandMs };
     await seat.worker.ask({ verb: 'open', options });
   }
 

@@ -67,12 +67,18 @@ const crashes: FaultCell[] = [
 
 const ONE_NAME = { names: ['group:1'], long: 0, thinkMs: 2, holdMs: 2 };
 
+/** A command that is slow on a busy machine would count as a fault, and cost its sender the place in the queue. */
+const PATIENT_MS = 2_000;
+
 const queues: FaultCell[] = [
   arenaCell({
     row: 16,
     name: 'no fault: order of the queue, with aborts',
     alone: true,
-    arena: { workload: { ...ONE_NAME, loops: 8, aborts: 0.2, unrenewed: 0, extends: 0 } },
+    arena: {
+      commandMs: PATIENT_MS,
+      workload: { ...ONE_NAME, loops: 8, aborts: 0.2, unrenewed: 0, extends: 0 },
+    },
     bounds: { ordered: true },
     inject: () => sleep(LEASE_MS),
   }),
@@ -82,6 +88,7 @@ const queues: FaultCell[] = [
     alone: true,
     arena: {
       waitMs: 10_000,
+      commandMs: PATIENT_MS,
       workload: { ...ONE_NAME, loops: 334, holdMs: 0, aborts: 0.3, tries: 0, unrenewed: 0, extends: 0 },
     },
     bounds: { ordered: true, settleMs: 1_000 }, // a thousand promises in one turn of an event loop
