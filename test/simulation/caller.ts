@@ -24,12 +24,15 @@ const COMMANDS_OF_A_TRY = 6;
 export class Caller {
   done = false;
   #count = 0;
+  readonly #leaving: SeededRandom;
 
   constructor(
     readonly id: string,
     private readonly place: Workplace,
     private readonly random: SeededRandom,
-  ) {}
+  ) {
+    this.#leaving = random.fork('leaving');
+  }
 
   /** Never rejects. Stops early when its process closes. */
   async work(rounds: number): Promise<void> {
@@ -70,6 +73,9 @@ export class Caller {
   async #take(name: string, tries: boolean): Promise<void> {
     const { locks, process } = this.place.node;
     const { call, options } = this.#begin(name, tries);
+    // Now and then the process leaves just then.
+    if (this.#leaving.chance(0.01))
+      process.later(this.#leaving.between(0, 6), () => void this.place.node.close());
     let lease: Lease | null;
     try {
       const { waitMs: _, ...tryOptions } = options;

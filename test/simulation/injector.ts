@@ -28,9 +28,12 @@ export function inject(stage: Stage, fault: Fault): void {
   world.at(fault.atMs, strike);
 }
 
-/** By how much this fault sets the store's clock back. */
-export function clockBackMs({ kind, amount }: Fault): number {
-  return kind === 'storeClockBack' ? amount * 10_000 : 0;
+/** By how much these faults set the store's clock back. Ends of keys lie on that clock: it takes so much longer to get there. */
+export function clockBackMs(faults: readonly Fault[]): number {
+  return faults.reduce(
+    (sum, { kind, amount }) => (kind === 'storeClockBack' ? sum + amount * 10_000 : sum),
+    0,
+  );
 }
 
 interface Scene extends Stage {
@@ -89,7 +92,7 @@ const EFFECTS: Readonly<Record<Fault['kind'], Effect>> = {
     else restart(scene, true);
   },
   storeClockForward: ({ server, fault }) => server.stepClock(fault.amount * 20_000),
-  storeClockBack: ({ server, fault }) => server.stepClock(-clockBackMs(fault)),
+  storeClockBack: ({ server, fault }) => server.stepClock(-clockBackMs([fault])),
   storeRefusal: ({ server, world, fault }) => {
     server.refusal = fault.refusal;
     world.after(fault.forMs, () => (server.refusal = undefined));

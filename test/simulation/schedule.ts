@@ -50,6 +50,7 @@ const OUTAGES: readonly FaultKind[] = [
   'dropRequest',
   'dropReply',
   'reorder',
+  'delay',
 ];
 
 /** Runs one schedule: a few processes, what goes wrong, then nothing goes wrong and everybody must get on, then everybody leaves. */
@@ -115,6 +116,9 @@ class Schedule {
     await this.#world.runUntil(healMs);
     heal(this.#stage);
     this.#healedAtMs = this.#world.nowMs;
+    // Some leave in fair weather, in the middle of their work: then there is no excuse for leaving anything behind.
+    for (const node of this.#nodes)
+      if (random.chance(0.1)) this.#closeAt(node, this.#world.nowMs + random.between(0, 2_000));
     await this.#world.runUntil(PATIENCE_MS, () => this.#stuck().length === 0);
     for (const node of this.#nodes) this.#closeAt(node, this.#world.nowMs);
     await this.#world.runUntil(PATIENCE_MS * 2, () => this.#open().length === 0);
@@ -167,8 +171,7 @@ class Schedule {
   async #lookForLeftovers(): Promise<void> {
     const { leases, keepMs } = this.#shape;
     const longestMs = Math.max(...leases, FIRST_LEASE_MS);
-    // Ends lie on the store's clock: set back, it takes longer to get there.
-    const backMs = this.#faults.reduce((sum, fault) => sum + clockBackMs(fault), 0);
+    const backMs = clockBackMs(this.#faults);
     await this.#world.runUntil(this.#world.nowMs + GIVEN_BACK_MS);
     const { data } = this.#server;
     this.#recorder.observe({ f: 'keys', left: data.keys().flatMap((key) => this.#held(key)) });

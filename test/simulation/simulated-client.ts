@@ -13,6 +13,7 @@ interface ClientOptions {
   readonly socketTimeout?: number;
   readonly connectTimeout?: number;
   readonly retryStrategy?: (tries: number) => number | null;
+  readonly autoResubscribe?: boolean;
   readonly reconnectOnError?: (error: Error) => boolean;
 }
 
@@ -25,7 +26,7 @@ const LOADING_RETRY_MS = 500;
 /**
  * ioredis 6 as far as our store uses it, on the simulated network: the same states in the same order, commands matched to replies
  * by their order alone, in-flight commands rejected when the connection closes, reconnection by `retryStrategy`, a ready check with
- * INFO, subscriptions renewed by itself after a reconnect. Read off ioredis' Redis.js and event_handler.js.
+ * INFO, subscriptions renewed by itself after a reconnect unless told not to. Read off ioredis' Redis.js and event_handler.js.
  */
 export class SimulatedClient implements RedisClient {
   status = 'wait';
@@ -183,7 +184,7 @@ export class SimulatedClient implements RedisClient {
     this.#become('connect');
     const connection = this.connection;
     this.#write({ name: 'info' }).then(
-      (info) => {
+      (info): void => {
         if (this.connection !== connection) return;
         if (!String(info).includes('loading:1')) this.#onReady();
         else this.process.later(LOADING_RETRY_MS, () => this.connection === connection && this.#check());
@@ -199,6 +200,7 @@ export class SimulatedClient implements RedisClient {
   #onReady(): void {
     this.#tries = 0;
     this.#become('ready');
+    if (this.settings.autoResubscribe === false) return;
     for (const channel of this.#channels) this.#write({ name: 'subscribe', channel }).catch(() => undefined);
   }
 

@@ -5,6 +5,7 @@ import {
   type Violation,
 } from '../support/history/check-history.js';
 import { type Fault, type FaultKind, staysExclusive } from './fault-plan.js';
+import { clockBackMs } from './injector.js';
 import type { Recorder } from './recorder.js';
 import { heldBesideAnother } from './sleeper-rule.js';
 
@@ -58,7 +59,7 @@ function boundsOf({ faults, longestLeaseMs }: Conditions): Bounds {
   return {
     exclusive: staysExclusive(faults),
     ordered: faults.length === 0,
-    idleMs: longestLeaseMs + FIRST_LEASE_MS + 1_000,
+    idleMs: longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
     settleMs: latenessMs,
     tellMs: latenessMs,
   };

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { REGRESSIONS } from './regressions.js';
+import { runSchedule } from './schedule.js';
+import { trace } from './shrink.js';
+
+/** The fast tier. The long one: `npm run test:simulation -- --schedules 200000`. */
+const SCHEDULES = 5_000;
+const BATCHES = 10;
+const BATCH_LIMIT_MS = 120_000;
+
+const { stackTraceLimit } = Error;
+beforeAll(() => void (Error.stackTraceLimit = 0)); // half of the time of a schedule went into stacks that nobody reads
+afterAll(() => void (Error.stackTraceLimit = stackTraceLimit));
+
+async function failuresOf(seeds: Iterable<number>): Promise<string[]> {
+  const failures: string[] = [];
+  for (const seed of seeds) {
+    const result = await runSchedule({ seed });
+    if (result.violations.length > 0) failures.push(`seed ${seed}\n${trace(result)}`);
+  }
+  return failures;
+}
+
+describe('a schedule', () => {
+  it('is replayed exactly by its seed, and another seed makes another one', async () => {
+    const prints = new Map<string, number>();
+    for (let seed = 1; seed <= 25; seed++) {
+      const print = (await runSchedule({ seed })).fingerprint();
+      expect((await runSchedule({ seed })).fingerprint()).toBe(print);
+      prints.set(print, seed);
+    }
+    expect(prints.size).toBe(25);
+  });
+
+  it('takes locks, lets some wait and some go wrong', async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 60; seed++)
+      for (const event of (await runSchedule({ seed })).history)
+        seen.add('type' in event ? `${event.f} ${event.type}` : event.f);
+    for (const what of [
+      'acquire ok',
+      'acquire fail',
+      'place queued',
+      'renew ok',
+      'renew unknown',
+      'release ok',
+    ])
+      expect(seen).toContain(what);
+    for (const what of [
+      'lost',
+      'write accepted',
+      'write refused',
+      'process pause',
+      'process crash',
+      'process end',
+    ])
+      expect(seen).toContain(what);
+  });
+});
+
+describe('no rule is broken', () => {
+  it.each(REGRESSIONS)('by seed %d, which found: %s', async (seed) => {
+    expect(await failuresOf([seed])).toEqual([]);
+  });
+
+  it.each(Array.from({ length: BATCHES }, (_, batch) => batch))(
+    'by the schedules of batch %d',
+    async (batch) => {
+      const count = SCHEDULES / BATCHES;
+      const seeds = Array.from({ length: count }, (_, i) => batch * count + i + 1);
+      expect(await failuresOf(seeds)).toEqual([]);
+    },
+    BATCH_LIMIT_MS,
+  );
+});
