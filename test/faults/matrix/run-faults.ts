@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { CELLS } from './cells.js';
 import { LEGEND, matrixTable, runMatrix, violationsOf } from './run-matrix.js';
+import { endProcess } from '../../support/end-process.js';
 
 const { values } = parseArgs({
   options: {
@@ -39,4 +40,4 @@ for (const { cell, missing } of results)
   if (missing !== null) console.log(`NOT RUN: row ${cell.row}, ${cell.name}: ${missing}`);
 const tookMs = performance.now() - startedAt;
 console.log(`${violations} violations in ${(tookMs / 1_000).toFixed(0)} s, first seed ${values.seed}`);
-process.exitCode = violations === 0 ? 0 : 1;
+endProcess(violations === 0 ? 0 : 1);

@@ -4,6 +4,7 @@ import Table from 'cli-table3';
 import type { FaultCell } from './fault-cell.js';
 import { soakRound, type SoakRound } from './soak.js';
 import { WorkerPool } from './worker-pool.js';
+import { endProcess } from '../../support/end-process.js';
 
 const ROUND_MS = 25_000;
 
@@ -43,7 +44,7 @@ console.log(
   ].join(' · '),
 );
 if (stuckWorkers > 0) console.log(`${stuckWorkers} worker processes did not end by themselves`);
-process.exitCode = total === 0 ? 0 : 1;
+endProcess(total === 0 ? 0 : 1);
 
 function report(seed: string, { violations, measures, faults }: SoakRound): void {
   const struck = [...faults.values()].reduce((sum, count) => sum + count, 0);
