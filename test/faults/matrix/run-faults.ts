@@ -19,6 +19,12 @@ const cells = CELLS.filter(({ row, name }) => {
   if (only === undefined) return true;
   return isRow ? String(row) === only : name.toLowerCase().includes(only.toLowerCase());
 });
+if (cells.length === 0) {
+  console.error(
+    `--only ${only}: no such row or fault; give a row such as 6, or a part of a name such as "frozen"`,
+  );
+  process.exit(2);
+}
 console.log(`fault matrix: ${cells.length} cells, ${values.runs} runs each, first seed ${values.seed}`);
 const startedAt = performance.now();
 const { cells: results, stuckWorkers } = await runMatrix({
