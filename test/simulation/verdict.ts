@@ -54,11 +54,12 @@ export function judge(recorder: Recorder, conditions: Conditions): Verdict {
   };
 }
 
-function boundsOf({ faults, longestLeaseMs }: Conditions): Bounds {
+function boundsOf({ faults, longestLeaseMs, forceful }: Conditions): Bounds {
   const latenessMs = has(faults, 'slowLoop') ? SLOW_LOOP_MS : USUAL_LATENESS_MS;
   return {
     exclusive: staysExclusive(faults),
-    ordered: faults.length === 0,
+    // Ended by force a moment after its grant, a holder may hear of it after the next one does.
+    ordered: faults.length === 0 && !forceful,
     idleMs: longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
     settleMs: latenessMs,
     tellMs: latenessMs,
