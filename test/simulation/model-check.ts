@@ -40,7 +40,7 @@ function run(it: Case): Exploration {
       `\r${describeCase(it)}: ${thousands(states)} states, ${thousands(transitions)} transitions `,
     );
   const found = check(it, { order: 'depth', mostMs, onProgress });
-  process.stderr.write('\r\u001B[K');
+  process.stderr.write(`\r\u001B[K${row(describeCase(it), found).join(' · ')}\n`);
   if (found.violation === undefined) return found;
   failures += 1;
   // Once more, for the shortest way to a violation; this machine's memory may not be enough for it.
