@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import * as fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LockManager } from '../lib/index.js';
+import { LockManager, redisStore } from '../lib/index.js';
 import { plain } from './nest/template/locked-method.js';
 import { BAD_INPUT_ROWS } from './support/bad-input-rows.js';
 import { RedisWorkbench } from './support/redis-workbench.js';
@@ -140,8 +140,9 @@ describe('what a stranger can fill or read', () => {
 
   it('TLS is checked as Node does: a certificate that nobody vouches for is refused, one that is given is taken', async () => {
     await using front = await tlsFront(bench.server.port);
-    const refused = bench.manager({}, { url: front.url, commandMs: 300 });
-    await expect(refused).rejects.toMatchObject({
+    const refused = new LockManager({ store: redisStore({ url: front.url, commandMs: 300 }) });
+    bench.afterwards(refused);
+    await expect(refused.ready()).rejects.toMatchObject({
       code: 'LOCK_STORE_UNAVAILABLE',
       message: expect.stringMatching(/certificate/),
     });
