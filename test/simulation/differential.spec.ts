@@ -11,11 +11,13 @@ const { DIFFERENTIAL_SEQUENCES = '2000', DIFFERENTIAL_SEED = 'fast' } = process.
 const LENGTH = 30;
 
 const ANSWERS = [
-  'acquire 1 · acquire 0 · acquire 2 · acquire -9',
-  'acquire refused WRONGTYPE · acquire refused OOM · acquire refused READONLY · acquire refused ERR',
-  'release 1 · release 2 · release 3 · release -1',
-  'release refused WRONGTYPE · release refused READONLY · release refused ERR',
-  'renew 1 · renew newer · renew -1 · renew refused READONLY',
+  'acquire 1 · acquire 0 · acquire 2 · acquire 4 · acquire -9 · acquire several · acquire the same lock twice',
+  'acquire one refused WRONGTYPE · acquire one refused OOM · acquire one refused ERR · acquire refused READONLY',
+  'release 1 · release 2 · release 3 · release -1 · release several · release the same lock twice',
+  'release one refused WRONGTYPE · release one refused ERR · release refused READONLY',
+  'yield 1 · yield 2 · yield 3 · yield -1 · yield kept before · yield several · yield the same lock twice',
+  'yield without a place · yield one refused WRONGTYPE · yield one refused ERR · yield refused READONLY',
+  'renew 1 · renew newer · renew -1 · renew several · renew refused READONLY',
   'force 1 · force 0 · force -9 · force refused READONLY',
   'inspect free · inspect held · inspect conflict · probe fine',
 ].flatMap((line) => line.split(' · '));
@@ -65,12 +67,13 @@ describe('the scripted server', () => {
     const keys = ['lock:{a}', 'lock:{a}:q'];
     const rounds = 20_000;
     const tokens = ['a', 'b'].map((letter) => letter.repeat(22));
+    const request = (token: string) => `${token}000300001${'0'.repeat(16)}00010000c|`;
     const before = process.cpuUsage(); // of this process, whatever else the machine does
     for (let i = 0; i < rounds; i++) {
       const [mine, other] = i % 2 === 0 ? tokens : tokens.toReversed();
-      world.server.run('acquire', keys, ['n', mine!, '00030000', 'c|', '1', '0']);
-      world.server.run('acquire', keys, ['n', other!, '00030000', 'c|', '1', '0']);
-      world.server.run('release', keys, ['n', mine!, '10000', '', '']);
+      world.server.run('acquire', keys, ['n', request(mine!)]);
+      world.server.run('acquire', keys, ['n', request(other!)]);
+      world.server.run('release', keys, ['n', '10000', mine! + '0'.repeat(32)]);
     }
     const { user, system } = process.cpuUsage(before);
     expect((rounds * 3 * 1e6) / (user + system)).toBeGreaterThan(200_000);

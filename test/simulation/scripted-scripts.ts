@@ -3,158 +3,150 @@
  * `differential.spec.ts` runs the same commands here and on a real Redis and compares everything. A change of a .lua file is a
  * change here.
  */
-import { ReplyError, type ScriptedRedis } from './scripted-redis.js';
-import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';
+import {
+  channelOf,
+  digits,
+  fenceOf,
+  forEachRequest,
+  grantedOf,
+  isLock,
+  joinQueue,
+  labelOf,
+  leaseIn,
+  lineageOf,
+  type LockKeys,
+  nextFence,
+  NO_TICKET,
+  NOT_A_LOCK,
+  ownerOf,
+  promote,
+  type Script,
+  type Scripts,
+  tailIn,
+  tailOf,
+  tokenIn,
+  toNumber,
+  waitsIn,
+} from './scripted-includes.js';
+import type { ScriptedRedis } from './scripted-redis.js';
+import type { ScriptReply } from '../../lib/stores/redis/redis-link.js';
 
-export interface ScriptInput {
+export type { Script, ScriptInput, Scripts } from './scripted-includes.js';
+
+/** Jest makes each look at a global slow. */
+const { max } = Math;
+
+/** One request to acquire, and where. */
+interface Ask {
   readonly redis: ScriptedRedis;
-  readonly keys: readonly string[];
-  /** The first is the nonce. */
-  readonly args: readonly string[];
-}
-
-export type Script = (input: ScriptInput) => ScriptReply;
-
-// includes/state.lua
-
-const digits = (number: number) => String(number).padStart(16, '0');
-const fenceOf = (state: string) => state.slice(1, 17);
-const lineageOf = (state: string) => state.slice(17, 33);
-const ownerOf = (state: string) => state.slice(49, 71);
-const tailOf = (state: string) => state.slice(71);
-
-/** `#` in Lua counts bytes. Only a foreign value has others than ASCII before its tail. */
-function isLock(state: string): boolean {
-  const flag = state[0];
-  if (flag === 'f') return Buffer.byteLength(state) === 33;
-  return (flag === 'h' || flag === 'H') && (state.length >= 72 || Buffer.byteLength(state) >= 72);
-}
-
-/** tonumber() of something that must be a number: Lua stops at arithmetic with nil. */
-function toNumber(text: string | undefined): number {
-  if (text === undefined || !/^\s*\d+(\.\d+)?\s*$/.test(text))
-    throw new ReplyError('ERR user_script: attempt to perform arithmetic on a nil value');
-  return Number(text);
-}
-
-/** string.match(tail, '^([^|]*)|') */
-const channelOf = (tail: string) => (tail.includes('|') ? tail.slice(0, tail.indexOf('|')) : undefined);
-/** string.match(tail, '^[^|]*|(.*)$') */
-const labelOf = (tail: string) => (tail.includes('|') ? tail.slice(tail.indexOf('|') + 1) : undefined);
-
-const NOT_A_LOCK = 'its value is not a lock';
-
-// includes/promote.lua
-
-const FIRST_LEASE_MS = 5_000;
-
-interface Promotion {
-  readonly fence: string;
-  readonly lineage: string;
+  readonly lock: LockKeys;
+  readonly request: string;
   readonly us: number;
-  /** A token that needs no push. */
-  readonly self?: string;
 }
 
-function promote(
-  { redis, keys }: ScriptInput,
-  next: Promotion,
-): { token: string; leaseMs: number } | undefined {
-  const [stateKey = '', queueKey = ''] = keys;
-  const { fence, lineage, us, self } = next;
-  for (;;) {
-    const member = redis.zpopmin(queueKey);
-    if (member === undefined) return undefined;
-    const token = member.slice(0, 22);
-    let leaseMs = toNumber(member.slice(22, 30));
-    const tail = member.slice(30);
-    let granted = token === self;
-    if (!granted) {
-      leaseMs = Math.min(leaseMs, FIRST_LEASE_MS);
-      const push = `G${token}${fence}${lineage}${digits(us)}${String(leaseMs).padStart(8, '0')}${stateKey}`;
-      granted = redis.publish(channelOf(tail), push) > 0;
-    }
-    if (granted) {
-      const flag = redis.exists(queueKey) ? 'H' : 'h';
-      redis.setPx(stateKey, flag + fence + lineage + digits(us) + token + tail, leaseMs);
-      return { token, leaseMs };
-    }
-  }
+function grant({ redis, lock, request, us }: Ask, fence: string, lineage: string): ScriptReply {
+  const leaseMs = toNumber(leaseIn(request));
+  const owner = tokenIn(request) + tailIn(request);
+  redis.setPx(lock.state, `h${fence}${lineage}${digits(us)}${owner}`, leaseMs);
+  return [1, fence, lineage, leaseMs];
+}
+
+function acquireHeld(ask: Ask, state: string): ScriptReply {
+  const { redis, lock, request, us } = ask;
+  const left = redis.pttl(lock.state);
+  if (left === -1) return [-9, 'it would never run out'];
+  if (ownerOf(state) === tokenIn(request)) return [1, fenceOf(state), lineageOf(state), left];
+  if (!waitsIn(request)) return [0, left];
+  const ticket = joinQueue(redis, lock.queue, ask);
+  if (ticket === undefined) return [4, left];
+  if (state.startsWith('h')) redis.overwriteStart(lock.state, 'H');
+  return [2, left, ticket, digits(us)];
+}
+
+function acquireUnknown(ask: Ask): ScriptReply {
+  const { redis, lock, request, us } = ask;
+  const fence = digits(us);
+  if (!redis.exists(lock.queue)) return grant(ask, fence, fence);
+  const token = tokenIn(request);
+  const waits = waitsIn(request);
+  const ticket = waits ? joinQueue(redis, lock.queue, ask) : undefined;
+  const winner = promote(redis, lock, { fence, lineage: fence, us, self: token });
+  if (winner === undefined) return grant(ask, fence, fence);
+  if (winner.token === token) return [1, fence, fence, winner.leaseMs];
+  if (ticket !== undefined) return [2, winner.leaseMs, ticket, digits(us)];
+  return [waits ? 4 : 0, winner.leaseMs];
 }
 
 const acquire: Script = (input) => {
-  const { redis, keys, args } = input;
-  const [stateKey = '', queueKey = ''] = keys;
-  const [nonce = '', token = '', leaseMs = '', tail = '', waitFlag, ticket = ''] = args;
-  const wait = waitFlag === '1';
-
-  const grant = (fence: string, lineage: string): ScriptReply => {
-    redis.setPx(stateKey, `h${fence}${lineage}${digits(us)}${token}${tail}`, toNumber(leaseMs));
-    return [nonce, 1, fence, lineage, toNumber(leaseMs)];
-  };
-  const joinQueue = (): string => {
-    let score = ticket === '0' ? us : Number(ticket);
-    const member = token + leaseMs + tail;
-    if (!redis.zaddNx(queueKey, { member, score })) score = redis.zscore(queueKey, member)!;
-    redis.pexpire(queueKey, 90_000);
-    return String(score);
-  };
-
-  const state = redis.get(stateKey);
+  const { redis } = input;
   const us = redis.time();
-  if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
-  if (state?.startsWith('f'))
-    return grant(digits(Math.max(toNumber(fenceOf(state)) + 1, us)), lineageOf(state));
-  if (state !== undefined) {
-    const left = redis.pttl(stateKey);
-    if (left === -1) return [nonce, -9, 'it would never run out'];
-    if (ownerOf(state) === token) return [nonce, 1, fenceOf(state), lineageOf(state), left];
-    if (!wait) return [nonce, 0, left];
-    const score = joinQueue();
-    if (state.startsWith('h')) redis.overwriteStart(stateKey, 'H');
-    return [nonce, 2, left, score, String(us)];
-  }
-
-  const fence = digits(us);
-  if (redis.exists(queueKey)) {
-    const score = wait ? joinQueue() : '';
-    const winner = promote(input, { fence, lineage: fence, us, self: token });
-    if (winner?.token === token) return [nonce, 1, fence, fence, winner.leaseMs];
-    if (winner !== undefined && wait) return [nonce, 2, winner.leaseMs, score, String(us)];
-    if (winner !== undefined) return [nonce, 0, winner.leaseMs];
-  }
-  return grant(fence, fence);
-};
-
-/** The grant that follows a clean release. */
-const successor = (redis: ScriptedRedis, state: string): Promotion => {
-  const us = redis.time();
-  return { fence: digits(Math.max(toNumber(fenceOf(state)) + 1, us)), lineage: lineageOf(state), us };
+  return forEachRequest(input, 1, (lock, request) => {
+    const ask = { redis, lock, request, us };
+    const state = redis.get(lock.state);
+    if (state === undefined) return acquireUnknown(ask);
+    if (!isLock(state)) return [-9, NOT_A_LOCK];
+    if (!state.startsWith('f')) return acquireHeld(ask, state);
+    return grant(ask, nextFence(toNumber(fenceOf(state)), us), lineageOf(state));
+  });
 };
 
 const release: Script = (input) => {
-  const { redis, keys, args } = input;
-  const [stateKey = '', queueKey = ''] = keys;
-  const [nonce = '', token = '', keepMs = '', grant = '', member = ''] = args;
-  if (member !== '') redis.zrem(queueKey, member);
+  const { redis, args } = input;
+  const keepMs = args[1];
+  return forEachRequest(input, 2, (lock, ending) => {
+    const [token, used, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
+    if (ending.length > 54) redis.zrem(lock.queue, token + ending.slice(54));
 
-  const state = redis.get(stateKey);
-  if (state !== undefined && isLock(state) && ownerOf(state) === token) {
-    redis.pexpire(stateKey, toNumber(keepMs));
-    if (state.startsWith('h') || promote(input, successor(redis, state)) === undefined) {
-      redis.setPx(stateKey, `f${state.slice(1, 33)}`, toNumber(keepMs));
+    const state = redis.get(lock.state);
+    if (state !== undefined && isLock(state) && ownerOf(state) === token) {
+      redis.pexpire(lock.state, toNumber(keepMs));
+      const last = max(toNumber(fenceOf(state)), toNumber(used));
+      const us = redis.time();
+      const next = { fence: nextFence(last, us), lineage: lineageOf(state), us };
+      if (state.startsWith('H') && promote(redis, lock, next) !== undefined) return [1];
+      redis.setPx(lock.state, `f${digits(last)}${lineageOf(state)}`, toNumber(keepMs));
+      return [1];
     }
-    return [nonce, 1];
-  }
-  if (grant === '') return [nonce, 3];
-  if (state !== undefined && lineageOf(state) === grant.slice(16) && fenceOf(state) >= grant.slice(0, 16))
-    return [nonce, 2];
-  return [nonce, -1];
+    if (lineage === NO_TICKET) return [3];
+    return state !== undefined && lineageOf(state) === lineage && fenceOf(state) >= used ? [2] : [-1];
+  });
+};
+
+const yields: Script = (input) => {
+  const { redis } = input;
+  return forEachRequest(input, 1, (lock, ending) => {
+    const [token, known, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
+    const [used, request] = [ending.slice(54, 70), ending.slice(70)];
+
+    const state = redis.get(lock.state);
+    if (state === undefined || !isLock(state) || ownerOf(state) !== token) {
+      const passedOn = state !== undefined && isLock(state) && lineageOf(state) === lineage;
+      return passedOn && fenceOf(state) >= used ? [3] : [-1];
+    }
+    const left = redis.pttl(lock.state);
+    if (fenceOf(state) !== known) return [1, fenceOf(state), lineageOf(state), left];
+
+    const leaseMs = max(left, toNumber(leaseIn(request)));
+    redis.pexpire(lock.state, leaseMs);
+    const us = redis.time();
+    const fence = nextFence(toNumber(used), us);
+    if (state.startsWith('H')) {
+      const winner = promote(redis, lock, { fence, lineage, us });
+      if (winner !== undefined) {
+        const ticket = joinQueue(redis, lock.queue, { request, us });
+        redis.overwriteStart(lock.state, 'H');
+        // A Lua list ends at its first nil: where the queue is full.
+        return ticket === undefined ? [2, winner.leaseMs] : [2, winner.leaseMs, ticket, digits(us)];
+      }
+    }
+    redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(request)}`, leaseMs);
+    return [1, fence, lineage, leaseMs];
+  });
 };
 
 const renew: Script = ({ redis, keys, args }) => {
   const answers = keys.map((key, index) => {
-    const [token, lease, grant] = args.slice(1 + index * 3, 4 + index * 3);
+    const [token, lease, known] = args.slice(1 + index * 3, 4 + index * 3);
     const leaseMs = toNumber(lease);
     const state = redis.type(key) === 'string' ? redis.get(key) : undefined;
     if (state === undefined || !isLock(state) || ownerOf(state) !== token) return [-1];
@@ -163,14 +155,14 @@ const renew: Script = ({ redis, keys, args }) => {
       redis.pexpire(key, leaseMs);
       left = leaseMs;
     }
-    return state.slice(1, 33) === grant ? [1, left] : [1, left, fenceOf(state), lineageOf(state)];
+    return state.slice(1, 33) === known ? [1, left] : [1, left, fenceOf(state), lineageOf(state)];
   });
   return [args[0]!, ...answers];
 };
 
-const force: Script = (input) => {
-  const { redis, keys, args } = input;
-  const [stateKey = ''] = keys;
+const force: Script = ({ redis, keys, args }) => {
+  const [stateKey = '', queueKey = ''] = keys;
+  const lock = { state: stateKey, queue: queueKey };
   const [nonce = '', keepMs = '', reason = ''] = args;
   const state = redis.get(stateKey);
   if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
@@ -179,9 +171,11 @@ const force: Script = (input) => {
   const label = labelOf(tailOf(state));
   redis.publish(channelOf(tailOf(state)), `L${ownerOf(state)}${reason}`);
   const us = redis.time();
-  const fence = digits(Math.max(us, toNumber(fenceOf(state)) + 1));
+  const known = toNumber(fenceOf(state));
+  const unwritten = us <= toNumber(grantedOf(state)) ? 1_000_000 : 0;
+  const fence = digits(max(us, known + 1 + unwritten));
   redis.pexpire(stateKey, toNumber(keepMs));
-  if (promote(input, { fence, lineage: fence, us }) === undefined) {
+  if (promote(redis, lock, { fence, lineage: fence, us }) === undefined) {
     redis.setPx(stateKey, `f${fence}${fence}`, toNumber(keepMs));
   }
   return [nonce, 1, fenceOf(state), label!];
@@ -199,7 +193,7 @@ const inspect: Script = ({ redis, keys, args }) => {
     nonce,
     waiting,
     fenceOf(state),
-    state.slice(33, 49),
+    grantedOf(state),
     redis.pttl(stateKey),
     ...(label === undefined ? [] : [label]),
   ];
@@ -233,9 +227,10 @@ const probe: Script = ({ redis, keys, args }) => {
   return reply;
 };
 
-export const SCRIPTED: Readonly<Record<ScriptName, Script>> = {
+export const SCRIPTED: Scripts = {
   acquire,
   release,
+  yield: yields,
   renew,
   force,
   inspect,

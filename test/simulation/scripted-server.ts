@@ -1,6 +1,6 @@
 import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';
 import { ScriptedRedis, type ServerPlace } from './scripted-redis.js';
-import { type Script, SCRIPTED } from './scripted-scripts.js';
+import { SCRIPTED, type Scripts } from './scripted-scripts.js';
 
 export { ReplyError, type ServerPlace } from './scripted-redis.js';
 
@@ -15,7 +15,7 @@ export class ScriptedServer {
   constructor(
     place: ServerPlace,
     /** A model checker's seeded bugs replace some. */
-    private readonly scripts: Readonly<Record<ScriptName, Script>> = SCRIPTED,
+    private readonly scripts: Scripts = SCRIPTED,
     redis = new ScriptedRedis(place),
   ) {
     this.#redis = redis;

@@ -66,17 +66,31 @@ export function answersMet(steps: readonly Step[]): string[] {
   const { observations } = runScripted(steps);
   return steps.flatMap((step, index) => {
     if (step.does !== 'script') return [];
-    const { outcome } = observations[index] as Observation;
-    if (!Array.isArray(outcome))
-      return [`${step.script} refused ${(outcome as { refused: string }).refused}`];
-    if (step.script === 'renew') {
-      return (outcome.slice(1) as unknown[][]).map(
-        (answer) => `renew ${answer.length === 4 ? 'newer' : String(answer[0])}`,
-      );
-    }
-    if (step.script === 'inspect')
+    const { outcome, contents } = observations[index] as Observation;
+    const before = observations[index - 1]?.contents;
+    const { script } = step;
+    if (!isReply(outcome)) return [`${script} refused ${outcome?.refused}`];
+    if (script === 'inspect')
       return [`inspect ${outcome[1] === -9 ? 'conflict' : outcome.length > 2 ? 'held' : 'free'}`];
-    if (step.script === 'probe') return [`probe ${outcome.length > 1 ? 'refused' : 'fine'}`];
-    return [`${step.script} ${String(outcome[1])}`];
+    if (script === 'probe') return [`probe ${outcome.length > 1 ? 'refused' : 'fine'}`];
+    if (script === 'force') return [`force ${String(outcome[1])}`];
+    const unchanged = JSON.stringify(before) === JSON.stringify(contents);
+    const met = outcome.slice(1).map((answer) => describeAnswer(script, answer, unchanged));
+    if (met.length > 1) met.push(`${script} several`);
+    if (new Set(step.keys).size < step.keys.length) met.push(`${script} the same lock twice`);
+    return met;
   });
+}
+
+function describeAnswer(script: string, answer: unknown, unchanged: boolean): string {
+  if (!isReply(answer)) return `${script} one refused ${(answer as { refused: string }).refused}`;
+  const [code] = answer;
+  if (script === 'renew' && answer.length === 4) return 'renew newer';
+  if (script === 'yield' && code === 1 && unchanged) return 'yield kept before';
+  if (script === 'yield' && code === 2 && answer.length === 2) return 'yield without a place';
+  return `${script} ${String(code)}`;
+}
+
+function isReply(outcome: unknown): outcome is readonly unknown[] {
+  return Array.isArray(outcome);
 }

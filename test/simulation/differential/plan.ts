@@ -1,99 +1,106 @@
 import type { ScriptReply } from '../../../lib/stores/redis/redis-link.js';
 import { SeededRandom } from '../seeded-random.js';
+import { type Actor, Actors, KEEP_MS } from './actors.js';
 import { ScriptedWorld } from './scripted-run.js';
 import { CHANNELS, KEYS, STATE_KEYS, type Step } from './step.js';
 
 /** Nothing may run out by itself between two steps of the real server, which takes a little time: ends come with a step `time`. */
 export const MARGIN_MS = 500;
 
-const KEEP_MS = 10_000;
-const LEASES_MS = [1_000, 3_000, 5_000, 8_000, 30_000];
 /** Always makes longer: whether a renewal writes must not depend on a millisecond. */
 const LONGER_MS = [9_000_000];
 const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
 
-/** One acquisition as a client would remember it. */
-interface Actor {
-  readonly key: string;
-  readonly token: string;
-  readonly tail: string;
-  readonly leaseMs: number;
-  ticket: string;
-  grant: string;
-  member: string;
-}
+const STRANGE = [
+  'stranger',
+  '',
+  `f${'x'.repeat(32)}`,
+  `f${'1'.repeat(33)}`,
+  `h${'2'.repeat(70)}|`,
+  `h${'3'.repeat(70)}`,
+];
+
+type ScriptStep = Extract<Step, { does: 'script' }>;
 
 /**
  * A random sequence that looks like life with everything going wrong: clients that remember what they were told, some of them wrongly;
- * duplicates; ends; losses; strangers in our keys. It is worked out against the scripted server, so that it goes where it matters.
+ * batches; duplicates; ends; losses; strangers in our keys. It is worked out against the scripted server, so that it goes where it
+ * matters.
  */
 export class Plan {
   readonly steps: Step[] = [];
   readonly #random: SeededRandom;
   readonly #world = new ScriptedWorld();
-  readonly #actors: Actor[] = [];
-  #tokens = 0;
+  readonly #actors: Actors;
 
   constructor(seed: string, length: number) {
     this.#random = new SeededRandom(seed);
+    this.#actors = new Actors(this.#random);
     for (const channel of CHANNELS.slice(1)) this.#take({ does: 'listen', channel });
-    for (const key of STATE_KEYS) for (let i = 0; i < 3; i++) this.#newActor(key);
+    for (const key of STATE_KEYS) for (let i = 0; i < 2; i++) this.#actors.add(key);
     while (this.steps.length < length) this.#next();
   }
 
   #next(): void {
     const random = this.#random;
     const dice = random.next();
-    if (dice < 0.42) this.#acquire(random.pick(this.#actors));
-    else if (dice < 0.62) this.#release(random.pick(this.#actors));
+    if (dice < 0.34) this.#acquire();
+    else if (dice < 0.5) this.#release();
+    else if (dice < 0.63) this.#yield();
     else if (dice < 0.7) this.#renew();
-    else if (dice < 0.74) this.#again();
-    else if (dice < 0.82) this.#passTime(random.pick(PASSES_MS));
+    else if (dice < 0.76) this.#again();
+    else if (dice < 0.83) this.#passTime(random.pick(PASSES_MS));
     else if (dice < 0.92) this.#ask(random.pick(['force', 'inspect', 'inspect', 'force', 'probe'] as const));
     else this.#trouble();
   }
 
-  #acquire(actor: Actor): void {
-    const random = this.#random;
-    const wait = random.chance(0.8);
-    const lease = String(actor.leaseMs).padStart(8, '0');
-    if (wait) actor.member = actor.token + lease + actor.tail;
-    // An old ticket, and sometimes one from nowhere: older than everybody's.
-    const ticket = random.chance(0.05) ? '1795132800000001' : random.chance(0.8) ? actor.ticket : '0';
-    const args = [this.#nonce(), actor.token, lease, actor.tail, wait ? '1' : '0', ticket];
-    const reply = this.#script('acquire', this.#keysOf(actor), args);
-    if (reply?.[1] === 1) actor.grant = String(reply[2]) + String(reply[3]);
-    if (reply?.[1] === 2) actor.ticket = String(reply[3]);
+  /** One call for one or several; several of the same lock among them now and then. */
+  #several(pick: () => Actor): Actor[] {
+    const count = this.#random.chance(0.5) ? 1 : this.#random.integer(2, 5);
+    return [...new Set(Array.from({ length: count }, pick))];
   }
 
-  #release(actor: Actor): void {
-    const random = this.#random;
-    const grant = random.chance(0.15)
-      ? ''
-      : random.chance(0.1)
-        ? random.pick(this.#actors).grant
-        : actor.grant;
-    const member = random.chance(0.1) ? '' : actor.member;
-    this.#script('release', this.#keysOf(actor), [
-      this.#nonce(),
-      actor.token,
-      String(KEEP_MS),
-      grant,
-      member,
-    ]);
-    if (random.chance(0.5)) this.#newActor(actor.key);
+  #acquire(): void {
+    const actors = this.#several(() => this.#actors.any());
+    const requests = actors.map((actor) => this.#actors.request(actor));
+    const answers = this.#script('acquire', actors, requests);
+    actors.forEach((actor, i) => {
+      const [code, second, third] = answers[i] ?? [];
+      if (code === 1) this.#actors.learn(actor, second, third);
+      if (code === 2) actor.ticket = String(third);
+    });
   }
 
-  #renew(leasesMs = LEASES_MS): void {
+  #release(): void {
+    const actors = this.#several(() => this.#actors.holder());
+    const endings = actors.map((actor) => this.#actors.ending(actor));
+    this.#script('release', actors, [String(KEEP_MS), ...endings]);
+    for (const { key } of actors) if (this.#random.chance(0.5)) this.#actors.add(key);
+  }
+
+  #yield(): void {
+    const actors = this.#several(() => this.#actors.holder());
+    const successors = actors.map(({ key }) => this.#actors.add(key));
+    const endings = actors.map((actor, i) => this.#actors.yielding(actor, successors[i]!));
+    const answers = this.#script('yield', actors, endings);
+    if (this.#random.chance(0.2)) return; // this reply is lost
+    actors.forEach((actor, i) => {
+      const [code, second, third] = answers[i] ?? [];
+      if (code === 1) this.#actors.learn(actor, second, third);
+      if (code === 2 && third !== undefined) successors[i]!.ticket = String(third);
+    });
+  }
+
+  #renew(leasesMs?: readonly number[]): void {
     const random = this.#random;
-    const actors = this.#actors.filter(() => random.chance(0.5));
+    const actors = this.#actors.some();
     if (actors.length === 0) return;
     const keys = actors.map(({ key }) => (random.chance(0.05) ? `${key}:q` : key));
-    const args = actors.flatMap(({ token, grant }) => [token, String(random.pick(leasesMs)), grant]);
-    const reply = this.#script('renew', keys, [this.#nonce(), ...args]);
+    const args = actors.flatMap((actor) => this.#actors.renewal(actor, leasesMs));
+    const answers = answersOf(this.#take(this.#call('renew', keys, args)));
     actors.forEach((actor, i) => {
-      const [, , fence, lineage] = (reply?.[i + 1] ?? []) as ScriptReply;
-      if (fence !== undefined) actor.grant = String(fence) + String(lineage);
+      const [, , fence, lineage] = answers[i] ?? [];
+      this.#actors.learn(actor, fence, lineage);
     });
   }
 
@@ -102,13 +109,15 @@ export class Plan {
     const key = random.pick(STATE_KEYS);
     const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS)] }[script];
     const keys = script === 'probe' ? ['lock:{}probe', 'lock:{}probe:q'] : [key, `${key}:q`];
-    this.#script(script, keys, [this.#nonce(), ...args]);
+    this.#take(this.#call(script, keys, args));
   }
 
-  /** The same bytes once more: a reply was lost. */
+  /** The same bytes once more: a reply was lost. Or long after, on a connection of old. */
   #again(): void {
+    const random = this.#random;
     const scripts = this.steps.filter((step) => step.does === 'script');
-    const step = this.#random.pick(scripts.slice(-6));
+    const yields = scripts.filter(({ script }) => script === 'yield');
+    const step = random.pick(random.chance(0.4) && yields.length > 0 ? yields : scripts.slice(-6));
     if (step !== undefined) this.#take(step);
   }
 
@@ -116,15 +125,8 @@ export class Plan {
     const random = this.#random;
     const key = random.pick(KEYS);
     const channel = random.pick(CHANNELS);
-    const strange = random.pick([
-      'stranger',
-      '',
-      `f${'x'.repeat(32)}`,
-      `f${'1'.repeat(33)}`,
-      `h${'2'.repeat(70)}|`,
-      `h${'3'.repeat(70)}`,
-    ]);
-    const actor = random.pick(this.#actors);
+    const value = random.pick(STRANGE);
+    const actor = this.#actors.any();
     const forever = `h${'1795132800000009'.repeat(3)}${actor.token}${actor.tail}`;
     const troubles: (() => void)[] = [
       () => this.#take({ does: 'listen', channel }),
@@ -132,9 +134,9 @@ export class Plan {
       () => this.#take({ does: 'drop', key }),
       () => this.#take({ does: 'drop', key: random.pick(STATE_KEYS) }),
       () => this.#take({ does: 'wipe' }),
-      () => this.#take({ does: 'disturb', key, value: strange }),
+      () => this.#take({ does: 'disturb', key, value }),
       () => this.#take({ does: 'disturb', key: actor.key, value: forever }),
-      () => this.#take({ does: 'disturb', key, value: strange, score: random.integer(1, 9) }),
+      () => this.#take({ does: 'disturb', key, value, score: random.integer(1, 9) }),
       () => this.#refuseFor(random.pick(['OOM', 'READONLY'] as const)),
     ];
     random.pick(troubles)();
@@ -145,10 +147,10 @@ export class Plan {
     const random = this.#random;
     this.#take({ does: 'refuse', refusal });
     for (let i = random.integer(1, 4); i > 0; i--) {
-      const actor = random.pick(this.#actors);
       random.pick([
-        () => this.#acquire(actor),
-        () => this.#release(actor),
+        () => this.#acquire(),
+        () => this.#release(),
+        () => this.#yield(),
         () => this.#renew(LONGER_MS),
         () => this.#ask('force'),
       ])();
@@ -164,13 +166,14 @@ export class Plan {
     this.#take({ does: 'time', ms });
   }
 
-  #script(
-    script: Extract<Step, { does: 'script' }>['script'],
-    keys: string[],
-    args: string[],
-  ): ScriptReply | undefined {
-    const outcome = this.#take({ does: 'script', script, keys, args });
-    return Array.isArray(outcome) ? (outcome as ScriptReply) : undefined;
+  /** @returns one answer for each actor; none when the call as a whole was refused */
+  #script(script: ScriptStep['script'], actors: readonly Actor[], args: string[]): readonly ScriptReply[] {
+    const keys = actors.flatMap(({ key }) => [key, `${key}:q`]);
+    return answersOf(this.#take(this.#call(script, keys, args)));
+  }
+
+  #call(script: ScriptStep['script'], keys: string[], args: string[]): Step {
+    return { does: 'script', script, keys, args: [`n${this.steps.length}`, ...args] };
   }
 
   #take(step: Step): ReturnType<ScriptedWorld['do']> {
@@ -183,25 +186,12 @@ export class Plan {
 
   #learn(message: string): void {
     if (!message.startsWith('G') || this.#random.chance(0.2)) return; // this push is lost
-    const actor = this.#actors.find(({ token }) => token === message.slice(1, 23));
-    if (actor !== undefined) actor.grant = message.slice(23, 55);
+    const actor = this.#actors.find(message.slice(1, 23));
+    if (actor !== undefined) this.#actors.learn(actor, message.slice(23, 39), message.slice(39, 55));
   }
+}
 
-  #newActor(key: string): void {
-    const random = this.#random;
-    const token = `token-${String(this.#tokens++).padStart(4, '0')}-abcdefghijk`;
-    const tail = `${random.pick(CHANNELS)}|${random.pick(['', 'label', 'l|l', 'ünïcode ✓'])}`;
-    const actor = { key, token, tail, leaseMs: random.pick(LEASES_MS), ticket: '0', grant: '', member: '' };
-    const old = this.#actors.findIndex((other) => other.key === key && random.chance(0.3));
-    if (old === -1 && this.#actors.length < 10) this.#actors.push(actor);
-    else this.#actors[Math.max(0, old)] = actor;
-  }
-
-  #keysOf({ key }: Actor): string[] {
-    return [key, `${key}:q`];
-  }
-
-  #nonce(): string {
-    return `n${this.steps.length}`;
-  }
+function answersOf(outcome: ReturnType<ScriptedWorld['do']>): readonly ScriptReply[] {
+  if (!Array.isArray(outcome)) return [];
+  return (outcome as readonly ScriptReply[]).slice(1).map((answer) => (Array.isArray(answer) ? answer : []));
 }

@@ -6,6 +6,7 @@ import {
   KEYS,
   type Observation,
   type Outcome,
+  readable,
   refusal,
   type Run,
   START_US,
@@ -14,11 +15,11 @@ import {
 } from './step.js';
 
 /**
- * The one thing that is replaced in the real scripts: where they read the time. They read it from their last argument, so that both
- * servers see the same microseconds. (`renew` looks at its arguments key by key and never sees the last one.)
+ * The one thing that is replaced in the real scripts: where they read the time. They read it from the end of their nonce, so that both
+ * servers see the same microseconds.
  */
 const TIME = `redis.call('TIME')`;
-const TIME_OF_THE_TEST = `{ string.sub(ARGV[#ARGV], 1, -7), string.sub(ARGV[#ARGV], -6) }`;
+const TIME_OF_THE_TEST = `{ string.sub(ARGV[1], -16, -7), string.sub(ARGV[1], -6) }`;
 
 /** Shows the keys without changing anything: type, ms left, content. */
 const SHOW = `local shown = {}
@@ -91,7 +92,12 @@ export class RealServer {
   #send(pipeline: ChainableCommander, step: Step, nowUs: number): void {
     switch (step.does) {
       case 'script':
-        pipeline.evalsha(this.#sha(step.script), step.keys.length, ...step.keys, ...step.args, nowUs);
+        pipeline.evalsha(
+          this.#sha(step.script),
+          step.keys.length,
+          ...step.keys,
+          ...step.args.with(0, `${step.args[0]}@${nowUs}`),
+        );
         break;
       case 'time':
         pipeline.evalsha(this.#sha('pass'), KEYS.length, ...KEYS, step.ms);
@@ -142,7 +148,9 @@ function outcomeOf(step: Step, reply: PipelineReply): Outcome | undefined {
     return undefined;
   }
   if (error) return refusal(error);
-  return step.does === 'script' ? (result as unknown[]) : ['OK'];
+  if (step.does === 'disturb') return ['OK'];
+  const [nonce, ...answers] = result as unknown[];
+  return readable([String(nonce).replace(/@.*/, ''), ...answers]);
 }
 
 function contentsOf(reply: PipelineReply): Observation['contents'] {

@@ -4,6 +4,7 @@ import {
   KEYS,
   type Observation,
   type Outcome,
+  readable,
   refusal,
   type Run,
   START_US,
@@ -77,7 +78,7 @@ export class ScriptedWorld {
 
   #run(work: () => ScriptReply): Outcome {
     try {
-      return work();
+      return readable(work());
     } catch (error) {
       return refusal(error);
     }

@@ -30,8 +30,8 @@ export interface Run {
   readonly heard: readonly string[];
 }
 
-/** Two locks. */
-export const STATE_KEYS = ['lock:{a}', 'lock:{b}'] as const;
+/** Three locks. */
+export const STATE_KEYS = ['lock:{a}', 'lock:{b}', 'lock:{c}'] as const;
 export const KEYS = STATE_KEYS.flatMap((key) => [key, `${key}:q`]);
 export const CHANNELS = ['lock:c:one', 'lock:c:two', 'lock:c:three'];
 
@@ -41,7 +41,16 @@ export const START_US = 1_795_132_800_000_000;
 /** Each script starts a little later than the last, as in life; so little that all of a sequence stay within one millisecond. */
 export const STEP_US = 7;
 
-/** Only the first word of a refusal is a matter of protocol; the rest is the server's prose. */
-export function refusal(error: unknown): Outcome {
-  return { refused: (error as Error).message.split(' ', 1)[0] ?? '' };
+/** How the server refused. Only the first word, when it is a code, is a matter of protocol; the rest is the server's prose, or Lua's. */
+export function refusal(error: unknown): { readonly refused: string } {
+  const [word = ''] = (error as Error).message.split(' ', 1);
+  return { refused: /^[A-Z]+$/.test(word) ? word : 'ERR' };
+}
+
+/** A reply in which what was refused for one request of a batch is a refusal too. */
+export function readable(reply: readonly unknown[]): Outcome {
+  return reply.map((answer: unknown) => {
+    if (!Array.isArray(answer) || answer[0] !== -8) return answer;
+    return refusal(new Error(String(answer[1])));
+  });
 }
