@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, Timer, TimerOptions } from '../clock.js';
 
@@ -21,6 +22,7 @@ export class ManualClock implements Clock {
   readonly #timers = new Set<PendingTimer>();
   #monotonicMs: number;
   #wallMs: number;
+  #pendingTurns = 0;
 
   /** @param start both in ms; default: 1 000 monotonic, 2026-01-01 UTC by the wall */
   constructor(start: { monotonicMs?: number; wallMs?: number } = {}) {
@@ -53,6 +55,15 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(timer) };
   }
 
+  /** In the next turn of the real event loop; by this clock no time passes. */
+  nextTurn(callback: () => void): void {
+    this.#pendingTurns += 1;
+    setImmediate(() => {
+      this.#pendingTurns -= 1;
+      callback();
+    });
+  }
+
   /** Moves time on and fires what falls due, in order, each at its own time; promises settle only after it returns. */
   advance(ms: number): void {
     const endMs = this.#endOf(ms);
@@ -60,13 +71,16 @@ export class ManualClock implements Clock {
     this.#moveTo(endMs);
   }
 
-  /** Like {@link advance}, but lets promises settle before, between and after the timers, as they do in real time. */
+  /**
+   * Like {@link advance}, but lets promises settle and chains of {@link nextTurn} come to their end before, between and after the
+   * timers, as they do in real time.
+   */
   async advanceAsync(ms: number): Promise<void> {
     const endMs = this.#endOf(ms);
-    do await nextTurn();
+    do await this.#turnsOver();
     while (this.#fireNext(endMs));
     this.#moveTo(endMs);
-    await nextTurn();
+    await this.#turnsOver();
   }
 
   /** Time passes, but no timer fires until the next {@link advance}: a blocked event loop, a long garbage collection. */
@@ -77,6 +91,12 @@ export class ManualClock implements Clock {
   /** Moves the wall clock alone, either way: the machine slept, or somebody set the clock. */
   stepWall(ms: number): void {
     this.#wallMs += ms;
+  }
+
+  /** Our own turn comes after those that were asked for before it, and after the promises that those settled. */
+  async #turnsOver(): Promise<void> {
+    do await nextTurn();
+    while (this.#pendingTurns > 0);
   }
 
   #endOf(ms: number): number {

@@ -1,19 +1,27 @@
 import { badInputCases } from './contract/bad-input-cases.js';
 import { closingCases } from './contract/closing-cases.js';
-import { ContractBench, type ContractCases } from './contract/contract-bench.js';
+import { ContractBench, type ContractCases, whereItYields } from './contract/contract-bench.js';
 import type { ContractPlace, StoreContractOptions } from './contract/contract-types.js';
 import { exclusionCases } from './contract/exclusion-cases.js';
 import { fencingCases } from './contract/fencing-cases.js';
 import { forceCases } from './contract/force-cases.js';
+import { fullCases } from './contract/full-cases.js';
 import { leaseEndCases } from './contract/lease-end-cases.js';
 import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
+import { yieldCases } from './contract/yield-cases.js';
+import { yieldEndCases } from './contract/yield-end-cases.js';
 
 const SECTIONS: Record<string, ContractCases> = {
   exclusion: exclusionCases,
   'waiting and order': waitingCases,
+  'how many may wait': fullCases,
+  'the end of a slice (a store without yieldOrKeep has nothing to show here)': whereItYields({
+    ...yieldCases,
+    ...yieldEndCases,
+  }),
   'the end of a lease': leaseEndCases,
   'operations executed twice': repeatCases,
   'fencing tokens': fencingCases,

@@ -215,7 +215,15 @@ const NEVER = new AbortController().signal;
 
 function request(name: string): AcquireRequest {
   const ownerToken = systemRandomness.ownerToken();
-  return { name, ownerToken, leaseMs: 30_000, mode: 'exclusive', label: '', wait: false };
+  return {
+    name,
+    ownerToken,
+    leaseMs: 30_000,
+    mode: 'exclusive',
+    label: '',
+    wait: false,
+    maxWaitingProcesses: 10_000,
+  };
 }
 
 function open(told: Partial<StoreContext> = {}) {

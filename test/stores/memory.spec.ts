@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoreContext } from '../../lib/stores/lock-store.js';
-import type { Member } from '../../lib/stores/memory/memory-lock.js';
+import type { Member } from '../../lib/stores/memory/memory-waiter.js';
 import { systemRandomness } from '../../lib/owner-token.js';
 import { type ManualClock, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
 import { type MemoryPlace, memoryPlace } from '../support/memory-place.js';
@@ -32,6 +32,7 @@ function probe({ table, clock }: MemoryPlace): OutsideProbe {
         mode: 'exclusive',
         label: '',
         wait: false,
+        maxWaitingProcesses: 10_000,
       } as const;
       table.findOrCreate(stranger, name).acquire(stranger, theirs);
     },

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../clock.js';
-import { type LockSurroundings, type Member, MemoryLock } from './memory-lock.js';
+import { type LockSurroundings, MemoryLock } from './memory-lock.js';
+import type { Member } from './memory-waiter.js';
 
 /** With very many names the sweep must not run for each one that falls due. */
 const SHORTEST_SWEEP_MS = 100;

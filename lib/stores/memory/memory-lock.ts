@@ -3,31 +3,17 @@ import type {
   AcquireRequest,
   Busy,
   ForcedRelease,
+  Full,
   Grant,
   Hold,
+  Kept,
+  Refused,
   ReleaseOutcome,
   RenewOutcome,
   RenewRequest,
-  StoreContext,
   StoreInspection,
 } from '../lock-store.js';
-
-/** One store of one manager, as the shared state sees it: what a process is to a Redis server. */
-export interface Member {
-  readonly context: StoreContext;
-  /** false: its waiters are skipped, because its manager is closing. */
-  granting: boolean;
-}
-
-/** A place in a line. `granted` settles with the grant, or rejects with the reason given to {@link MemoryLock.leaveQueue}. */
-export interface Waiter {
-  readonly outcome: 'queued';
-  readonly request: AcquireRequest;
-  readonly member: Member;
-  readonly granted: Promise<Grant>;
-  grant(grant: Grant): void;
-  reject(reason: unknown): void;
-}
+import { type Member, newWaiter, type Waiter } from './memory-waiter.js';
 
 /** What one lock needs from the table of all locks. */
 export interface LockSurroundings {
@@ -38,11 +24,15 @@ export interface LockSurroundings {
   fallsDue(atMs: number): void;
 }
 
+const REFUSED: Refused = { outcome: 'refused', ambiguous: false };
+
 interface Holder {
   readonly member: Member;
-  readonly request: AcquireRequest;
-  readonly hold: Hold;
+  /** The one the engine has: what it counts on is known here at once. */
+  readonly hold: Hold & { fencingToken: number };
+  readonly leaseMs: number;
   readonly heldSinceMs: number;
+  label: string;
   /** Monotonic: when the name may be given to somebody else. */
   endsAtMs: number;
   /** Monotonic: until when the holder may believe; earlier than `endsAtMs`. */
@@ -79,18 +69,17 @@ export class MemoryLock {
     return this.#holder?.hold.ownerToken;
   }
 
-  acquire(member: Member, request: AcquireRequest): Grant | Busy | Waiter {
+  acquire(member: Member, request: AcquireRequest): Grant | Busy | Full | Waiter {
     this.settle();
     const holder = this.#holder;
     if (holder === undefined) return this.#grant(member, request);
     if (holder.hold.ownerToken === request.ownerToken) return grantOf(holder);
-    if (!request.wait) return { outcome: 'busy', retryAfterMs: Math.ceil(holder.endsAtMs - this.#now()) };
+    const retryAfterMs = Math.ceil(holder.endsAtMs - this.#now());
+    if (!request.wait) return { outcome: 'busy', retryAfterMs };
     const place = this.#waiters.get(request.ownerToken);
-    if (place !== undefined) return place;
-    const waiter = newWaiter(member, request);
-    if (member.granting) this.#waiters.set(request.ownerToken, waiter);
-    this.#armWakeUp();
-    return waiter;
+    if (place !== undefined) return place; // it keeps its turn, however many have come since
+    if (this.#waiters.size >= request.maxWaitingProcesses) return { outcome: 'full', retryAfterMs };
+    return this.#queue(member, request);
   }
 
   /** The waiter gives up its place. No effect once it has been granted. */
@@ -106,8 +95,7 @@ export class MemoryLock {
     this.settle();
     const holder = this.#holder;
     if (holder?.hold.ownerToken !== hold.ownerToken) return { outcome: 'lost' };
-    holder.endsAtMs = Math.max(holder.endsAtMs, this.#now() + leaseMs);
-    holder.deadlineMs = Math.max(holder.deadlineMs, leaseDeadline(this.#now(), leaseMs));
+    this.#lengthen(holder, leaseMs);
     return { outcome: 'renewed', deadlineMs: holder.deadlineMs };
   }
 
@@ -118,7 +106,18 @@ export class MemoryLock {
       this.#grantNext();
       return { outcome: 'released' };
     }
-    return this.#endedCleanBefore(hold) ? { outcome: 'released' } : { outcome: 'refused', ambiguous: false };
+    return this.#endedCleanBefore(hold) ? { outcome: 'released' } : REFUSED;
+  }
+
+  /** Whoever is queued counts, also one of the same member: its options may forbid what the engine does inside a process. */
+  yieldOrKeep(member: Member, hold: Hold, request: AcquireRequest): Kept | Waiter | Refused {
+    this.settle();
+    const holder = this.#holder;
+    if (holder?.hold.ownerToken !== hold.ownerToken) return REFUSED;
+    if (this.#waiters.size === 0) return this.#keep(holder, request);
+    this.#end(holder, { clean: true });
+    this.#grantNext();
+    return this.#queue(member, request); // never too many: one has just left the queue
   }
 
   forceRelease(reason: string): ForcedRelease | null {
@@ -128,7 +127,7 @@ export class MemoryLock {
     this.#end(holder, { clean: false });
     holder.member.context.onLost(holder.hold.ownerToken, 'forced', reason); // before the next is told that it may begin
     this.#grantNext();
-    return { fencingToken: holder.hold.fencingToken, label: holder.request.label };
+    return { fencingToken: holder.hold.fencingToken, label: holder.label };
   }
 
   inspect(): StoreInspection {
@@ -139,7 +138,7 @@ export class MemoryLock {
       heldSinceMs: holder?.heldSinceMs ?? null,
       remainingMs: holder === undefined ? null : holder.endsAtMs - this.#now(),
       fencingToken: holder?.hold.fencingToken ?? null,
-      label: holder?.request.label ?? null,
+      label: holder?.label ?? null,
       waiting: this.#waiters.size,
     };
   }
@@ -163,6 +162,7 @@ export class MemoryLock {
 
   #end(holder: Holder, how: { clean: boolean }): void {
     this.#holder = undefined;
+    this.#fence = Math.max(this.#fence, holder.hold.lastFencingToken);
     this.#endedClean = how.clean;
     this.#keepUntilMs = this.#now() + holder.member.context.keepMs;
     this.#armWakeUp();
@@ -178,14 +178,15 @@ export class MemoryLock {
 
   #grant(member: Member, request: AcquireRequest): Grant {
     const nowMs = this.#now();
-    const { name, ownerToken, leaseMs } = request;
+    const { name, ownerToken, leaseMs, label } = request;
     const inChain = this.#endedClean && this.#keepUntilMs > nowMs;
     this.#fence = inChain ? this.#fence + 1 : Math.max(this.#fence + 1, this.surroundings.firstFence());
     if (!inChain) this.#chainFence = this.#fence;
     this.#holder = {
       member,
-      request,
-      hold: { name, ownerToken, fencingToken: this.#fence },
+      hold: { name, ownerToken, fencingToken: this.#fence, lastFencingToken: this.#fence },
+      leaseMs,
+      label,
       heldSinceMs: this.surroundings.clock.wallMs(),
       endsAtMs: nowMs + leaseMs,
       deadlineMs: leaseDeadline(nowMs, leaseMs),
@@ -193,6 +194,28 @@ export class MemoryLock {
     this.#armWakeUp();
     this.surroundings.fallsDue(this.#holder.endsAtMs);
     return grantOf(this.#holder);
+  }
+
+  #keep(holder: Holder, { leaseMs, label }: AcquireRequest): Kept {
+    const { hold } = holder;
+    this.#fence = Math.max(this.#fence, hold.lastFencingToken) + 1;
+    hold.fencingToken = this.#fence;
+    hold.lastFencingToken = this.#fence;
+    holder.label = label;
+    this.#lengthen(holder, leaseMs);
+    return { outcome: 'kept', deadlineMs: holder.deadlineMs };
+  }
+
+  #lengthen(holder: Holder, leaseMs: number): void {
+    holder.endsAtMs = Math.max(holder.endsAtMs, this.#now() + leaseMs);
+    holder.deadlineMs = Math.max(holder.deadlineMs, leaseDeadline(this.#now(), leaseMs));
+  }
+
+  #queue(member: Member, request: AcquireRequest): Waiter {
+    const waiter = newWaiter(member, request);
+    if (member.granting) this.#waiters.set(request.ownerToken, waiter);
+    this.#armWakeUp();
+    return waiter;
   }
 
   /** Every hold of a chain but the present one ended cleanly: a repeated release is known without a list of old owners. */
@@ -218,16 +241,6 @@ export class MemoryLock {
   }
 }
 
-function grantOf({ hold, deadlineMs, request }: Holder): Grant {
-  return { outcome: 'granted', hold, deadlineMs, leaseMs: request.leaseMs };
-}
-
-function newWaiter(member: Member, request: AcquireRequest): Waiter {
-  let grant!: (grant: Grant) => void;
-  let reject!: (reason: unknown) => void;
-  const granted = new Promise<Grant>((resolve, rejectPromise) => {
-    grant = resolve;
-    reject = rejectPromise;
-  });
-  return { outcome: 'queued', request, member, granted, grant, reject };
+function grantOf({ hold, deadlineMs, leaseMs }: Holder): Grant {
+  return { outcome: 'granted', hold, deadlineMs, leaseMs };
 }

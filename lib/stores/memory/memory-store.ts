@@ -3,18 +3,24 @@ import type {
   AcquireRequest,
   Busy,
   ForcedRelease,
+  Full,
   Grant,
   Hold,
+  Kept,
   LockStore,
+  Refused,
   ReleaseOutcome,
   RenewOutcome,
   RenewRequest,
   StoreCapabilities,
+  StopSignal,
   StoreContext,
   StoreInspection,
+  Yielded,
 } from '../lock-store.js';
-import type { Member } from './memory-lock.js';
+import type { MemoryLock } from './memory-lock.js';
 import { MemoryLockTable } from './memory-lock-table.js';
+import type { Member, Waiter } from './memory-waiter.js';
 
 export interface MemoryStoreOptions {
   /** Serve although `NODE_ENV` is `production`, where this store is nearly always a mistake; default false. */
@@ -72,23 +78,12 @@ export class MemoryStore implements LockStore {
     this.#serving();
   }
 
-  async acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy> {
-    signal.throwIfAborted();
+  async acquire(request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
+    if (signal.aborted) throw signal.reason;
     const { table, member } = this.#serving();
     const lock = table.findOrCreate(member, request.name);
     const answer = lock.acquire(member, request);
-    if (answer.outcome !== 'queued') return answer;
-    request.onWaiting?.({ retryAfterMs: lock.inspect().remainingMs ?? 0 });
-    const leave = () => lock.leaveQueue(answer, signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      const grant = await answer.granted;
-      if (signal.aborted) lock.release(grant.hold); // the grant crossed the abort: nobody would use it
-      signal.throwIfAborted();
-      return grant;
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
+    return answer.outcome === 'queued' ? waitFor(answer, lock, signal) : answer;
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
@@ -97,6 +92,20 @@ export class MemoryStore implements LockStore {
 
   async release(hold: Hold): Promise<ReleaseOutcome> {
     return this.#find(hold.name)?.release(hold) ?? { outcome: 'refused', ambiguous: false };
+  }
+
+  async yieldOrKeep(
+    hold: Hold,
+    request: AcquireRequest,
+    signal: StopSignal,
+  ): Promise<Kept | Yielded | Refused> {
+    const { table, member } = this.#serving();
+    const lock = table.find(member, hold.name);
+    if (lock === undefined) return { outcome: 'refused', ambiguous: false };
+    const answer = lock.yieldOrKeep(member, hold, request);
+    return answer.outcome === 'queued'
+      ? { outcome: 'yielded', granted: waitFor(answer, lock, signal) }
+      : answer;
   }
 
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
@@ -135,6 +144,17 @@ export class MemoryStore implements LockStore {
     }
     return { table: this.#table, member: this.#member };
   }
+}
+
+async function waitFor(waiter: Waiter, lock: MemoryLock, signal: StopSignal): Promise<Grant> {
+  const leave = () => lock.leaveQueue(waiter, signal.reason);
+  signal.addEventListener('abort', leave);
+  if (signal.aborted) leave();
+  else waiter.request.onWaiting?.({ retryAfterMs: lock.inspect().remainingMs ?? 0 });
+  const grant = await waiter.granted.finally(() => signal.removeEventListener('abort', leave));
+  if (!signal.aborted) return grant;
+  lock.release(grant.hold); // the grant crossed the abort: nobody would use it
+  throw signal.reason;
 }
 
 const NOTHING_KNOWN: StoreInspection = {

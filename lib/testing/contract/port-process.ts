@@ -3,6 +3,7 @@ import type { LossCause } from '../../lock-errors.js';
 import type {
   AcquireRequest,
   Busy,
+  Full,
   Grant,
   Hold,
   LockStore,
@@ -14,12 +15,15 @@ import type {
 export const KEEP_MS = 400;
 /** A lease that is not meant to end during a case. */
 export const LONG_LEASE_MS = 30_000;
+/** A queue that is not meant to be full. */
+const MANY_PROCESSES = 10_000;
 
 export interface AskOptions {
   ownerToken?: string;
   leaseMs?: number;
   label?: string;
   wait?: boolean;
+  maxWaitingProcesses?: number;
   signal?: AbortSignal;
 }
 
@@ -64,16 +68,8 @@ export class PortProcess {
     return this.#told.randomness.ownerToken();
   }
 
-  ask(name: string, options: AskOptions = {}): Promise<Grant | Busy> {
-    const request: AcquireRequest = {
-      name,
-      ownerToken: options.ownerToken ?? this.newToken(),
-      leaseMs: options.leaseMs ?? LONG_LEASE_MS,
-      mode: 'exclusive',
-      label: options.label ?? '',
-      wait: options.wait ?? false,
-    };
-    return this.store.acquire(request, options.signal ?? this.#signal.signal);
+  ask(name: string, options: AskOptions = {}): Promise<Grant | Busy | Full> {
+    return this.store.acquire(this.#request(name, options), options.signal ?? this.#signal.signal);
   }
 
   /** Asks for a name that must be free. */
@@ -90,6 +86,18 @@ export class PortProcess {
     return answer;
   }
 
+  /** Would wait for a name that already too many wait for. */
+  async findFull(name: string, options: AskOptions): Promise<Full> {
+    const asked = this.ask(name, { ...options, wait: true });
+    let settled = false;
+    const settle = () => void (settled = true);
+    asked.then(settle, settle);
+    await this.until(async () => settled, `a refusal: the queue of ${name} is full`);
+    const answer = await asked;
+    assert.equal(answer.outcome, 'full', `the queue of ${name} should have been full`);
+    return answer;
+  }
+
   /** Joins the queue of a name that is held, and resolves when it is in it. */
   async queue(name: string, options: AskOptions = {}): Promise<Queued> {
     const { waiting } = await this.store.inspect(name);
@@ -101,6 +109,33 @@ export class PortProcess {
     const isQueued = async () => (await this.store.inspect(name)).waiting > waiting;
     await this.until(isQueued, `a place in the queue of ${name}`);
     return { ownerToken, answer, cancel: (reason) => cancelling.abort(reason) };
+  }
+
+  /** Asks at the end of a slice; nobody else must wait. Gives the new deadline. */
+  async keep(hold: Hold, options: AskOptions = {}): Promise<number> {
+    const answer = await this.#yieldOrKeep(hold, this.#request(hold.name, { ...options, wait: true }));
+    assert.equal(answer.outcome, 'kept', `nobody else waited for ${hold.name}`);
+    return answer.deadlineMs;
+  }
+
+  /** Asks at the end of a slice; somebody must wait. Gives our new place. */
+  async yield(hold: Hold, options: AskOptions = {}): Promise<Queued> {
+    const cancelling = new AbortController();
+    const signal = options.signal ?? cancelling.signal;
+    const request = this.#request(hold.name, { ...options, wait: true });
+    const answer = await this.#yieldOrKeep(hold, request, signal);
+    assert.equal(answer.outcome, 'yielded', `somebody else waited for ${hold.name}`);
+    return {
+      ownerToken: request.ownerToken,
+      answer: answer.granted,
+      cancel: (reason) => cancelling.abort(reason),
+    };
+  }
+
+  /** Asks at the end of a slice with a hold that is not ours any more. */
+  async findLost(hold: Hold): Promise<void> {
+    const { outcome } = await this.#yieldOrKeep(hold, this.#request(hold.name, { wait: true }));
+    assert.equal(outcome, 'refused', `${hold.name} was not ours any more`);
   }
 
   async renew(hold: Hold, leaseMs = LONG_LEASE_MS): Promise<RenewOutcome['outcome']> {
@@ -115,6 +150,25 @@ export class PortProcess {
 
   async waiting(name: string): Promise<number> {
     return (await this.store.inspect(name)).waiting;
+  }
+
+  #request(name: string, options: AskOptions): AcquireRequest {
+    return {
+      name,
+      ownerToken: options.ownerToken ?? this.newToken(),
+      leaseMs: options.leaseMs ?? LONG_LEASE_MS,
+      mode: 'exclusive',
+      label: options.label ?? '',
+      wait: options.wait ?? false,
+      maxWaitingProcesses: options.maxWaitingProcesses ?? MANY_PROCESSES,
+    };
+  }
+
+  async #yieldOrKeep(hold: Hold, request: AcquireRequest, signal: AbortSignal = this.#signal.signal) {
+    assert.ok(this.store.yieldOrKeep, 'this case needs a store with yieldOrKeep');
+    const answer = await this.store.yieldOrKeep(hold, request, signal);
+    if (answer.outcome === 'yielded') answer.granted.catch(() => undefined); // as in queue()
+    return answer;
   }
 
   async close(): Promise<void> {
