@@ -1,0 +1,45 @@
+/** What is done while the lock is held. */
+export type Work = () => Promise<unknown>;
+
+/** One client of a library, as one process of an application has it: connections of its own. */
+export interface LockClient {
+  /** Waits as long as it takes, takes the lock, runs the work, gives the lock back. */
+  using(name: string, work: Work): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Where Redis is. */
+  readonly url: string;
+  /**
+   * Keep what is held alive, with a sign of life this often; the lease is what the library needs for that. Left out: the cheapest
+   * way that the library documents, with a lease of {@link LEASE_MS} and, where that can be chosen, no renewal.
+   */
+  readonly renewEveryMs?: number | undefined;
+}
+
+export interface Adapter {
+  /** For `--libs`. */
+  readonly id: string;
+  /** For tables. */
+  readonly label: string;
+  /** Where the version is read; '' for code of our own. */
+  readonly packageName: string;
+  /** How it was set up, for the reader who asks whether that was fair. */
+  readonly setUp: string;
+  /** Can it keep a lock alive by itself? */
+  readonly renews: boolean;
+  open(options: OpenOptions): Promise<LockClient>;
+}
+
+/** Long enough that no measurement outlives it. */
+export const LEASE_MS = 30_000;
+
+/**
+ * How long a library that polls waits between two tries: half of the shortest default among them (10 ms), which helps their speed
+ * and costs them commands. Some add a random part, where they document one.
+ */
+export const RETRY_MS = 5;
+
+/** Enough that nobody gives up. */
+export const RETRIES = 1_000_000;

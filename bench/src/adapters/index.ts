@@ -1,0 +1,33 @@
+import type { Adapter } from './adapter.js';
+
+/**
+ * Where each adapter is. Loaded one at a time, in the process that measures it: no library has another's code in its memory.
+ * The order is that of the tables.
+ */
+const LOADERS = {
+  ours: async () => (await import('./ours.js')).ours,
+  'ours-no-cohort': async () => (await import('./ours.js')).oursWithoutCohort,
+  floor: async () => (await import('./floor.js')).floor,
+  'floor-pipelined': async () => (await import('./floor.js')).pipelinedFloor,
+  redlock: async () => (await import('./redlock.js')).redlock,
+  sesamecare: async () => (await import('./redlock.js')).sesamecareRedlock,
+  'redis-semaphore': async () => (await import('./redis-semaphore.js')).redisSemaphore,
+  'redlock-universal': async () => (await import('./redlock-universal.js')).redlockUniversal,
+  verrou: async () => (await import('./verrou.js')).verrou,
+  murlock: async () => (await import('./murlock.js')).murlock,
+  'simple-redis-mutex': async () => (await import('./simple-redis-mutex.js')).simpleRedisMutex,
+  'node-redisson': async () => (await import('./node-redisson.js')).nodeRedisson,
+  broken: async () => (await import('./broken.js')).broken,
+} satisfies Record<string, () => Promise<Adapter>>;
+
+export type AdapterId = keyof typeof LOADERS;
+
+export const ALL_ADAPTERS = Object.keys(LOADERS) as AdapterId[];
+
+export function isAdapterId(id: string): id is AdapterId {
+  return Object.hasOwn(LOADERS, id);
+}
+
+export function loadAdapter(id: AdapterId): Promise<Adapter> {
+  return LOADERS[id]();
+}

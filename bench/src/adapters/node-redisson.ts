@@ -1,0 +1,38 @@
+import { Redisson } from 'node-redisson';
+
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions } from './adapter.js';
+
+/** Its watchdog renews when a third of the lease has passed. */
+const LEASE_PER_RENEWAL = 3;
+
+async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+  const { hostname, port } = new URL(url);
+  const lockWatchdogTimeout = BigInt((renewEveryMs ?? LEASE_MS) * LEASE_PER_RENEWAL);
+  const redisson = new Redisson({
+    redis: { options: { host: hostname, port: Number(port) } },
+    lockWatchdogTimeout,
+  });
+  await redisson.redis.ping();
+  return {
+    async using(name, work) {
+      const lock = redisson.getLock(name);
+      // With a lease of its own a lock has no watchdog.
+      await (renewEveryMs === undefined ? lock.lock(BigInt(LEASE_MS)) : lock.lock());
+      try {
+        return await work();
+      } finally {
+        await lock.unlock();
+      }
+    },
+    close: () => redisson.quit(),
+  };
+}
+
+export const nodeRedisson: Adapter = {
+  id: 'node-redisson',
+  label: 'node-redisson',
+  packageName: 'node-redisson',
+  setUp: 'getLock(name).lock(lease)/unlock, pub/sub; with renewal: lock()',
+  renews: true,
+  open,
+};

@@ -1,0 +1,43 @@
+import { Redis } from 'ioredis';
+import { createLock, IoredisAdapter } from 'redlock-universal';
+
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRIES, RETRY_MS } from './adapter.js';
+
+/** It renews at 80 % of the lease, which cannot be chosen. */
+const LEASE_PER_RENEWAL = 1.25;
+
+async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+  const redis = new Redis(url);
+  await redis.ping();
+  const settings = {
+    adapter: new IoredisAdapter(redis),
+    ttl: renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL,
+    retryAttempts: RETRIES,
+    retryDelay: RETRY_MS,
+    performance: 'lean', // its fastest
+  } as const;
+  return {
+    async using(name, work) {
+      const lock = createLock({ ...settings, key: name });
+      if (renewEveryMs !== undefined) return lock.using(work);
+      const handle = await lock.acquire();
+      try {
+        return await work();
+      } finally {
+        await lock.release(handle);
+      }
+    },
+    async close() {
+      redis.disconnect();
+    },
+  };
+}
+
+export const redlockUniversal: Adapter = {
+  id: 'redlock-universal',
+  label: 'redlock-universal',
+  packageName: 'redlock-universal',
+  setUp: `createLock with ioredis, performance: 'lean', retryDelay: ${RETRY_MS}; acquire/release; with renewal: using`,
+  renews: true,
+  open,
+};

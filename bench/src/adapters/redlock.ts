@@ -1,0 +1,69 @@
+import { Redis } from 'ioredis';
+
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRY_MS } from './adapter.js';
+
+/** Renews at this part of the lease, so that two more tries fit in. */
+const LEASE_PER_RENEWAL = 3;
+
+/** The part that redlock and its fork have in common. Each is imported only where it is measured. */
+interface RedlockApi {
+  acquire(resources: string[], leaseMs: number): Promise<{ release(): Promise<unknown> }>;
+  using(resources: string[], leaseMs: number, work: () => Promise<unknown>): Promise<unknown>;
+}
+
+type RedlockClass = new (
+  clients: Redis[],
+  settings: {
+    retryCount: number;
+    retryDelay: number;
+    retryJitter: number;
+    automaticExtensionThreshold: number;
+  },
+) => RedlockApi;
+
+async function open(Api: RedlockClass, { url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+  const redis = new Redis(url);
+  await redis.ping();
+  const leaseMs = renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL;
+  const automaticExtensionThreshold = leaseMs - (renewEveryMs ?? 0);
+  const redlock = new Api([redis], {
+    retryCount: -1,
+    retryDelay: RETRY_MS,
+    retryJitter: RETRY_MS / 2,
+    automaticExtensionThreshold,
+  });
+  return {
+    async using(name, work) {
+      if (renewEveryMs !== undefined) return redlock.using([name], leaseMs, work);
+      const lock = await redlock.acquire([name], leaseMs);
+      try {
+        return await work();
+      } finally {
+        await lock.release();
+      }
+    },
+    async close() {
+      redis.disconnect();
+    },
+  };
+}
+
+const setUp = `one ioredis; acquire/release; retryCount: -1, retryDelay: ${RETRY_MS}, retryJitter: ${RETRY_MS / 2}; with renewal: using`;
+
+export const redlock: Adapter = {
+  id: 'redlock',
+  label: 'redlock 5 beta',
+  packageName: 'redlock',
+  setUp,
+  renews: true,
+  open: async (options) => open((await import('redlock')).default, options),
+};
+
+export const sesamecareRedlock: Adapter = {
+  id: 'sesamecare',
+  label: '@sesamecare-oss/redlock',
+  packageName: '@sesamecare-oss/redlock',
+  setUp,
+  renews: true,
+  open: async (options) => open((await import('@sesamecare-oss/redlock')).Redlock, options),
+};

@@ -1,0 +1,68 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { loadAdapter } from './adapters/index.js';
+import { readOptions, type BenchOptions } from './options.js';
+import { chartSvg } from './report/chart.js';
+import { describeMachine, versionOf } from './report/machine.js';
+import { formatNumber, type Library, type Report, reportMarkdown } from './report/markdown.js';
+import { Summary } from './report/summary.js';
+import { judgeTargets } from './report/targets.js';
+import { startRedis } from './run/redis-server.js';
+import { type Progress, runScenarios, type ScenarioRows } from './run/run-scenarios.js';
+
+const RESULTS = fileURLToPath(new URL('../../results', import.meta.url));
+
+const progress: Progress = (scenario, id, outcome) => {
+  const found =
+    outcome.kind === 'measured'
+      ? scenario.columns
+          .map(({ key, title, digits }) => `${formatNumber(outcome.values[key] ?? NaN, digits)} ${title}`)
+          .join(' · ')
+      : `${outcome.kind}: ${outcome.reason}`;
+  console.log(`${scenario.id.padEnd(12)} ${id.padEnd(20)} ${found}`);
+};
+
+async function describeLibraries(options: BenchOptions): Promise<Library[]> {
+  const adapters = await Promise.all(
+    options.adapters.map(async (id) => ({ id, adapter: await loadAdapter(id) })),
+  );
+  return adapters.map(({ id, adapter: { label, packageName, setUp } }) => ({
+    id,
+    label,
+    version: versionOf(packageName),
+    setUp,
+  }));
+}
+
+function write(options: BenchOptions, report: Report, rows: readonly ScenarioRows[]): string {
+  const folder = options.out ?? (options.isWhole ? RESULTS : join(RESULTS, 'partial'));
+  mkdirSync(folder, { recursive: true });
+  const { summaries: _, ...facts } = report;
+  const raw = rows.map(({ scenario: { id, title }, rows: rounds }) => ({ id, title, rows: rounds }));
+  writeFileSync(join(folder, 'results.json'), `${JSON.stringify({ ...facts, scenarios: raw }, null, 2)}\n`);
+  writeFileSync(join(folder, 'results.md'), reportMarkdown(report));
+  const chart = chartSvg(report.summaries, report.libraries);
+  if (chart !== undefined) writeFileSync(join(folder, 'chart.svg'), chart);
+  return folder;
+}
+
+const options = readOptions(process.argv.slice(2));
+const redis = await startRedis();
+try {
+  const rows = await runScenarios(options, redis, progress);
+  const summaries = rows.map((each) => new Summary(each));
+  const report: Report = {
+    machine: describeMachine(redis.version),
+    rounds: options.rounds,
+    isQuick: options.isQuick,
+    libraries: await describeLibraries(options),
+    summaries,
+    targets: judgeTargets(summaries),
+  };
+  const folder = write(options, report, rows);
+  console.log(`\n${reportMarkdown(report)}\nwritten to ${folder}`);
+} finally {
+  await redis.stop();
+}

@@ -1,0 +1,106 @@
+import { markdownTable } from 'markdown-table';
+
+import type { AdapterId } from '../adapters/index.js';
+import type { Machine } from './machine.js';
+import type { Summary } from './summary.js';
+import type { JudgedTarget } from './targets.js';
+
+export interface Report {
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly isQuick: boolean;
+  readonly libraries: readonly Library[];
+  readonly summaries: readonly Summary[];
+  readonly targets: readonly JudgedTarget[];
+}
+
+export interface Library {
+  readonly id: AdapterId;
+  readonly label: string;
+  readonly version: string;
+  readonly setUp: string;
+}
+
+const LONGEST_REASON = 160;
+
+export function reportMarkdown(report: Report): string {
+  const { machine, rounds, isQuick, libraries, summaries, targets } = report;
+  const lines = [
+    '# Benchmark',
+    '',
+    `${machine.cores} cores, ${machine.cpu} · Node ${machine.node} · Redis ${machine.redis} · ioredis ${machine.ioredis} · ${machine.date}. ` +
+      `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}${isQuick ? ', **quick run**' : ''}; written by \`npm run bench\`.`,
+    ...(targets.length === 0 ? [] : ['', '## What ours must reach', '', targetsTable(targets)]),
+    ...summaries.flatMap((summary) => [
+      '',
+      `## ${summary.scenario.title}`,
+      '',
+      summary.scenario.how,
+      '',
+      table(summary, libraries),
+    ]),
+    '',
+    '## How each was set up',
+    '',
+    markdownTable([
+      ['library', 'version', 'set up'],
+      ...libraries.map(({ label, version, setUp }) => [
+        label,
+        version,
+        setUp.replaceAll('|', String.raw`\|`),
+      ]),
+    ]),
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function targetsTable(targets: readonly JudgedTarget[]): string {
+  const rows = targets.map(({ says, goal, value, met }) => [
+    says,
+    goal,
+    value === null ? '–' : formatNumber(value, 2),
+    met ? 'met' : '**missed**',
+  ]);
+  return markdownTable([['figure', 'goal', 'measured', ''], ...rows], { align: ['l', 'r', 'r', 'l'] });
+}
+
+export function table(summary: Summary, libraries: readonly Library[]): string {
+  const { columns, ratios = [] } = summary.scenario;
+  const head = ['library', ...columns.map(({ title }) => title), ...ratios.map(({ title }) => title)];
+  const notes: string[] = [];
+  const rows = summary.ids.map((id) => {
+    const label = libraries.find((library) => library.id === id)?.label ?? id;
+    const note = noteOn(summary, id);
+    if (note !== undefined) notes.push(`${label}: ${note}.`);
+    return [
+      note === undefined ? label : `${label} [${notes.length}]`,
+      ...columns.map(({ key, digits }) => formatOptional(summary.value(id, key), digits)),
+      ...ratios.map((ratio) => formatOptional(summary.ratio(id, ratio), 2)),
+    ];
+  });
+  const align = head.map((_, index) => (index === 0 ? 'l' : 'r'));
+  const numbered = notes.map((note, index) => `[${index + 1}] ${note}`);
+  return [markdownTable([head, ...rows], { align }), ...numbered].join('\n\n');
+}
+
+function noteOn(summary: Summary, id: AdapterId): string | undefined {
+  const problem = summary.problem(id);
+  if (problem !== undefined) return oneLine(problem);
+  const failed = summary.failedRounds(id);
+  return failed === 0 ? undefined : `${failed} rounds failed`;
+}
+
+function formatOptional(value: number | undefined, digits: number): string {
+  return value === undefined ? '–' : formatNumber(value, digits);
+}
+
+/** 12 345.68: a thin gap between thousands, as in our other pages. */
+export function formatNumber(value: number, digits: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits }).replaceAll(',', ' ');
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').replaceAll('|', String.raw`\|`);
+  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON)}…` : line;
+}

@@ -1,0 +1,23 @@
+import { handOff } from './hand-off.js';
+import { heldLock } from './held-lock.js';
+import { hotEmpty, hotOneMs } from './hot-between-processes.js';
+import { hotInProcess } from './hot-in-process.js';
+import { http } from './http.js';
+import { leases } from './leases.js';
+import { memory } from './memory.js';
+import type { Scenario } from './scenario.js';
+import { uncontendedLatency, uncontendedThroughput } from './uncontended.js';
+
+/** In the order of the report. */
+export const SCENARIOS: readonly Scenario[] = [
+  uncontendedLatency,
+  uncontendedThroughput,
+  hotInProcess,
+  hotEmpty,
+  hotOneMs,
+  handOff,
+  heldLock,
+  leases,
+  memory,
+  http,
+];
