@@ -39,7 +39,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const isQuick = raw.quick === true;
   const rounds = raw.rounds ?? (isQuick ? 1 : 3);
   return {
-    adapters: raw.libs ?? ALL_ADAPTERS.filter((id) => id !== 'broken'),
+    adapters: raw.libs ?? ALL_ADAPTERS,
     scenarios: SCENARIOS.filter(({ id }) => raw.only?.includes(id) ?? true),
     rounds,
     timeScale: isQuick ? QUICK : 1,

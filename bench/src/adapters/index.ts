@@ -17,12 +17,16 @@ const LOADERS = {
   murlock: async () => (await import('./murlock.js')).murlock,
   'simple-redis-mutex': async () => (await import('./simple-redis-mutex.js')).simpleRedisMutex,
   'node-redisson': async () => (await import('./node-redisson.js')).nodeRedisson,
+  /** For the tests only. */
   broken: async () => (await import('./broken.js')).broken,
+  'broken-local': async () => (await import('./broken.js')).brokenLocal,
 } satisfies Record<string, () => Promise<Adapter>>;
 
 export type AdapterId = keyof typeof LOADERS;
 
-export const ALL_ADAPTERS = Object.keys(LOADERS) as AdapterId[];
+const IDS = Object.keys(LOADERS) as AdapterId[];
+/** Those that a run measures. */
+export const ALL_ADAPTERS = IDS.filter((id) => !id.startsWith('broken'));
 
 export function isAdapterId(id: string): id is AdapterId {
   return Object.hasOwn(LOADERS, id);
