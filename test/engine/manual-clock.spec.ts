@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { pause } from '../../lib/clock.js';
 import { ManualClock } from '../../lib/testing/index.js';
@@ -66,6 +67,44 @@ describe('the manual clock', () => {
     await clock.advanceAsync(10);
     await walked;
     expect(seen).toHaveLength(3);
+  });
+
+  it('calls back in the next turn of the event loop, after promises have settled, and no time passes', async () => {
+    const clock = new ManualClock({ monotonicMs: 50 });
+    const order: string[] = [];
+    clock.nextTurn(() => order.push(`turn at ${clock.monotonicMs()}`));
+    clock.advance(0);
+    await Promise.resolve().then(() => order.push('promise'));
+    expect(order).toEqual(['promise']);
+    await nextTurn();
+    expect(order).toEqual(['promise', 'turn at 50']);
+  });
+
+  it('lets a chain of turns come to its end before, between and after the timers when moved with advanceAsync', async () => {
+    const clock = new ManualClock({ monotonicMs: 0 });
+    const seen: string[] = [];
+    const chain = async (name: string) => {
+      for (let turn = 0; turn < 20; turn += 1) {
+        await new Promise<void>((resolve) => clock.nextTurn(resolve));
+        await Promise.resolve();
+      }
+      seen.push(`${name} ended at ${clock.monotonicMs()}`);
+    };
+    const fire = (name: string) => () => {
+      seen.push(`${name} fired`);
+      void chain(name);
+    };
+    clock.setTimer(10, fire('first'));
+    clock.setTimer(20, fire('second'));
+    void chain('before');
+    await clock.advanceAsync(20);
+    expect(seen).toEqual([
+      'before ended at 0',
+      'first fired',
+      'first ended at 10',
+      'second fired',
+      'second ended at 20',
+    ]);
   });
 
   it('can move the wall clock alone, either way', () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { systemRandomness } from '../../lib/owner-token.js';
-import type { AcquireRequest, Grant, StoreContext } from '../../lib/stores/lock-store.js';
+import type { AcquireRequest, Grant, StopSignal, StoreContext } from '../../lib/stores/lock-store.js';
 import { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
 import { memoryStore, MemoryStore, type MemoryStoreOptions } from '../../lib/stores/memory/memory-store.js';
 import { ManualClock } from '../../lib/testing/index.js';
@@ -44,7 +44,7 @@ describe('the memory store', () => {
   });
 
   it('is a usage error before a manager has it, and LOCK_CLOSED after it was closed', async () => {
-    const store = memoryStore();
+    const store = new MemoryStore({});
     await expect(store.acquire(request('group:1'), NEVER)).rejects.toMatchObject({
       code: 'LOCK_OPTIONS_INVALID',
     });
@@ -52,6 +52,10 @@ describe('the memory store', () => {
     await store.close();
     await expect(store.acquire(request('group:1'), NEVER)).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
     await expect(store.inspect('group:1')).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
+    const hold = { name: 'group:1', ownerToken: 'x', fencingToken: 1, lastFencingToken: 1 };
+    await expect(store.yieldOrKeep(hold, waiting('group:1'), NEVER)).rejects.toMatchObject({
+      code: 'LOCK_CLOSED',
+    });
   });
 
   it('shares nothing with another memory store', async () => {
@@ -74,12 +78,39 @@ describe('the memory store', () => {
     await take('group:1', { leaseMs: 1000 });
     clock.advance(300);
     const news: unknown[] = [];
-    const waiting = { ...request('group:1'), wait: true, onWaiting: (item: unknown) => void news.push(item) };
+    const told = { ...waiting('group:1'), onWaiting: (item: unknown) => void news.push(item) };
     const leaving = new AbortController();
-    const answer = store.acquire(waiting, leaving.signal);
+    const answer = store.acquire(told, leaving.signal);
     expect(news).toEqual([{ retryAfterMs: 700 }]);
     leaving.abort(new Error('gone'));
     await expect(answer).rejects.toThrow('gone');
+  });
+
+  it('hears a waiter that gives up the moment it is told that it must wait', async () => {
+    const { store, take } = open();
+    await take('group:1');
+    const leaving = new AbortController();
+    const giveUp = () => leaving.abort(new Error('not worth waiting'));
+    const answer = store.acquire({ ...waiting('group:1'), onWaiting: giveUp }, leaving.signal);
+    await expect(answer).rejects.toThrow('not worth waiting');
+    expect((await store.inspect('group:1')).waiting).toBe(0);
+  });
+
+  it('asks little of a signal: one listener, which is gone when the wait is over', async () => {
+    const { store, take } = open();
+    const { hold } = await take('group:1');
+    const listeners = new Set<() => void>();
+    const signal: StopSignal = {
+      aborted: false,
+      reason: undefined,
+      addEventListener: (_type, listener) => void listeners.add(listener),
+      removeEventListener: (_type, listener) => void listeners.delete(listener),
+    };
+    const answer = store.acquire(waiting('group:1'), signal);
+    expect(listeners.size).toBe(1);
+    await store.release(hold);
+    await answer;
+    expect(listeners.size).toBe(0);
   });
 
   describe('leaves nothing behind', () => {
@@ -120,11 +151,68 @@ describe('the memory store', () => {
       const { store, clock, take } = open();
       const { hold } = await take('group:1');
       expect(clock.pendingForegroundTimers).toBe(0);
-      const answer = store.acquire({ ...request('group:1'), wait: true }, NEVER);
+      const answer = store.acquire(waiting('group:1'), NEVER);
       expect(clock.pendingForegroundTimers).toBe(1);
       await store.release(hold);
       await answer;
       expect(clock.pendingForegroundTimers).toBe(0);
+    });
+  });
+
+  describe('at the end of a slice', () => {
+    it('keeps a hold with the next token after the last one used, and a lease that is counted from now', async () => {
+      const { store, clock, take } = open();
+      const { hold } = await take('group:1', { leaseMs: 1000 });
+      hold.lastFencingToken += 41;
+      const last = hold.lastFencingToken;
+      clock.advance(500);
+      const answer = await store.yieldOrKeep(hold, { ...waiting('group:1'), leaseMs: 2000 }, NEVER);
+      expect(answer).toEqual({ outcome: 'kept', deadlineMs: clock.monotonicMs() + 2000 - 20 - 2 });
+      expect([hold.fencingToken, hold.lastFencingToken]).toEqual([last + 1, last + 1]);
+      expect(await store.inspect('group:1')).toMatchObject({ remainingMs: 2000, fencingToken: last + 1 });
+    });
+
+    it('gives the next holder the next token after the last one used', async () => {
+      const { store, take } = open();
+      const { hold } = await take('group:1');
+      const next = store.acquire(waiting('group:1'), NEVER);
+      hold.lastFencingToken += 41;
+      const last = hold.lastFencingToken;
+      await store.yieldOrKeep(hold, waiting('group:1'), NEVER);
+      await expect(next).resolves.toMatchObject({ hold: { fencingToken: last + 1 } });
+    });
+
+    it('says how long the next holder’s lease runs', async () => {
+      const { store, take } = open();
+      const { hold } = await take('group:1');
+      void store.acquire({ ...waiting('group:1'), leaseMs: 700 }, NEVER);
+      const news: unknown[] = [];
+      const told = { ...waiting('group:1'), onWaiting: (item: unknown) => void news.push(item) };
+      await store.yieldOrKeep(hold, told, NEVER);
+      expect(news).toEqual([{ retryAfterMs: 700 }]);
+    });
+
+    it('tells nobody to wait whose signal was aborted before: its place is gone at once', async () => {
+      const { store, take } = open();
+      const { hold } = await take('group:1');
+      void store.acquire(waiting('group:1'), NEVER);
+      const news: unknown[] = [];
+      const told = { ...waiting('group:1'), onWaiting: (item: unknown) => void news.push(item) };
+      const answer = await store.yieldOrKeep(hold, told, AbortSignal.abort(new Error('gone')));
+      expect((await store.inspect('group:1')).waiting).toBe(0);
+      await expect('granted' in answer && answer.granted).rejects.toThrow('gone');
+      expect(news).toEqual([]);
+    });
+
+    it('refuses a hold of a name that it does not know, and does not begin to remember it', async () => {
+      const { store, table, take } = open();
+      const { hold } = await take('group:1');
+      table.wipe();
+      expect(await store.yieldOrKeep(hold, waiting('group:1'), NEVER)).toEqual({
+        outcome: 'refused',
+        ambiguous: false,
+      });
+      expect(table.keys()).toEqual([]);
     });
   });
 
@@ -140,7 +228,7 @@ describe('the memory store', () => {
     it('after such a stall the waiter is served, not the newcomer that asks before the timer fires', async () => {
       const { store, clock, take } = open();
       await take('group:1', { leaseMs: 1000 });
-      const waiter = store.acquire({ ...request('group:1'), wait: true }, NEVER);
+      const waiter = store.acquire(waiting('group:1'), NEVER);
       clock.stall(1001);
       await expect(store.acquire(request('group:1'), NEVER)).resolves.toMatchObject({ outcome: 'busy' });
       await expect(waiter).resolves.toMatchObject({ outcome: 'granted' });
@@ -188,13 +276,23 @@ describe('the memory store', () => {
     });
   });
 
+  it.each(['ends', 'is ended by force'])(
+    'remembers the tokens that were counted on from a hold that %s, without a clock to help',
+    async (how) => {
+      const { store, clock, take } = open();
+      const { hold } = await take('group:1', { leaseMs: 300 });
+      hold.lastFencingToken += 60_000_000;
+      if (how === 'ends') clock.advance(300);
+      else await store.forceRelease('group:1', 'stuck');
+      expect((await take('group:1')).hold.fencingToken).toBe(hold.lastFencingToken + 1);
+    },
+  );
+
   it('tells a holder of its forced end before the next one learns that it may begin', async () => {
     const order: string[] = [];
     const { store, take } = open({ onLost: (_token, cause) => order.push(cause) });
     await take('group:1');
-    const waiter = store
-      .acquire({ ...request('group:1'), wait: true }, NEVER)
-      .then(() => order.push('granted'));
+    const waiter = store.acquire(waiting('group:1'), NEVER).then(() => order.push('granted'));
     await store.forceRelease('group:1', 'stuck');
     await waiter;
     expect(order).toEqual(['forced', 'granted']);
@@ -204,7 +302,7 @@ describe('the memory store', () => {
     const asked: Promise<unknown>[] = [];
     const { store, take } = open({ onLost: () => asked.push(store.acquire(request('group:1'), NEVER)) });
     await take('group:1');
-    const waiter = store.acquire({ ...request('group:1'), wait: true }, NEVER);
+    const waiter = store.acquire(waiting('group:1'), NEVER);
     await store.forceRelease('group:1', 'stuck');
     await expect(asked[0]).resolves.toMatchObject({ outcome: 'busy' });
     await expect(waiter).resolves.toMatchObject({ outcome: 'granted' });
@@ -224,6 +322,10 @@ function request(name: string): AcquireRequest {
     wait: false,
     maxWaitingProcesses: 10_000,
   };
+}
+
+function waiting(name: string): AcquireRequest {
+  return { ...request(name), wait: true };
 }
 
 function open(told: Partial<StoreContext> = {}) {

@@ -2,19 +2,21 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import type { Grant, LockStore } from '../../lib/stores/lock-store.js';
+import type { Grant, Hold, LockStore, StopSignal } from '../../lib/stores/lock-store.js';
 import type { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
+import type { Replaced } from '../../lib/testing/contract/contract-bench.js';
 import { storeContract } from '../../lib/testing/index.js';
 import { memoryPlace } from '../support/memory-place.js';
 
-type Spoil = (store: LockStore, table: MemoryLockTable) => Partial<LockStore>;
+type Spoil = (store: LockStore, table: MemoryLockTable) => Replaced;
 
 const alwaysGranted: Spoil = (store) => ({
   acquire: async (request, signal) => {
     const answer = await store.acquire({ ...request, wait: false }, signal);
     if (answer.outcome === 'granted') return answer;
     const { name, ownerToken, leaseMs } = request;
-    return { outcome: 'granted', hold: { name, ownerToken, fencingToken: 1 }, deadlineMs: Infinity, leaseMs };
+    const hold = { name, ownerToken, fencingToken: 1, lastFencingToken: 1 };
+    return { outcome: 'granted', hold, deadlineMs: Infinity, leaseMs };
   },
 });
 
@@ -39,13 +41,82 @@ const releaseOfAnybody: Spoil = (store) => ({
   },
 });
 
-const lostGrants = (store: LockStore) => ({
-  acquire: async (request: Parameters<LockStore['acquire']>[0], signal: AbortSignal) => {
-    const answer = await store.acquire(request, new AbortController().signal); // deaf to the abort
-    signal.throwIfAborted();
+const lostGrants: Spoil = (store) => ({
+  acquire: async (request, signal) => {
+    const answer = await store.acquire(request, NEVER); // deaf to the abort
+    if (signal.aborted) throw signal.reason;
     return answer;
   },
 });
+
+const forgetsLocalTokens: Spoil = (store) => ({
+  release: (hold) => store.release(forget(hold)),
+  yieldOrKeep: (hold, request, signal) => store.yieldOrKeep!(forget(hold), request, signal),
+});
+
+/** Gives the name away and queues us again, but in two commands, and asks with a stale notion of who is next. */
+const yieldsInTwoSteps: Spoil = (store) => ({
+  yieldOrKeep: async (hold, request, signal) => {
+    const { waiting } = await store.inspect(hold.name);
+    if (waiting === 0) return store.yieldOrKeep!(hold, request, signal);
+    const released = await store.release(hold);
+    if (released.outcome === 'refused') return released;
+    return {
+      outcome: 'yielded',
+      granted: store.acquire({ ...request, wait: false }, signal) as Promise<Grant>,
+    };
+  },
+});
+
+const keepsWhateverIsQueued: Spoil = (store, table) => ({
+  yieldOrKeep: async (hold, { leaseMs }) => {
+    const [renewed] = await store.renew([{ hold, leaseMs }]);
+    if (renewed?.outcome !== 'renewed') return { outcome: 'refused', ambiguous: false };
+    hold.lastFencingToken += 1;
+    Object.assign(hold, { fencingToken: hold.lastFencingToken });
+    return { outcome: 'kept', deadlineMs: table.clock.monotonicMs() + leaseMs / 2 };
+  },
+});
+
+const keepsWithTheOldToken: Spoil = (store) => ({
+  yieldOrKeep: async (hold, request, signal) => {
+    const { fencingToken } = hold;
+    const answer = await store.yieldOrKeep!(hold, request, signal);
+    return Object.assign(hold, { fencingToken }) && answer;
+  },
+});
+
+const yieldsWhatItHasNot: Spoil = (store) => ({
+  yieldOrKeep: async (hold, request, signal) => {
+    const answer = await store.yieldOrKeep!(hold, request, signal);
+    if (answer.outcome !== 'refused') return answer;
+    return { outcome: 'yielded', granted: store.acquire(request, signal) as Promise<Grant> };
+  },
+});
+
+const yieldsDeaf: Spoil = (store) => ({
+  yieldOrKeep: async (hold, request, signal) => {
+    const answer = await store.yieldOrKeep!(hold, request, NEVER);
+    if (answer.outcome !== 'yielded') return answer;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      if (signal.aborted) reject(signal.reason);
+    });
+    return { outcome: 'yielded', granted: Promise.race([answer.granted, aborted]) };
+  },
+});
+
+const NEVER: StopSignal = {
+  aborted: false,
+  reason: undefined,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+};
+
+function forget(hold: Hold): Hold {
+  hold.lastFencingToken = hold.fencingToken;
+  return hold;
+}
 
 /** What a store may do wrong → a case that must find it. */
 const BUGS: Record<string, [Spoil, string]> = {
@@ -88,10 +159,87 @@ const BUGS: Record<string, [Spoil, string]> = {
     () => ({ stopGranting: async () => {} }),
     'a process that stops being granted to is skipped, and the next waiter is served',
   ],
+  'does not write back the tokens that were counted on': [
+    forgetsLocalTokens,
+    'they go up over the tokens that were counted on from a hold, when it is released',
+  ],
+  'passes on below the tokens that were counted on': [
+    forgetsLocalTokens,
+    'the one who is granted gets a token above those that were counted on',
+  ],
+  'keeps below the tokens that were counted on': [
+    forgetsLocalTokens,
+    'the token of a kept hold, and the next one after it, are above those that were counted on',
+  ],
+  'keeps a name although others wait': [
+    keepsWhateverIsQueued,
+    'somebody waits: the first in the queue gets the name, and we queue behind the others, before newcomers',
+  ],
+  'keeps without a new fencing token': [
+    keepsWithTheOldToken,
+    'a hold may be kept again and again, and is the same hold: one owner token, one release',
+  ],
+  'loses our new place': [
+    yieldsInTwoSteps,
+    'two processes that yield to each other take turns, and nobody loses a place',
+  ],
+  'takes a place for one who has lost its hold': [
+    yieldsWhatItHasNot,
+    'a hold whose lease ended is refused, although nobody took the name, and leaves no place in the queue',
+  ],
+  'does not hear that one who yielded left': [
+    yieldsDeaf,
+    'an abort of the new wait: the place goes, and leaves nothing behind',
+  ],
+  'asks whether the queue is full after a yield': [
+    (store) => ({
+      yieldOrKeep: async (hold, request, signal) => {
+        const { waiting } = await store.inspect(hold.name);
+        const answer = await store.yieldOrKeep!(hold, request, signal);
+        if (waiting <= request.maxWaitingProcesses || answer.outcome !== 'yielded') return answer;
+        return { outcome: 'refused', ambiguous: false };
+      },
+    }),
+    'a full queue refuses newcomers, never the one who yields',
+  ],
+  'lets any number wait': [
+    (store) => ({
+      acquire: (request, signal) => store.acquire({ ...request, maxWaitingProcesses: Infinity }, signal),
+    }),
+    'three may wait: the fourth is refused at once, is told when to come again, and disturbs nobody',
+  ],
+  'lets one too few wait': [
+    (store) => ({
+      acquire: (request, signal) => {
+        const maxWaitingProcesses = Math.max(0, request.maxWaitingProcesses - 1);
+        return store.acquire({ ...request, maxWaitingProcesses }, signal);
+      },
+    }),
+    'a place that a waiter left can be taken, and so can one whose waiter was granted',
+  ],
+  'says «full» to one who does not wait': [
+    (store) => ({
+      acquire: async (request, signal) => {
+        const { held, remainingMs, waiting } = await store.inspect(request.name);
+        const full = held && waiting >= request.maxWaitingProcesses;
+        return full ? { outcome: 'full', retryAfterMs: remainingMs ?? 0 } : store.acquire(request, signal);
+      },
+    }),
+    'who does not wait is told «busy», however full the queue is',
+  ],
+  'counts all waiters, of whatever name': [
+    (store) => ({
+      acquire: async (request, signal) => {
+        const others = (await store.inspect('group:1')).waiting;
+        const maxWaitingProcesses = request.maxWaitingProcesses - others;
+        return store.acquire({ ...request, maxWaitingProcesses }, signal);
+      },
+    }),
+    'each name has a queue of its own: one that is full refuses nobody elsewhere',
+  ],
   'folds names that differ only in case': [
     (store) => ({
-      acquire: (request, signal) =>
-        store.acquire({ ...request, name: request.name.toLowerCase() }, signal) as Promise<Grant>,
+      acquire: (request, signal) => store.acquire({ ...request, name: request.name.toLowerCase() }, signal),
       inspect: (name) => store.inspect(name.toLowerCase()),
     }),
     'names that differ only in separators, braces, patterns, case or space never meet',
@@ -114,6 +262,10 @@ async function failures(spoil?: Spoil): Promise<string[]> {
 describe('the contract suite', () => {
   it('finds nothing wrong with a store that is right', async () => {
     expect(await failures()).toEqual([]);
+  });
+
+  it('finds nothing wrong with a store that leaves yieldOrKeep out', async () => {
+    expect(await failures(() => ({ yieldOrKeep: undefined }))).toEqual([]);
   });
 
   it.each(Object.entries(BUGS))('finds a store that %s', async (_bug, [spoil, title]) => {

@@ -1,7 +1,7 @@
 import type { LockStore } from '../../lib/stores/lock-store.js';
 import { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
 import { MemoryStore } from '../../lib/stores/memory/memory-store.js';
-import { wrapStore } from '../../lib/testing/contract/contract-bench.js';
+import { type Replaced, wrapStore } from '../../lib/testing/contract/contract-bench.js';
 import { type ContractPlace, ManualClock } from '../../lib/testing/index.js';
 
 export interface MemoryPlace extends ContractPlace {
@@ -10,9 +10,7 @@ export interface MemoryPlace extends ContractPlace {
 }
 
 /** A place for the contract suite whose time is moved by hand. @param spoil a bug to be planted in its stores */
-export function memoryPlace(
-  spoil?: (store: LockStore, table: MemoryLockTable) => Partial<LockStore>,
-): MemoryPlace {
+export function memoryPlace(spoil?: (store: LockStore, table: MemoryLockTable) => Replaced): MemoryPlace {
   const clock = new ManualClock();
   const table = new MemoryLockTable(clock);
   return {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Lease } from '../../lease.js';
 import type { ContractCases } from './contract-bench.js';
-import { KEEP_MS } from './port-process.js';
+import { countOn, FAR, KEEP_MS, LONG_LEASE_MS } from './port-process.js';
 
 export const fencingCases: ContractCases = {
   'they go up from holder to holder': async (bench) => {
@@ -21,6 +22,39 @@ export const fencingCases: ContractCases = {
     const { answer } = await b.queue('group:1');
     await a.release(hold);
     assert.ok((await bench.drive(answer)).hold.fencingToken > hold.fencingToken);
+  },
+
+  'they go up over the tokens that were counted on from a hold, when it is released': async (bench) => {
+    const [a, b, c] = await bench.fourProcesses();
+    const first = (await a.take('group:1')).hold;
+    assert.equal(first.lastFencingToken, first.fencingToken);
+    const counted = countOn(first, FAR);
+    await a.release(first);
+    const second = (await b.take('group:1')).hold;
+    assert.ok(second.fencingToken > counted, `${second.fencingToken} after ${counted}`);
+    const { answer } = await c.queue('group:1');
+    const countedToo = countOn(second, FAR);
+    await b.release(second);
+    const { fencingToken } = (await bench.drive(answer)).hold;
+    assert.ok(fencingToken > countedToo, `${fencingToken} after ${countedToo}`);
+  },
+
+  'they go up over the tokens that were counted on, when the hold is lost before it could tell': async (
+    bench,
+  ) => {
+    const [a, b] = await bench.fourProcesses();
+    for (const [name, leaseMs] of [
+      ['ended', bench.leaseMs],
+      ['forced', LONG_LEASE_MS],
+    ] as const) {
+      const { hold } = await a.take(name, { leaseMs });
+      await bench.advance(20);
+      const counted = countOn(hold, 10_000); // no more than microseconds have passed since the grant: the engine keeps to that
+      if (name === 'forced') await b.store.forceRelease(name, 'stuck');
+      else await bench.advance(leaseMs + 20);
+      const { fencingToken } = (await b.take(name)).hold;
+      assert.ok(fencingToken > counted, `${name}: ${fencingToken} after ${counted}`);
+    }
   },
 
   'they go up when a lease ends without a release': async (bench) => {
@@ -71,6 +105,26 @@ export const fencingCases: ContractCases = {
         `token ${fencingToken} is ${behindMs} ms behind wall time in µs`,
       );
     }
+  },
+
+  'the tokens of all sections, of all processes, go up in the order in which the sections run': async (
+    bench,
+  ) => {
+    const managers = [bench.manager(), bench.manager(), bench.manager({ cohortMs: 0 })];
+    const fences: number[] = [];
+    const section = async ({ fencingToken }: Lease) => {
+      fences.push(fencingToken);
+      await bench.pause();
+    };
+    const calls = managers.flatMap((locks) =>
+      Array.from({ length: 20 }, () => locks.using('group:1', section)),
+    );
+    await bench.drive(Promise.all(calls));
+    assert.equal(fences.length, 60);
+    assert.deepEqual(
+      fences,
+      [...new Set(fences)].toSorted((one, other) => one - other),
+    );
   },
 
   'a resource that refuses a smaller one never accepts the stale write of a holder that slept': async (

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContractCases } from './contract-bench.js';
-import { LONG_LEASE_MS } from './port-process.js';
+import { LONG_LEASE_MS, lookedAtLater } from './port-process.js';
 
 export const fullCases: ContractCases = {
   'three may wait: the fourth is refused at once, is told when to come again, and disturbs nobody': async (
@@ -98,5 +98,30 @@ export const fullCases: ContractCases = {
     const elsewhere = await c.queue('group:2', { maxWaitingProcesses });
     await a.release(holds[1]!);
     await bench.drive(elsewhere.answer);
+  },
+
+  'through a manager: LOCK_QUEUE_FULL at once, whether its own callers are too many or the processes': async (
+    bench,
+  ) => {
+    const [a, b] = await bench.fourProcesses();
+    const locks = bench.manager({ maxWaiters: 2, maxWaitingProcesses: 1 });
+    const { hold } = await a.take('group:1');
+    const served = lookedAtLater(Promise.all([1, 2].map(() => locks.using('group:1', () => 'served'))));
+    await bench.until(async () => (await a.waiting('group:1')) === 1, 'the place in the queue');
+    await b.take('group:2');
+    await b.queue('group:2');
+    for (const name of ['group:1', 'group:2']) {
+      const beganMs = bench.clock.monotonicMs();
+      const { code, retryAfterMs } = await bench.failure(locks.acquire(name, { waitMs: 60_000 }));
+      assert.equal(code, 'LOCK_QUEUE_FULL', name);
+      assert.ok(
+        Number(retryAfterMs) > 0 && Number(retryAfterMs) <= LONG_LEASE_MS,
+        `${name}: ${String(retryAfterMs)}`,
+      );
+      assert.ok(bench.clock.monotonicMs() - beganMs < 5_000, `${name}: waited before it was told`);
+    }
+    await a.release(hold);
+    assert.deepEqual(await bench.drive(served), ['served', 'served']);
+    assert.equal(await bench.drive(locks.using('group:1', () => 'afterwards')), 'afterwards');
   },
 };

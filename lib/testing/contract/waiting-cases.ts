@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ContractCases, watchStore } from './contract-bench.js';
+import { lookedAtLater } from './port-process.js';
 
 export const waitingCases: ContractCases = {
   'processes are served in the order in which they were queued': async (bench) => {
@@ -109,12 +110,24 @@ export const waitingCases: ContractCases = {
     await bench.drive(Promise.all(calls));
   },
 
+  'a process that always has one more caller does not keep the name from others': async (bench) => {
+    const [crowd, other] = [bench.manager(), bench.manager()];
+    const done = new AbortController();
+    const again = async () => {
+      while (!done.signal.aborted) await crowd.using('group:1', () => bench.pause(), { waitMs: Infinity });
+    };
+    const callers = lookedAtLater(Promise.all([1, 2, 3, 4].map(() => again())));
+    await bench.until(() => crowd.isLocked('group:1'), 'the crowd to begin');
+    await bench.drive(other.using('group:1', () => done.abort()));
+    await bench.drive(callers);
+  },
+
   'a caller that gives up in front of others of its process loses no place for them': async (bench) => {
     const [[a, b], locks] = [await bench.fourProcesses(), bench.manager()];
     const { hold } = await a.take('group:1');
     const cancelling = new AbortController();
     const first = locks.acquire('group:1', { signal: cancelling.signal });
-    const second = locks.acquire('group:1');
+    const second = lookedAtLater(locks.acquire('group:1'));
     await bench.until(async () => (await a.waiting('group:1')) === 1, 'the place in the queue');
     const behind = await b.queue('group:1');
     cancelling.abort(new Error('gone'));

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Hold } from '../../stores/lock-store.js';
 import type { ContractCases } from './contract-bench.js';
-import { LONG_LEASE_MS } from './port-process.js';
-
-/** More tokens than any clock would have allowed: as if the clock of the store had been set back since they were given out. */
-const FAR = 60_000_000;
+import { countOn, FAR, LONG_LEASE_MS } from './port-process.js';
 
 export const yieldCases: ContractCases = {
   'nobody waits: the hold is kept, with a larger fencing token and a lease as long as asked for': async (
@@ -100,7 +96,7 @@ export const yieldCases: ContractCases = {
       const fences = [hold.fencingToken, first.hold.fencingToken, ofC, ofA, ofD];
       assert.deepEqual(
         fences,
-        [...new Set(fences)].sort((one, other) => one - other),
+        [...new Set(fences)].toSorted((one, other) => one - other),
       );
     },
 
@@ -187,9 +183,3 @@ export const yieldCases: ContractCases = {
     assert.equal(await a.waiting('group:1'), 3);
   },
 };
-
-/** What the engine does for local leases. */
-export function countOn(hold: Hold, tokens: number): number {
-  hold.lastFencingToken += tokens;
-  return hold.lastFencingToken;
-}
