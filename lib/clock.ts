@@ -16,6 +16,11 @@ export interface Clock {
    * A `background` timer does not keep the process alive (renewals, polls); others do.
    */
   setTimer(delayMs: number, callback: () => void, options?: TimerOptions): Timer;
+  /**
+   * Calls `callback` once, after the event loop has served the timers and sockets that are due now. For chains of work that would
+   * otherwise never let it turn. The callback must not throw.
+   */
+  nextTurn(callback: () => void): void;
 }
 
 export interface TimerOptions {
@@ -60,6 +65,7 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   setTimer: (delayMs, callback, options) => new SystemTimer(delayMs, callback, options?.background === true),
+  nextTurn: (callback) => void setImmediate(callback),
 };
 
 /** Both clocks at one instant; how their difference changes tells a suspend or a step. */

@@ -1,39 +1,48 @@
 import type { Acquired } from './acquire-line.js';
+import { type ClockReading, pause, readClocks } from './clock.js';
+import { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import { pause } from './clock.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
-import { closedError, type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
+import type { LeaseMaker, LeaseTaker } from './line-surroundings.js';
+import type { Waiter } from './local-queue.js';
+import { type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
 import type { LockEventName, LockEvents } from './lock-events.js';
 import { LockFrames } from './lock-frames.js';
-import { type AcquireSettings, checkLeaseMs, type ManagerSettings } from './lock-options.js';
-import type { RenewRequest } from './stores/lock-store.js';
+import type { AcquireSettings, ManagerSettings } from './lock-options.js';
+import { checkLeaseMs } from './option-checks.js';
+import type { ReleaseOutcome, RenewRequest } from './stores/lock-store.js';
 
 /** The work of `using`: gets the lease, may be synchronous. */
 export type Work<T> = (lease: Lease) => T | PromiseLike<T>;
 
-export type Emit = <E extends LockEventName>(event: E, payload: LockEvents[E]) => void;
+/** Where events go. */
+export interface Audience {
+  /** Is anybody listening? Lets hot paths skip building the event. */
+  has(event: LockEventName): boolean;
+  emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void;
+}
 
 /**
- * Every lease of this process from grant to end. A lease ends once, in one of two ways: released by its user, or lost
- * (deadline, the store's word, force, shutdown); after that nothing is renewed and no timer is left.
+ * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
+ * user, or lost (deadline, the store's word, force, shutdown). A hold outlives its lease only to serve the next one; after its end
+ * nothing is renewed and no timer is left.
  */
-export class HeldLeases implements LeaseKeeper {
+export class HeldLeases implements LeaseKeeper, LeaseMaker {
   readonly frames = new LockFrames();
   readonly #watchdog: LeaseWatchdog;
   /** By owner token: what a push from the store names. */
-  readonly #leases = new Map<string, Lease>();
+  readonly #holds = new Map<string, KeptHold>();
   /**
    * Owner tokens on their way to the store. A loss may be pushed before the reply of its acquire is read (two connections have no
    * common order); it is kept here until then.
    */
   readonly #expected = new Map<string, { cause: LossCause; note: string | undefined } | undefined>();
   #onEmpty: (() => void) | undefined;
-  #closing = false;
 
   constructor(
     private readonly settings: ManagerSettings,
-    private readonly emit: Emit,
+    private readonly audience: Audience,
   ) {
     const { clock, randomness } = settings;
     this.#watchdog = new LeaseWatchdog(clock, randomness, (requests) => this.#renew(requests));
@@ -45,61 +54,98 @@ export class HeldLeases implements LeaseKeeper {
 
   /** Those that have not ended, oldest first. */
   list(): Lease[] {
-    return [...this.#leases.values()].filter((lease) => lease.active);
+    return [...this.#holds.values()].flatMap(({ lease }) => (lease?.active === true ? [lease] : []));
   }
 
-  expect(ownerToken: string): void {
+  asking(ownerToken: string): void {
     this.#expected.set(ownerToken, undefined);
   }
 
-  unexpect(ownerToken: string): void {
+  unused(ownerToken: string): void {
     this.#expected.delete(ownerToken);
   }
 
-  /** From the store's grant to a lease that is watched, and confirmed where the grant is not yet good for what was asked. */
-  async begin(acquired: Acquired, settings: AcquireSettings, calledAtMs: number): Promise<Lease> {
+  begin(acquired: Acquired, { line, settings, calledAtMs }: LeaseTaker): Lease {
     const { hold, deadlineMs, asOf } = acquired;
-    if (this.#closing) {
-      this.unexpect(hold.ownerToken);
-      await this.settings.store.release(hold).catch(() => undefined);
-      throw closedError();
-    }
-    const { leaseMs, renew, label } = settings;
-    const waitedMs = this.clock.monotonicMs() - calledAtMs;
-    const lease = new Lease(this, { hold, deadlineMs, leaseMs, renew, label, waitedMs, asOf });
-    this.#leases.set(hold.ownerToken, lease);
-    this.#watchdog.watch(lease, acquired.leaseMs);
+    const nowMs = this.clock.monotonicMs();
+    const grantedMs = acquired.leaseMs;
+    const kept = new KeptHold({ hold, line, settings, deadlineMs, grantedMs, asOf, nowMs });
+    const lease = this.#lease(kept, settings, { fencingToken: hold.fencingToken, calledAtMs, nowMs });
+    this.#holds.set(hold.ownerToken, kept);
+    this.#watchdog.watch(kept, nowMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
     this.#expected.delete(hold.ownerToken);
     if (early !== undefined) lease.markLost(early.cause, early.note);
     // A pushed grant has a short first lease; the watchdog makes it longer in time, unless it must not renew. And a machine that
     // slept while it waited cannot trust its deadline.
-    const tooShort = !renew && acquired.leaseMs < leaseMs;
-    const waitLeftMs = settings.waitMs > 0 ? settings.waitMs - waitedMs : Infinity;
-    if (tooShort || lease.state === 'uncertain') await this.#confirm(lease, leaseMs, waitLeftMs);
-    if (lease.active && lease.remainingMs() === 0) this.#decline(lease);
-    if (lease.active) this.emit('acquired', { ...describe(lease), waitedMs });
+    kept.unconfirmed = (!settings.renew && grantedMs < settings.leaseMs) || lease.state === 'uncertain';
     return lease;
   }
 
+  handOn(
+    kept: KeptHold,
+    { settings, calledAtMs }: Waiter,
+    given: { fencingToken: number; nowMs: number },
+  ): Lease {
+    return this.#lease(kept, settings, { calledAtMs, ...given });
+  }
+
+  #lease(
+    kept: KeptHold,
+    { leaseMs, renew, label }: AcquireSettings,
+    start: { fencingToken: number; calledAtMs: number; nowMs: number },
+  ): Lease {
+    const { fencingToken, calledAtMs, nowMs } = start;
+    return new Lease(this, kept, { leaseMs, renew, label, fencingToken, calledAtMs, nowMs });
+  }
+
+  /** Before a lease is handed to its caller. It may end here: then it is not active, and was as if it had never been granted. */
+  async confirm(lease: Lease, waitMs: number): Promise<void> {
+    const { kept } = lease;
+    kept.unconfirmed = false;
+    await this.#renewWithin(lease, waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity);
+    if (!lease.active || lease.remainingMs() > 0) return;
+    // By the wall clock it has run out, and the store did not say otherwise.
+    lease.markReleased();
+    kept.line.lost(kept);
+    this.settings.store.release(kept.hold).catch(() => undefined);
+  }
+
+  /** false: it ended before it was in its caller's hands. */
+  handOut(lease: Lease): boolean {
+    if (!lease.active) return false;
+    if (this.audience.has('acquired')) {
+      this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
+    }
+    return true;
+  }
+
   /** Asks the store to confirm the lease, but not for longer than the caller will wait: the lease is good for what it says anyway. */
-  async #confirm(lease: Lease, leaseMs: number, boundMs: number): Promise<void> {
+  async #renewWithin(lease: Lease, boundMs: number): Promise<void> {
     const answered = new AbortController();
-    void this.#watchdog.renewNow(lease, leaseMs).finally(() => answered.abort());
+    void this.#watchdog.renewNow(lease.kept, lease.leaseMs).finally(() => answered.abort());
     await pause(this.clock, boundMs, answered.signal);
   }
 
-  /** By the wall clock it has run out, and the store did not say otherwise: as if it had never been granted. */
-  #decline(lease: Lease): void {
-    lease.markReleased();
-    this.#forget(lease);
-    void this.settings.store.release(lease.hold).catch(() => undefined);
+  confirmed(kept: KeptHold, deadlineMs: number, asOf: ClockReading): void {
+    const nowMs = this.clock.monotonicMs();
+    kept.confirm(deadlineMs, asOf);
+    kept.doubted = false;
+    kept.beginSlice(nowMs);
+    this.#watchdog.watch(kept, nowMs, kept.leaseMs);
+  }
+
+  forget(kept: KeptHold): void {
+    this.#watchdog.forget(kept);
+    this.#holds.delete(kept.hold.ownerToken);
+    if (this.#holds.size === 0) this.#onEmpty?.();
   }
 
   /** The store learned by itself that a hold is over. */
   onPushedLoss(ownerToken: string, cause: LossCause, note: string | undefined): void {
-    const lease = this.#leases.get(ownerToken);
-    if (lease !== undefined) lease.markLost(cause, note);
+    const kept = this.#holds.get(ownerToken);
+    if (kept?.lease !== undefined) kept.lease.markLost(cause, note);
+    else if (kept !== undefined) kept.lost = true;
     else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });
   }
 
@@ -124,7 +170,7 @@ export class HeldLeases implements LeaseKeeper {
   async extend(lease: Lease, leaseMs: number): Promise<void> {
     checkLeaseMs(leaseMs, `extend on "${lease.name}"`, 'ms');
     if (!lease.active) lease.assertHeld(); // throws and says why
-    const outcome = await this.#watchdog.renewNow(lease, leaseMs);
+    const outcome = await this.#watchdog.renewNow(lease.kept, leaseMs);
     if (lease.lossError !== undefined) throw lease.lossError;
     if (outcome.outcome !== 'unknown') return;
     const message = `lock "${lease.name}" could not be extended: ${outcome.error.message}`;
@@ -136,50 +182,57 @@ export class HeldLeases implements LeaseKeeper {
 
   async release(lease: Lease): Promise<'released' | 'lost'> {
     if (!lease.active) return 'lost';
+    const { kept } = lease;
     const inTime = lease.remainingMs() > 0; // by the wall clock too: a machine that slept may be late without knowing
     lease.markReleased();
-    this.#forget(lease);
     try {
-      const outcome = await this.settings.store.release(lease.hold);
-      if (outcome.outcome === 'released') {
-        this.emit('released', { ...describe(lease), heldMs: lease.heldMs });
-      } else if (outcome.ambiguous && inTime) {
-        this.#warnOfRefusal(lease);
-      } else {
-        lease.markReleaseRefused();
-        return 'lost';
-      }
-      return 'released';
+      const ending = kept.line.ended(kept);
+      return this.#released(lease, ending instanceof Promise ? await ending : ending, inTime);
     } catch (error) {
-      this.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
+      this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
       throw error;
     }
   }
 
+  #released(lease: Lease, outcome: ReleaseOutcome, inTime: boolean): 'released' | 'lost' {
+    if (outcome.outcome === 'released') {
+      if (this.audience.has('released'))
+        this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
+      return 'released';
+    }
+    if (outcome.ambiguous && inTime) {
+      this.#warnOfRefusal(lease);
+      return 'released';
+    }
+    lease.markReleaseRefused();
+    return 'lost';
+  }
+
   lost(lease: Lease, error: LockLostError): void {
-    this.#forget(lease);
-    this.emit('lost', { ...describe(lease), cause: error.cause, error });
+    const { kept } = lease;
+    this.audience.emit('lost', { ...describe(lease), cause: error.cause, error });
     // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
     // force, and then for nobody: end it with the same token.
-    if (error.cause !== 'expired' && error.cause !== 'forced') return;
-    void this.settings.store.release(lease.hold).catch(() => undefined);
+    if (error.cause === 'expired' || error.cause === 'forced') {
+      this.settings.store.release(kept.hold).catch(() => undefined);
+    }
+    kept.line.lost(kept);
   }
 
   doubted(lease: Lease): void {
-    this.emit('uncertain', describe(lease));
+    this.audience.emit('uncertain', describe(lease));
   }
 
   recheck(lease: Lease): void {
-    this.#watchdog.hurry(lease);
+    this.#watchdog.hurry(lease.kept);
   }
 
   certain(lease: Lease): void {
-    this.emit('renewed', describe(lease));
+    this.audience.emit('renewed', describe(lease));
   }
 
   /** Holders have `drainMs`; then their leases become lost *before* they are given away, so that two sections never run. */
   async close(): Promise<void> {
-    this.#closing = true; // a grant that is still on its way goes back
     await this.#drained();
     const leftovers = this.list();
     for (const lease of leftovers) lease.markLost('shutdown');
@@ -187,7 +240,7 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   #drained(): Promise<void> {
-    if (this.#leases.size === 0) return Promise.resolve();
+    if (this.#holds.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.clock.setTimer(this.settings.drainMs, resolve);
       this.#onEmpty = () => {
@@ -202,17 +255,11 @@ export class HeldLeases implements LeaseKeeper {
     return this.settings.store.renew(requests).catch(failed);
   }
 
-  #forget(lease: Lease): void {
-    this.#watchdog.forget(lease);
-    this.#leases.delete(lease.hold.ownerToken);
-    if (this.#leases.size === 0) this.#onEmpty?.();
-  }
-
   /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */
   #warnOfRefusal(lease: Lease): void {
     const message = `the release of lock "${lease.name}" was repeated after a lost reply and then refused; probably the first try had ended it`;
     const error = new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName: lease.name });
-    this.emit('releaseFailed', { ...describe(lease), error });
+    this.audience.emit('releaseFailed', { ...describe(lease), error });
   }
 }
 

@@ -1,7 +1,6 @@
-import type { Clock, ClockReading } from './clock.js';
+import type { Clock } from './clock.js';
 import type { Lease } from './lease.js';
 import type { LockLostError } from './lock-errors.js';
-import type { Hold } from './stores/lock-store.js';
 
 /** What a lease asks of its manager. */
 export interface LeaseKeeper {
@@ -19,14 +18,14 @@ export interface LeaseKeeper {
   certain(lease: Lease): void;
 }
 
-/** What a grant gives to a new lease. */
+/** What a new lease begins with. */
 export interface LeaseStart {
-  readonly hold: Hold;
-  readonly deadlineMs: number;
   readonly leaseMs: number;
   readonly renew: boolean;
   readonly label: string;
-  readonly waitedMs: number;
-  /** Both clocks as they stood when the store was asked. */
-  readonly asOf: ClockReading;
+  readonly fencingToken: number;
+  /** Monotonic. */
+  readonly calledAtMs: number;
+  /** Monotonic. */
+  readonly nowMs: number;
 }

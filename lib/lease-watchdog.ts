@@ -1,142 +1,131 @@
-import { type Clock, type ClockReading, readClocks, type Timer } from './clock.js';
+import { AlarmClock } from './alarm-clock.js';
+import { type Clock, readClocks } from './clock.js';
+import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
 import type { Randomness } from './owner-token.js';
 import type { RenewOutcome, RenewRequest } from './stores/lock-store.js';
 
-interface Watched {
-  readonly lease: Lease;
-  /** Monotonic; Infinity: not to be renewed. */
-  renewAtMs: number;
-  /** Single flight: one renewal per lease at a time. */
-  underWay: boolean;
-}
-
 /** A lease is renewed when a third of it has passed: two more tries fit in before its deadline. */
 const RENEW_AFTER = 1 / 3;
-/** Leases that come due within this part of their lease go in the same batch: few commands for many leases. */
+/** Leases that come due within this part of the interval may go along in a batch: few commands for many leases. */
 const BATCH_WINDOW = 0.1;
-/** Renewals of processes that started together drift apart by up to this part of the interval. */
+/** As many as a store renews with one command; see RENEW_BATCH in the Redis store. */
+const BATCH = 100;
+/** Renewals of leases that began together drift apart by up to this part of the interval, and so spread over time. */
 const JITTER = 0.1;
 const SHORTEST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 1_000;
 
 /**
- * Keeps all leases of a manager: one scheduler and one timer for all of them. Each renewal ends in one of
+ * Keeps all holds of a manager: one scheduler and one timer for all of them. Each renewal ends in one of
  * - renewed: the deadline moves;
  * - lost: the store says «not yours»: the lease is lost at once;
  * - unknown: no answer: the lease is uncertain, tried again soon, and lost when its deadline passes.
- * A lease that is forgotten (released, lost) is never renewed again. Nothing here throws: it runs in timers.
+ * A hold that is forgotten (released, lost) is never renewed again. Nothing here throws: it runs in timers.
  */
 export class LeaseWatchdog {
-  readonly #watched = new Map<Lease, Watched>();
-  #timer: Timer | undefined;
-  #wakesAtMs = Infinity;
+  readonly #watched = new Set<KeptHold>();
+  /** Each hold's next event: its renewal, or its deadline. */
+  readonly #alarms: AlarmClock<KeptHold>;
 
   constructor(
     private readonly clock: Clock,
     private readonly randomness: Randomness,
     private readonly renew: (requests: readonly RenewRequest[]) => Promise<RenewOutcome[]>,
-  ) {}
-
-  /** @param grantedMs the lease that the store has given, which may be shorter than `lease.leaseMs` */
-  watch(lease: Lease, grantedMs: number): void {
-    const renewAtMs = lease.renews ? this.clock.monotonicMs() + this.#interval(grantedMs) : Infinity;
-    this.#watched.set(lease, { lease, renewAtMs, underWay: false });
-    this.#wakeBy(Math.min(renewAtMs, lease.deadlineMs));
+  ) {
+    this.#alarms = new AlarmClock(clock, (due) => this.#onDue(due), { background: true });
   }
 
-  forget(lease: Lease): void {
-    this.#watched.delete(lease);
-    if (this.#watched.size === 0) this.#sleep();
+  /** @param grantedMs the lease that the store has given, which may be shorter than `kept.leaseMs` */
+  watch(kept: KeptHold, nowMs: number, grantedMs: number): void {
+    this.#watched.add(kept);
+    kept.renewAtMs = kept.renews ? nowMs + this.#interval(grantedMs) : Infinity;
+    this.#schedule(kept);
+  }
+
+  forget(kept: KeptHold): void {
+    this.#watched.delete(kept);
+    this.#alarms.clear(kept);
   }
 
   /** The lease is doubted: ask the store at the next opportunity instead of at the next interval. */
-  hurry(lease: Lease): void {
-    const watched = this.#watched.get(lease);
-    if (watched === undefined || watched.underWay) return;
-    watched.renewAtMs = this.clock.monotonicMs();
-    this.#wakeBy(watched.renewAtMs);
+  hurry(kept: KeptHold): void {
+    if (!this.#watched.has(kept) || kept.renewing) return;
+    kept.renewAtMs = this.clock.monotonicMs();
+    this.#schedule(kept);
   }
 
   /**
-   * Renews one lease now, to last at least `leaseMs`, and tells how that ended. Serves `extend` and the confirmation of a grant.
+   * Renews one hold now, to last at least `leaseMs`, and tells how that ended. Serves `extend` and the confirmation of a grant.
    */
-  async renewNow(lease: Lease, leaseMs: number): Promise<RenewOutcome> {
+  async renewNow(kept: KeptHold, leaseMs: number): Promise<RenewOutcome> {
     const asOf = readClocks(this.clock);
-    const [outcome] = await this.renew([{ hold: lease.hold, leaseMs }]);
+    const [outcome] = await this.renew([{ hold: kept.hold, leaseMs }]);
     if (outcome === undefined) throw new Error('the store answered fewer renewals than it was asked for');
-    this.#settle(lease, outcome, asOf);
+    this.#settle(kept, outcome, asOf);
     return outcome;
   }
 
-  #wakeBy(atMs: number): void {
-    if (atMs >= this.#wakesAtMs) return;
-    this.#timer?.cancel();
-    this.#wakesAtMs = atMs;
-    this.#timer = this.clock.setTimer(atMs - this.clock.monotonicMs(), () => this.#wake(), {
-      background: true,
-    });
+  #schedule(kept: KeptHold): void {
+    this.#alarms.set(kept, kept.renewing ? kept.deadlineMs : Math.min(kept.renewAtMs, kept.deadlineMs));
   }
 
-  #sleep(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#wakesAtMs = Infinity;
-  }
-
-  #wake(): void {
-    this.#sleep();
+  #onDue(due: readonly KeptHold[]): void {
     const nowMs = this.clock.monotonicMs();
-    const due: Watched[] = [];
-    for (const watched of this.#watched.values()) {
-      const { lease } = watched;
-      if (!lease.active) continue; // reading it just told everybody, if it was its deadline that passed
-      if (watched.underWay) continue;
-      if (watched.renewAtMs <= nowMs + (lease.deadlineMs - nowMs) * BATCH_WINDOW) due.push(watched);
-    }
-    if (due.length > 0) void this.#renewAll(due);
-    this.#schedule();
+    // Reading the state tells everybody if it was the deadline that passed, or if the clocks give reason to doubt.
+    const alive = due.filter((kept) => kept.lease?.active ?? true).filter((kept) => this.#watched.has(kept));
+    const renewing = alive.filter((kept) => !kept.renewing && kept.renewAtMs <= nowMs);
+    if (renewing.length > 0) this.#renewBatches(renewing, nowMs);
+    for (const kept of alive)
+      if (kept.deadlineMs > nowMs && kept.alarmAtMs === Infinity) this.#schedule(kept);
   }
 
-  #schedule(): void {
-    let atMs = Infinity;
-    for (const { lease, renewAtMs, underWay } of this.#watched.values()) {
-      atMs = Math.min(atMs, lease.deadlineMs, underWay ? Infinity : renewAtMs);
-    }
-    this.#wakeBy(atMs);
+  /** Fills the last batch with those that come due soon: 160 at once are 200 in two commands, and 40 fewer a moment later. */
+  #renewBatches(due: readonly KeptHold[], nowMs: number): void {
+    const shortestMs = due.reduce((least, { leaseMs }) => Math.min(least, leaseMs), Infinity);
+    const untilMs = nowMs + shortestMs * RENEW_AFTER * BATCH_WINDOW;
+    const room = BATCH - (due.length % BATCH || BATCH);
+    const soon = room === 0 ? [] : this.#alarms.upcoming(untilMs, room);
+    const along = soon.filter((kept) => !kept.renewing && kept.renewAtMs <= untilMs);
+    void this.#renewAll([...due, ...along]);
   }
 
-  async #renewAll(due: readonly Watched[]): Promise<void> {
+  async #renewAll(holds: readonly KeptHold[]): Promise<void> {
     const asOf = readClocks(this.clock);
-    for (const watched of due) watched.underWay = true;
-    // A lease that is not to be renewed is only here because it is doubted: 1 ms asks without lengthening it.
+    for (const kept of holds) {
+      kept.renewing = true;
+      this.#schedule(kept);
+    }
+    // One that is not to be renewed is only here because it is doubted: 1 ms asks without lengthening it.
     const outcomes = await this.renew(
-      due.map(({ lease }) => ({ hold: lease.hold, leaseMs: lease.renews ? lease.leaseMs : 1 })),
+      holds.map((kept) => ({ hold: kept.hold, leaseMs: kept.renews ? kept.leaseMs : 1 })),
     );
-    for (const [index, watched] of due.entries()) {
-      watched.underWay = false;
-      this.#settle(watched.lease, outcomes[index] as RenewOutcome, asOf);
+    for (const [index, kept] of holds.entries()) {
+      kept.renewing = false;
+      this.#settle(kept, outcomes[index] as RenewOutcome, asOf);
     }
   }
 
-  #settle(lease: Lease, outcome: RenewOutcome, asOf: ClockReading): void {
-    const watched = this.#watched.get(lease);
-    if (watched === undefined) return; // released or lost meanwhile
+  #settle(kept: KeptHold, outcome: RenewOutcome, asOf: ReturnType<typeof readClocks>): void {
+    if (!this.#watched.has(kept)) return; // released or lost meanwhile
     const nowMs = this.clock.monotonicMs();
+    const { lease } = kept;
     switch (outcome.outcome) {
       case 'renewed':
-        lease.markConfirmed(outcome.deadlineMs, asOf);
-        watched.renewAtMs = lease.renews ? nowMs + this.#interval(lease.deadlineMs - nowMs) : Infinity;
+        confirm(kept, lease, { deadlineMs: outcome.deadlineMs, asOf });
+        kept.renewAtMs = kept.renews ? nowMs + this.#interval(kept.deadlineMs - nowMs) : Infinity;
         break;
       case 'lost':
-        lease.markLost('taken');
+        if (lease === undefined) kept.lost = true;
+        else lease.markLost('taken');
         break;
       case 'unknown':
-        lease.markUncertain();
-        watched.renewAtMs = nowMs + this.#retryDelay(lease.deadlineMs - nowMs);
+        if (lease === undefined) kept.doubted = true;
+        else lease.markUncertain();
+        kept.renewAtMs = nowMs + this.#retryDelay(kept.deadlineMs - nowMs);
         break;
     }
-    this.#schedule();
+    if (this.#watched.has(kept)) this.#schedule(kept);
   }
 
   #interval(leaseMs: number): number {
@@ -146,4 +135,12 @@ export class LeaseWatchdog {
   #retryDelay(remainingMs: number): number {
     return Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, remainingMs / 10));
   }
+}
+
+type Confirmation = { readonly deadlineMs: number; readonly asOf: ReturnType<typeof readClocks> };
+
+/** Between two leases there is nobody to tell. */
+function confirm(kept: KeptHold, lease: Lease | undefined, { deadlineMs, asOf }: Confirmation): void {
+  if (lease !== undefined) lease.markConfirmed(deadlineMs, asOf);
+  else kept.confirm(deadlineMs, asOf);
 }

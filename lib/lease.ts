@@ -1,5 +1,6 @@
 import { type ClockReading, readClocks } from './clock.js';
 import { LockLostError, LockStoreError, LockUsageError, type LossCause } from './lock-errors.js';
+import type { KeptHold } from './kept-hold.js';
 import type { LeaseKeeper, LeaseStart } from './lease-keeper.js';
 import type { Hold } from './stores/lock-store.js';
 
@@ -8,12 +9,6 @@ import type { Hold } from './stores/lock-store.js';
  * ran ahead of the monotonic one, as after a suspend); a renewal is under way · `lost` ours no more · `released` given back.
  */
 export type LeaseState = 'held' | 'uncertain' | 'lost' | 'released';
-
-/**
- * How far the wall clock may run ahead of the monotonic one before we doubt a lease. A slewing NTP client moves it by 0.5 ms
- * per second at most, 15 ms in a default lease; a suspend or a step is larger.
- */
-const WALL_AHEAD_DOUBT_MS = 200;
 
 /**
  * The bounded right that a caller has after `acquire`. Everything it says about itself (`state`, `remainingMs`, `assertHeld`) is
@@ -32,29 +27,27 @@ export class Lease {
   readonly waitedMs: number;
 
   readonly #keeper: LeaseKeeper;
-  readonly #hold: Hold;
-  #deadlineMs: number;
-  /** When the request was sent by which the store last confirmed us. */
-  #confirmed: ClockReading;
+  readonly #kept: KeptHold;
+  /** Of the hold when it began; see `fencingToken`. */
+  #fencingToken: number;
   readonly #started: ClockReading;
-  #doubt = false;
   #released = false;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
   #releasing: Promise<'released' | 'lost'> | undefined;
 
   /** @internal */
-  constructor(keeper: LeaseKeeper, start: LeaseStart) {
+  constructor(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart) {
     this.#keeper = keeper;
-    this.#hold = start.hold;
-    this.name = start.hold.name;
+    this.#kept = kept;
+    this.name = kept.hold.name;
     this.label = start.label;
     this.leaseMs = start.leaseMs;
     this.renews = start.renew;
-    this.waitedMs = start.waitedMs;
-    this.#deadlineMs = start.deadlineMs;
-    this.#confirmed = start.asOf;
-    this.#started = readClocks(keeper.clock);
+    this.waitedMs = start.nowMs - start.calledAtMs;
+    this.#fencingToken = start.fencingToken;
+    this.#started = { monotonicMs: start.nowMs, wallMs: keeper.clock.wallMs() };
+    kept.lease = this;
   }
 
   /** All names of this lease. */
@@ -67,7 +60,9 @@ export class Lease {
    * refuse a smaller one: that is what keeps a stale holder out when it wakes up late.
    */
   get fencingToken(): number {
-    return this.hold.fencingToken;
+    const { lease, hold } = this.#kept;
+    // The store may have granted the same hold anew meanwhile. Once ours has ended, the hold goes on without us.
+    return lease === this ? Math.max(this.#fencingToken, hold.fencingToken) : this.#fencingToken;
   }
 
   /** Name → fencing token. */
@@ -83,17 +78,16 @@ export class Lease {
   get state(): LeaseState {
     if (this.#released) return 'released';
     if (this.#loss !== undefined) return 'lost';
-    if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {
+    const now = readClocks(this.#keeper.clock);
+    if (now.monotonicMs >= this.#kept.deadlineMs) {
       this.markLost('expired');
       return 'lost';
     }
-    if (this.#doubt) return 'uncertain';
-    if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {
-      this.markUncertain();
-      this.#keeper.recheck(this);
-      return 'uncertain';
-    }
-    return 'held';
+    if (this.#kept.doubted) return 'uncertain';
+    if (!this.#kept.isDoubtful(now)) return 'held';
+    this.markUncertain();
+    this.#keeper.recheck(this);
+    return 'uncertain';
   }
 
   /**
@@ -112,10 +106,9 @@ export class Lease {
   remainingMs(): number {
     const state = this.state;
     if (state === 'lost' || state === 'released') return 0;
-    return Math.max(
-      0,
-      this.#deadlineMs - this.#keeper.clock.monotonicMs() - Math.max(0, this.#wallAheadMs()),
-    );
+    const now = readClocks(this.#keeper.clock);
+    const { deadlineMs } = this.#kept;
+    return Math.max(0, deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
   }
 
   /**
@@ -177,14 +170,19 @@ export class Lease {
     return this.#keeper.clock.monotonicMs() - this.#started.monotonicMs;
   }
 
-  /** The store's record. Not a field: it has the owner token, which must not appear when a lease is printed. @internal */
+  /** Not a field: it has the owner token, which must not appear when a lease is printed. @internal */
+  get kept(): KeptHold {
+    return this.#kept;
+  }
+
+  /** The store's record. @internal */
   get hold(): Hold {
-    return this.#hold;
+    return this.#kept.hold;
   }
 
   /** Monotonic. @internal */
   get deadlineMs(): number {
-    return this.#deadlineMs;
+    return this.#kept.deadlineMs;
   }
 
   /** Neither lost nor released. @internal */
@@ -204,27 +202,27 @@ export class Lease {
    */
   markConfirmed(deadlineMs: number, asOf: ClockReading): void {
     if (this.#released || this.#loss !== undefined) return;
-    if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {
+    if (this.#keeper.clock.monotonicMs() >= this.#kept.deadlineMs) {
       this.markLost('expired');
       return;
     }
-    this.#deadlineMs = deadlineMs;
-    this.#confirmed = asOf;
-    if (!this.#doubt) return;
-    this.#doubt = false;
+    this.#kept.confirm(deadlineMs, asOf);
+    if (!this.#kept.doubted) return;
+    this.#kept.doubted = false;
     this.#keeper.certain(this);
   }
 
   /** @internal */
   markUncertain(): void {
-    if (this.#doubt || this.#released || this.#loss !== undefined) return;
-    this.#doubt = true;
+    if (this.#kept.doubted || this.#released || this.#loss !== undefined) return;
+    this.#kept.doubted = true;
     this.#keeper.doubted(this);
   }
 
   /** @internal */
   markLost(cause: LossCause, note?: string): void {
     if (this.#released || this.#loss !== undefined) return;
+    this.#end();
     this.#loss = new LockLostError(this.name, note === undefined ? { cause } : { cause, note });
     this.#keeper.lost(this, this.#loss);
     this.#abort?.abort(this.#loss);
@@ -232,7 +230,9 @@ export class Lease {
 
   /** @internal */
   markReleased(): void {
-    if (this.#loss === undefined) this.#released = true;
+    if (this.#loss !== undefined) return;
+    this.#end();
+    this.#released = true;
   }
 
   /** The store refused the release: it had been lost without our knowing. @internal */
@@ -241,8 +241,8 @@ export class Lease {
     this.markLost('taken');
   }
 
-  #wallAheadMs(): number {
-    const now = readClocks(this.#keeper.clock);
-    return now.wallMs - this.#confirmed.wallMs - (now.monotonicMs - this.#confirmed.monotonicMs);
+  #end(): void {
+    this.#fencingToken = this.fencingToken;
+    if (this.#kept.lease === this) this.#kept.lease = undefined;
   }
 }

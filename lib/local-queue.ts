@@ -1,117 +1,83 @@
-import type { Clock } from './clock.js';
+import type { AlarmClock, Sleeper } from './alarm-clock.js';
+import type { Lease } from './lease.js';
+import type { AcquireSettings } from './lock-options.js';
 
-/** What a caller brings to the line. */
-export interface LineMember {
-  readonly waitMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** Made only when the wait ends without a grant. */
-  tooLate(): Error;
+/** What a waiter's line does when the waiter gives up. */
+export interface WaiterHome {
+  leave(waiter: Waiter, reason: unknown): void;
+  tooLate(waiter: Waiter): Error;
 }
 
-interface Waiter<M, G> {
-  readonly member: M;
-  readonly settle: (grant: G) => void;
-  readonly fail: (reason: unknown) => void;
-}
+/** A caller who waits for its turn. */
+export class Waiter implements Sleeper {
+  alarmAtMs = Infinity;
+  /** Has the event `waiting` been sent for it? */
+  told = false;
+  resolve!: (lease: Lease) => void;
+  reject!: (reason: unknown) => void;
+  #onAbort: (() => void) | undefined;
 
-/**
- * The line for one name in this process: first come, first served. Only its head has a place in the store's queue, so 500
- * waiters here cost the store one entry and one poll. The place belongs to the line, not to the head: when the head gives up,
- * the next one takes it over instead of going to the back of the queue between processes.
- */
-export class LocalQueue<M extends LineMember, G> {
-  // A Set keeps insertion order and removes from the middle in O(1): cancelling 1 000 waiters is not 1 000 scans.
-  readonly #waiters = new Set<Waiter<M, G>>();
-  #place: AbortController | undefined;
-
-  /**
-   * @param ask one store acquisition for the present head; rejects when `signal` aborts
-   * @param giveBack a grant that came when nobody waits any more
-   */
   constructor(
-    private readonly clock: Clock,
-    private readonly ask: (head: M, signal: AbortSignal) => Promise<G>,
-    private readonly giveBack: (grant: G) => void,
+    readonly home: WaiterHome,
+    readonly settings: AcquireSettings,
+    /** Monotonic: what `waitMs` counts from. */
+    readonly calledAtMs: number,
   ) {}
+
+  /** Resolves when it is this waiter's turn; rejects when its wait ends before. */
+  begin(alarms: AlarmClock<Waiter>): Promise<Lease> {
+    const { signal, waitMs } = this.settings;
+    alarms.set(this, this.calledAtMs + waitMs);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.home.leave(this, signal.reason);
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  end(alarms: AlarmClock<Waiter>): void {
+    alarms.clear(this);
+    if (this.#onAbort !== undefined) this.settings.signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** The line for one name in this process: first come, first served. */
+export class LocalQueue {
+  // A Set keeps insertion order and removes from the middle in O(1): cancelling 1 000 waiters is not 1 000 scans.
+  readonly #waiters = new Set<Waiter>();
+
+  /** @param alarms of all lines: a wait has no timer of its own */
+  constructor(private readonly alarms: AlarmClock<Waiter>) {}
 
   get size(): number {
     return this.#waiters.size;
   }
 
-  /** Who would be granted next; undefined when the line is empty. */
-  get head(): M | undefined {
-    return this.#first()?.member;
+  /** Who is next; undefined when nobody waits. */
+  get head(): Waiter | undefined {
+    return this.#waiters.size === 0 ? undefined : this.#waiters.values().next().value;
   }
 
-  /** Resolves when it is this member's turn and the store has granted; rejects when its wait ends before. */
-  wait(member: M): Promise<G> {
-    return new Promise<G>((resolve, reject) => {
-      const leave = (reason: unknown) => {
-        this.#waiters.delete(waiter);
-        if (this.#waiters.size === 0) this.#place?.abort();
-        waiter.fail(reason);
-      };
-      const onAbort = () => leave(member.signal?.reason);
-      const timer = this.clock.setTimer(member.waitMs, () => leave(member.tooLate()));
-      const done = () => {
-        timer.cancel();
-        member.signal?.removeEventListener('abort', onAbort);
-      };
-      const waiter: Waiter<M, G> = {
-        member,
-        settle: (grant) => (done(), resolve(grant)),
-        fail: (reason) => (done(), reject(reason)),
-      };
-      member.signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.add(waiter);
-      this.#askForHead();
-    });
+  /** Goes to the end of the line. */
+  add(waiter: Waiter): Promise<Lease> {
+    this.#waiters.add(waiter);
+    return waiter.begin(this.alarms);
   }
 
-  /** Everybody leaves with this reason (closing). */
-  dismiss(reason: Error): void {
-    this.#place?.abort();
-    this.#failAll(reason);
+  /** false: had left before. */
+  remove(waiter: Waiter): boolean {
+    if (!this.#waiters.delete(waiter)) return false;
+    waiter.end(this.alarms);
+    return true;
   }
 
-  #first(): Waiter<M, G> | undefined {
-    return this.#waiters.values().next().value;
-  }
-
-  #askForHead(): void {
-    const head = this.#first();
-    if (head === undefined || (this.#place !== undefined && !this.#place.signal.aborted)) return;
-    const place = new AbortController();
-    this.#place = place;
-    this.ask(head.member, place.signal).then(
-      (grant) => this.#granted(grant, place),
-      (error: unknown) => this.#refused(error, place),
-    );
-  }
-
-  #granted(grant: G, place: AbortController): void {
-    // The head may have changed since we asked: the grant is the line's, so whoever is first now has it.
-    const head = place.signal.aborted ? undefined : this.#first();
-    if (this.#place === place) this.#place = undefined;
-    if (head === undefined) this.giveBack(grant);
-    else {
-      this.#waiters.delete(head);
-      head.settle(grant);
-    }
-    this.#askForHead();
-  }
-
-  #refused(error: unknown, place: AbortController): void {
-    if (this.#place === place) this.#place = undefined;
-    // The store could not be asked at all: that holds for everybody here, and asking again for each of them in turn would only
-    // make the last one wait for all the others' failures. An abort is our own doing: members who came since go on.
-    if (!place.signal.aborted) this.#failAll(error);
-    this.#askForHead();
-  }
-
-  #failAll(reason: unknown): void {
+  /** Everybody leaves. */
+  failAll(reason: (waiter: Waiter) => unknown): void {
     const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.fail(reason);
+    for (const waiter of waiters) this.remove(waiter);
+    for (const waiter of waiters) waiter.reject(reason(waiter));
   }
 }

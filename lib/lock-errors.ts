@@ -22,7 +22,7 @@ export type LockErrorCode = LockBusyCode | 'LOCK_LOST' | LockStoreCode | LockUsa
 
 export type LockBusyCode = 'LOCK_BUSY' | 'LOCK_QUEUE_FULL';
 
-/** Someone else has the lock and the caller's `waitMs` ran out. Expected under contention. */
+/** Someone else has the lock and the caller's `waitMs` ran out (LOCK_BUSY), or too many wait already (LOCK_QUEUE_FULL). Expected under contention. */
 export class LockBusyError extends LockError {
   readonly code: LockBusyCode;
   readonly retryable = true;
@@ -34,6 +34,12 @@ export class LockBusyError extends LockError {
     this.code = details.code ?? 'LOCK_BUSY';
     this.retryAfterMs = details.retryAfterMs;
   }
+}
+
+/** So many wait for the name already that one more would only make everybody slower. */
+export function queueFullError(lockName: string, who: string, retryAfterMs: number): LockBusyError {
+  const message = `lock "${lockName}" is held by someone else and ${who} wait for it already, the most that may (maxWaiters, maxWaitingProcesses)`;
+  return new LockBusyError(lockName, { code: 'LOCK_QUEUE_FULL', message, retryAfterMs });
 }
 
 /**

@@ -1,4 +1,6 @@
 import { AcquireLine } from './acquire-line.js';
+import { AlarmClock } from './alarm-clock.js';
+import { EventLoopTurns } from './event-loop-turns.js';
 import { HeldLeases, type Work } from './held-leases.js';
 import type { Lease } from './lease.js';
 import {
@@ -14,6 +16,8 @@ import {
   type LockEventName,
   type LockEvents,
 } from './lock-events.js';
+import type { LineSurroundings } from './line-surroundings.js';
+import type { Waiter } from './local-queue.js';
 import type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
 import { canonicalName, singleName } from './lock-name.js';
 import {
@@ -25,7 +29,7 @@ import {
   resolveAcquireOptions,
   resolveManagerOptions,
 } from './lock-options.js';
-import type { ForcedRelease } from './stores/lock-store.js';
+import type { Busy, ForcedRelease } from './stores/lock-store.js';
 
 /**
  * The heart: takes locks and hands out leases.
@@ -43,14 +47,29 @@ export class LockManager {
   readonly #settings: ManagerSettings;
   readonly #events = new LockEventEmitter();
   readonly #leases: HeldLeases;
+  /** A name has a line while somebody uses it. */
   readonly #lines = new Map<string, AcquireLine>();
+  readonly #surroundings: LineSurroundings;
   #closing: Promise<void> | undefined;
 
   /** @throws LockUsageError for any option that is wrong, unknown or not built yet */
   constructor(options: LockManagerOptions) {
     this.#settings = resolveManagerOptions(options);
-    this.#leases = new HeldLeases(this.#settings, (event, payload) => this.#emit(event, payload));
     const { store, prefix, keepMs, clock, randomness } = this.#settings;
+    this.#leases = new HeldLeases(this.#settings, {
+      has: (event) => this.#events.has(event),
+      emit: (event, payload) => this.#emit(event, payload),
+    });
+    this.#surroundings = {
+      clock,
+      randomness,
+      store,
+      leases: this.#leases,
+      waits: new AlarmClock(clock, endWaits),
+      turns: new EventLoopTurns(clock),
+      waiting: (name, label) => this.#emit('waiting', { name, label }),
+      idle: (line) => void (this.#lines.get(line.name) === line && this.#lines.delete(line.name)),
+    };
     store.attach({
       prefix,
       keepMs,
@@ -79,11 +98,12 @@ export class LockManager {
    */
   async acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
     const canonical = singleName(name);
-    const settings = resolveAcquireOptions(this.#settings, options, `acquire(${describeValue(canonical)})`);
+    const place = () => `acquire(${describeValue(canonical)})`;
+    const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#checkCall(canonical, settings);
     if (settings.waitMs > 0) return this.#waitInLine(canonical, settings);
     const answer = await this.#tryOnce(canonical, settings);
-    if ('hold' in answer) return answer;
+    if (!('outcome' in answer)) return answer;
     throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
   }
 
@@ -97,12 +117,12 @@ export class LockManager {
     options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<Lease | null> {
     const canonical = singleName(name);
-    const place = `tryAcquire(${describeValue(canonical)})`;
+    const place = () => `tryAcquire(${describeValue(canonical)})`;
     refuseWait(options, place);
     const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#checkCall(canonical, settings);
     const answer = await this.#tryOnce(canonical, settings);
-    return 'hold' in answer ? answer : null;
+    return 'outcome' in answer ? null : answer;
   }
 
   /**
@@ -132,9 +152,12 @@ export class LockManager {
     const canonical = canonicalName(name);
     this.#refuseWhenClosed();
     const { heldSinceMs, waiting, ...rest } = await this.#settings.store.inspect(canonical);
-    const waitingHere = this.#lines.get(canonical)?.size ?? 0;
+    const line = this.#lines.get(canonical);
     const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
-    return { name: canonical, ...rest, heldSince, waitingProcesses: waiting, waitingHere };
+    const told = { name: canonical, ...rest, heldSince, waitingProcesses: waiting };
+    // Of a lease that was handed on in this process the store only knows the first one.
+    const { fencingToken = told.fencingToken, label = told.label } = (told.held && line?.lease) || {};
+    return { ...told, fencingToken, label, waitingHere: line?.waiting ?? 0 };
   }
 
   /** Does anybody hold it? The answer may be old when you read it: to act on it, `tryAcquire`. */
@@ -208,42 +231,38 @@ export class LockManager {
     const calledAtMs = this.#settings.clock.monotonicMs();
     for (;;) {
       this.#refuseWhenClosed(); // again before each turn: those who wait now are dismissed only once
-      const acquired = await this.#inLine(name, (line) => line.wait(settings, calledAtMs));
-      const lease = await this.#leases.begin(acquired, settings, calledAtMs);
-      if (lease.active) return lease; // else it ended while it was confirmed: wait on
+      const lease = await this.#line(name).wait(settings, calledAtMs);
+      if (await this.#isInHand(lease, settings)) return lease; // else it ended on its way: wait on
     }
   }
 
-  async #tryOnce(name: string, settings: AcquireSettings): Promise<Lease | { retryAfterMs: number }> {
-    const calledAtMs = this.#settings.clock.monotonicMs();
-    const answer = await this.#inLine(name, (line) => line.tryOnce(settings));
-    if (answer.outcome === 'busy') return answer;
-    const lease = await this.#leases.begin(answer, settings, calledAtMs);
-    if (lease.lossError !== undefined) throw lease.lossError; // ended on its way: never run work with it
-    if (!lease.active) throw unconfirmedError(name);
-    return lease;
+  async #tryOnce(name: string, settings: AcquireSettings): Promise<Lease | Busy> {
+    const lease = await this.#line(name).tryOnce(settings, this.#settings.clock.monotonicMs());
+    if ('outcome' in lease) return lease;
+    if (await this.#isInHand(lease, settings)) return lease;
+    throw lease.lossError ?? unconfirmedError(name); // ended on its way: never run work with it
   }
 
-  /** A name has a line only while somebody uses it. */
-  async #inLine<T>(name: string, use: (line: AcquireLine) => Promise<T>): Promise<T> {
-    let line = this.#lines.get(name);
-    if (line === undefined) {
-      line = new AcquireLine(name, this.#settings, {
-        asking: (ownerToken) => this.#leases.expect(ownerToken),
-        unused: (ownerToken) => this.#leases.unexpect(ownerToken),
-        waiting: (label) => this.#emit('waiting', { name, label }),
-      });
-      this.#lines.set(name, line);
-    }
-    try {
-      return await use(line);
-    } finally {
-      if (line.size === 0 && this.#lines.get(name) === line) this.#lines.delete(name);
-    }
+  /** Confirmed where need be, and not ended before its caller gets it. */
+  #isInHand(lease: Lease, settings: AcquireSettings): boolean | Promise<boolean> {
+    if (!lease.kept.unconfirmed) return this.#leases.handOut(lease);
+    return this.#leases.confirm(lease, settings.waitMs).then(() => this.#leases.handOut(lease));
+  }
+
+  #line(name: string): AcquireLine {
+    const found = this.#lines.get(name);
+    if (found !== undefined) return found;
+    const line = new AcquireLine(name, this.#surroundings);
+    this.#lines.set(name, line);
+    return line;
   }
 
   #emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void {
     if (event !== 'warning' && !this.#events.has(event)) return;
     this.#leases.frames.outside(() => this.#events.emit(event, payload));
   }
+}
+
+function endWaits(late: readonly Waiter[]): void {
+  for (const waiter of late) waiter.home.leave(waiter, waiter.home.tooLate(waiter));
 }

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from './clock.js';
-import { describeValue, LockUsageError } from './lock-errors.js';
+import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './owner-token.js';
 import type { LockMode, LockStore } from './stores/lock-store.js';
 
@@ -23,6 +23,16 @@ export interface AcquireOptions {
   label?: string;
   /** Only 'exclusive' (the default) is built yet. */
   mode?: LockMode;
+  /**
+   * How long the lock may go from caller to caller inside this process, without a command, before the store is asked whether another
+   * process waits, in ms; 0 to 1 000; default 10. While nobody else waits the time doubles, up to 80 ms. 0: every caller takes its
+   * turn in the store, so that callers of all processes are served in the order in which they came.
+   */
+  cohortMs?: number;
+  /** How many callers of this process may wait for one name; one more is refused with LOCK_QUEUE_FULL; 1 to 1 000 000; default 1 000. */
+  maxWaiters?: number;
+  /** How many processes may be queued for one name in the store; as above; 1 to 1 000 000; default 10 000. */
+  maxWaitingProcesses?: number;
 }
 
 export interface LockManagerOptions extends Omit<AcquireOptions, 'signal'> {
@@ -51,6 +61,9 @@ export interface AcquireSettings {
   readonly signal: AbortSignal | undefined;
   readonly label: string;
   readonly mode: LockMode;
+  readonly cohortMs: number;
+  readonly maxWaiters: number;
+  readonly maxWaitingProcesses: number;
 }
 
 export interface ManagerSettings {
@@ -70,14 +83,30 @@ export const DEFAULTS = {
   prefix: 'lock',
   keepMs: 10_000,
   drainMs: 10_000,
+  cohortMs: 10,
+  maxWaiters: 1_000,
+  maxWaitingProcesses: 10_000,
 } as const;
 
-const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
-const MAX_LEASE_MS = 86_400_000;
+const BUILT_IN: AcquireSettings = { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' };
+
 const MAX_LABEL_LENGTH = 128;
 const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
 
-const CALL_OPTIONS = ['leaseMs', 'waitMs', 'renew', 'signal', 'label', 'mode'];
+const CALL_OPTIONS = [
+  'leaseMs',
+  'waitMs',
+  'renew',
+  'signal',
+  'label',
+  'mode',
+  'cohortMs',
+  'maxWaiters',
+  'maxWaitingProcesses',
+];
+/** A local hand-off writes no token to the store; at most a second of them may be unwritten, see force.lua. */
+const MAX_COHORT_MS = 1_000;
+const MAX_WAITERS = 1_000_000;
 const MANAGER_OPTIONS = [
   ...CALL_OPTIONS.filter((option) => option !== 'signal'),
   'store',
@@ -87,15 +116,11 @@ const MANAGER_OPTIONS = [
   'clock',
   'randomness',
 ];
-/** Agreed names that come later: a clear error until then, never ignored. */
-const NOT_BUILT_YET: ReadonlySet<string> = new Set(
-  'cohortMs maxWaiters limit weight reentrant when fallback minHoldMs maxHoldMs'.split(' '),
-);
 
 /** @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID */
 export function resolveManagerOptions(options: LockManagerOptions): ManagerSettings {
   const place = 'new LockManager(options)';
-  checkKeys(options, MANAGER_OPTIONS, place);
+  checkKeys(options, MANAGER_OPTIONS, () => place);
   const { store, prefix = DEFAULTS.prefix, keepMs = DEFAULTS.keepMs, drainMs = DEFAULTS.drainMs } = options;
   if (typeof store?.acquire !== 'function' || typeof store.attach !== 'function') {
     throw invalid(place, ['store', store], 'a store such as redisStore({ url }) or memoryStore()');
@@ -103,28 +128,27 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
     throw invalid(place, ['prefix', prefix], '1 to 64 letters, digits and . _ ~ : -');
   }
-  checkMs(place, ['keepMs', keepMs], { min: 100, max: MAX_LEASE_MS });
-  checkMs(place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS });
+  checkInteger(() => place, ['keepMs', keepMs], { min: 100, max: MAX_LEASE_MS, unit: ' ms' });
+  checkInteger(() => place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS, unit: ' ms' });
   const { clock = systemClock, randomness = systemRandomness } = options;
-  const builtIn: AcquireSettings = { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' };
-  const defaults = checkCall(options, builtIn, place);
+  const defaults = checkCall(options, BUILT_IN, () => place);
   checkMode(defaults.mode, store, place);
   return Object.freeze({ store, prefix, keepMs, drainMs, clock, randomness, defaults });
 }
 
 /**
- * @param place what the message names: "acquire("group:42")"
+ * @param place what the message names: "acquire("group:42")"; made only for a message, because this is asked for every call
  * @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID
  */
 export function resolveAcquireOptions(
   settings: ManagerSettings,
   options: AcquireOptions | undefined,
-  place: string,
+  place: () => string,
 ): AcquireSettings {
   if (options === undefined) return settings.defaults;
   checkKeys(options, CALL_OPTIONS, place);
   const resolved = checkCall(options, settings.defaults, place);
-  if (resolved.mode !== settings.defaults.mode) checkMode(resolved.mode, settings.store, place);
+  if (resolved.mode !== settings.defaults.mode) checkMode(resolved.mode, settings.store, place());
   return resolved;
 }
 
@@ -134,37 +158,22 @@ export function resolveAcquireOptions(
  * @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_LEASE_INVALID
  */
 export function checkAcquireOptions(options: AcquireOptions, place: string): void {
-  checkKeys(options, CALL_OPTIONS, place);
-  checkCall(options, { ...DEFAULTS, signal: undefined, label: '', mode: 'exclusive' }, place);
+  checkKeys(options, CALL_OPTIONS, () => place);
+  checkCall(options, BUILT_IN, () => place);
 }
 
 /** `tryAcquire` never waits, so a `waitMs` there is a misunderstanding worth telling. */
-export function refuseWait(options: AcquireOptions | undefined, place: string): void {
+export function refuseWait(options: AcquireOptions | undefined, place: () => string): void {
   if (options?.waitMs !== undefined) {
     throw invalid(
-      place,
+      place(),
       ['waitMs', options.waitMs],
       'left out: this call never waits; use acquire or using to wait',
     );
   }
 }
 
-/** @throws LockUsageError LOCK_LEASE_INVALID */
-export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
-  if (
-    !Number.isInteger(leaseMs) ||
-    (leaseMs as number) < MIN_LEASE_MS ||
-    (leaseMs as number) > MAX_LEASE_MS
-  ) {
-    throw new LockUsageError(
-      'LOCK_LEASE_INVALID',
-      `${place}: ${option} must be an integer from ${MIN_LEASE_MS} to ${MAX_LEASE_MS} ms, got ${describeValue(leaseMs)}`,
-    );
-  }
-  return leaseMs as number;
-}
-
-function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: string): AcquireSettings {
+function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: () => string): AcquireSettings {
   const {
     leaseMs = defaults.leaseMs,
     waitMs = defaults.waitMs,
@@ -172,19 +181,25 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: st
     signal,
     label = defaults.label,
     mode = defaults.mode,
+    cohortMs = defaults.cohortMs,
+    maxWaiters = defaults.maxWaiters,
+    maxWaitingProcesses = defaults.maxWaitingProcesses,
   } = options;
-  checkLeaseMs(leaseMs, place);
+  if (!isLeaseMs(leaseMs)) throw badLease(leaseMs, place());
   if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
-    throw invalid(place, ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
+    throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
   }
-  if (typeof renew !== 'boolean') throw invalid(place, ['renew', renew], 'true or false');
+  if (typeof renew !== 'boolean') throw invalid(place(), ['renew', renew], 'true or false');
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalid(place, ['signal', signal], 'an AbortSignal');
+    throw invalid(place(), ['signal', signal], 'an AbortSignal');
   }
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
-    throw invalid(place, ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
+    throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
-  return Object.freeze({ leaseMs, waitMs, renew, signal, label, mode });
+  checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
+  checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
+  checkInteger(place, ['maxWaitingProcesses', maxWaitingProcesses], { min: 1, max: MAX_WAITERS });
+  return { leaseMs, waitMs, renew, signal, label, mode, cohortMs, maxWaiters, maxWaitingProcesses };
 }
 
 function checkMode(mode: LockMode, store: LockStore, place: string): void {
@@ -194,41 +209,4 @@ function checkMode(mode: LockMode, store: LockStore, place: string): void {
     ['mode', mode],
     `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`,
   );
-}
-
-function checkKeys(options: object, known: readonly string[], place: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new LockUsageError(
-      'LOCK_OPTIONS_INVALID',
-      `${place}: options must be an object, got ${describeValue(options)}`,
-    );
-  }
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined || known.includes(key)) continue;
-    const problem = NOT_BUILT_YET.has(key) ? 'is not built yet' : 'is not known here';
-    throw new LockUsageError(
-      'LOCK_OPTIONS_INVALID',
-      `${place}: option "${key}" ${problem}; leave it out. Known: ${known.join(', ')}`,
-    );
-  }
-}
-
-function checkMs(
-  place: string,
-  given: readonly [option: string, value: number],
-  range: { min: number; max: number },
-): void {
-  const [, value] = given;
-  if (!Number.isInteger(value) || value < range.min || value > range.max) {
-    throw invalid(place, given, `an integer from ${range.min} to ${range.max} ms`);
-  }
-}
-
-function invalid(
-  place: string,
-  [option, value]: readonly [string, unknown],
-  expected: string,
-): LockUsageError {
-  const message = `${place}: ${option} must be ${expected}, got ${describeValue(value)}`;
-  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
 }

@@ -45,14 +45,14 @@ export interface LockStore {
    * After an unknown outcome (no reply) the store undoes what may have happened, with the same token.
    * Rejects with LockStoreError; with `signal.reason` when aborted.
    */
-  acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy>;
+  acquire(request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full>;
 
   /** Renews many holds with few commands. Never rejects: a failure is `unknown` for each hold it concerns. Same order as given. */
   renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]>;
 
   /**
-   * Ends a hold and passes it on. Is never cancelled. Rejects with LockStoreError when no answer came in time; the store then
-   * keeps trying with the same token until the hold would have expired.
+   * Ends a hold and passes it on; the next grant is above `hold.lastFencingToken`. Is never cancelled. Rejects with LockStoreError
+   * when no answer came in time; the store then keeps trying with the same token until the hold would have expired.
    */
   release(hold: Hold): Promise<ReleaseOutcome>;
 
@@ -68,10 +68,24 @@ export interface LockStore {
   close(): Promise<void>;
 
   /**
-   * Level-triggered hand-off at the end of a cohort slice (DESIGN 6.7): either gives the name to the next process and queues us
-   * again, in one step, or keeps it. Absent: the engine passes every hold through `release`.
+   * The end of a cohort slice (DESIGN 6.7): in one atomic step either the name goes to the next process and we are queued again with
+   * `request` (which waits, and has an owner token of its own), or nobody else waits and the hold is kept, made to last at least
+   * `request.leaseMs`, with a new `hold.fencingToken` above `hold.lastFencingToken`. Level-triggered, because a notice that somebody
+   * waits races with the grant it refers to.
+   *
+   * The caller uses the hold no more until it is told `kept`. A copy of this command that arrives late must not give away what a
+   * later one has kept. Rejects with LockStoreError when no answer came; the store then ends the hold and the new place by itself.
+   * `signal` ends the new wait only. Absent: the engine passes every hold through `release`.
    */
-  yieldOrKeep?(hold: Hold, request: AcquireRequest): Promise<Grant | 'yielded'>;
+  yieldOrKeep?(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
+}
+
+/** What a store uses of an AbortSignal: the engine has a lighter one for a path that is taken for each acquisition. */
+export interface StopSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
 }
 
 export interface StoreCapabilities {
@@ -110,6 +124,8 @@ export interface AcquireRequest {
   /** Free text for `inspect`; never secret. */
   readonly label: string;
   readonly wait: boolean;
+  /** A waiter is refused (`full`) when so many processes are queued for this name already. */
+  readonly maxWaitingProcesses: number;
   /** Told during a wait, so that the engine can say whom it waited for, or that the store could not be asked. */
   readonly onWaiting?: (news: WaitingNews) => void;
 }
@@ -125,6 +141,11 @@ export interface Hold {
   readonly ownerToken: string;
   /** Grows if the store had to grant the same hold anew; read it at each use. */
   readonly fencingToken: number;
+  /**
+   * The last fencing token that was used under this hold: `fencingToken`, until the engine counts on from it for the local leases
+   * of a cohort. The engine writes it; the store takes it along with `release` and `yieldOrKeep`.
+   */
+  lastFencingToken: number;
 }
 
 export interface Grant {
@@ -142,6 +163,25 @@ export interface Busy {
   readonly retryAfterMs: number;
 }
 
+/** Not queued: too many processes wait for this name. */
+export interface Full {
+  readonly outcome: 'full';
+  /** How long the holder's lease still runs, in ms. */
+  readonly retryAfterMs: number;
+}
+
+export interface Kept {
+  readonly outcome: 'kept';
+  /** Monotonic ms; margin already taken off. */
+  readonly deadlineMs: number;
+}
+
+export interface Yielded {
+  readonly outcome: 'yielded';
+  /** Our new place: settles as `acquire` does. */
+  readonly granted: Promise<Grant>;
+}
+
 export interface RenewRequest {
   readonly hold: Hold;
   /** The hold lasts at least this long from now; a renewal never shortens it. */
@@ -154,12 +194,15 @@ export type RenewOutcome =
   | { readonly outcome: 'unknown'; readonly error: Error };
 
 /**
- * `refused`: the store says it was not ours. `ambiguous` when an earlier try of the same release may have been executed: the
- * hold may have ended cleanly by our own hand.
+ * The store says that the hold was not ours. `ambiguous` when an earlier try of the same command may have been executed: the hold
+ * may have ended cleanly by our own hand.
  */
-export type ReleaseOutcome =
-  | { readonly outcome: 'released' }
-  | { readonly outcome: 'refused'; readonly ambiguous: boolean };
+export interface Refused {
+  readonly outcome: 'refused';
+  readonly ambiguous: boolean;
+}
+
+export type ReleaseOutcome = { readonly outcome: 'released' } | Refused;
 
 export interface ForcedRelease {
   readonly fencingToken: number;

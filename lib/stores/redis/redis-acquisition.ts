@@ -1,27 +1,32 @@
 import { leaseDeadline } from '../../clock.js';
 import { LockStoreError } from '../../lock-errors.js';
-import type { AcquireRequest, Busy, Grant, StoreContext } from '../lock-store.js';
+import type { AcquireRequest, Busy, Full, Grant, StopSignal, StoreContext } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
-import { conflict } from './redis-errors.js';
+import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
+import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import type { LockKeys } from './redis-keys.js';
-import { CallFailure, type RedisLink, type ScriptAnswer } from './redis-link.js';
+import type { CallFailure, ScriptReply } from './redis-link.js';
 
 /** What an acquisition needs of its store. */
 export interface AcquisitionPlace {
   readonly context: StoreContext;
-  readonly link: RedisLink;
+  readonly batcher: RedisBatcher;
   readonly keys: LockKeys;
   readonly channel: string;
-  readonly commandMs: number;
-  /** A request was answered, or failed, after its acquisition had ended: it may have taken the lock or a place for nobody. */
-  readonly onLateAnswer: (hold: RedisHold) => void;
+  /** It is over, with a grant or without. */
+  ended(hold: RedisHold, granted: boolean): void;
+  /**
+   * Unless it was granted, it may have taken the lock or a place in the queue for nobody: it ended while it was queued or a request was
+   * on its way, or a request was answered after its end. `requestLost`: one got no reply and may be executed late.
+   */
+  undo(hold: RedisHold, requestLost: boolean): void;
 }
 
-/** Reply codes of acquire.lua. */
+/** Answers of acquire.lua. */
 const GRANTED = 1;
 const BUSY = 0;
-const QUEUED = 2;
+const FULL = 4;
 
 /**
  * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s,
@@ -34,57 +39,166 @@ const TROUBLE_POLL_MS = 500;
 /** Clocks run at the same speed within 1 % each; a server's clock that is ahead by more than this besides was set. */
 const CLOCK_SPEED = 0.02;
 const CLOCK_STEP_MS = 20;
+const NEW_TICKET = '0'.repeat(16);
 
 /**
  * One acquisition, from the first request to grant, «busy», failure or abort. While it is queued it is served by whichever comes
  * first: the push of a release, or its own poll, which is the same request with the same bytes and the ticket it was given, so
  * that it keeps its place over reconnects and restarts.
  */
-export class RedisAcquisition {
+export class RedisAcquisition implements BatchRequest {
+  readonly script = 'acquire';
   readonly hold: RedisHold;
+  /** What the caller waits for. */
+  readonly outcome: Promise<Grant | Busy | Full>;
+  text = '';
+  readonly #lease: string;
   readonly #tail: string;
-  #ticket = '0';
+  #ticket = NEW_TICKET;
   /** When the request was sent whose reply told us the server's time, and that time. */
   #clocks: { sentAtMs: number; serverUs: number } | undefined;
-  #firstSentAtMs = 0;
-  #settle: ((answer: Grant | Busy) => void) | undefined;
-  #wake: (() => void) | undefined;
+  #firstSentAtMs: number;
+  #isOver = false;
+  #queued = false;
+  #asking = false;
   #pollSoon = false;
+  #timer: { cancel(): void } | undefined;
+  #resolve!: (answer: Grant | Busy | Full) => void;
+  #reject!: (reason: unknown) => void;
+  #onAbort: (() => void) | undefined;
 
   constructor(
     private readonly place: AcquisitionPlace,
     private readonly request: AcquireRequest,
+    private readonly signal: StopSignal,
   ) {
     const { name, ownerToken, leaseMs } = request;
     this.hold = new RedisHold({ name, ownerToken, leaseMs, keys: place.keys });
+    this.#lease = String(leaseMs).padStart(8, '0');
     this.#tail = `${place.channel}|${request.label}`;
+    this.#firstSentAtMs = place.context.clock.monotonicMs();
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const onAbort = () => this.leave(signal.reason);
+    this.#onAbort = onAbort;
+    if (!signal.aborted) signal.addEventListener('abort', onAbort);
+  }
+
+  get lockName(): string {
+    return this.request.name;
+  }
+
+  get keys(): LockKeys {
+    return this.place.keys;
+  }
+
+  /** Once it is over, a repetition could take the lock for nobody. */
+  wanted(): boolean {
+    return !this.#isOver;
+  }
+
+  /** Sends the request: for the first time, or as a poll. */
+  ask(): void {
+    this.text = this.asked();
+    this.place.batcher.send(this);
   }
 
   /**
-   * @throws CallFailure when the first request failed · `signal.reason`. Whoever calls undoes what may have been executed.
+   * The request as the scripts read it, see acquire.lua: somebody sends it, and tells what was answered. From here on it may be in the
+   * queue, even if no reply ever says so.
    */
-  async run(signal: AbortSignal): Promise<Grant | Busy> {
-    this.#firstSentAtMs = this.place.context.clock.monotonicMs();
-    return new Promise<Grant | Busy>((resolve, reject) => {
-      const end = (settle: () => void) => {
-        signal.removeEventListener('abort', onAbort);
-        this.#settle = undefined;
-        this.pollNow(); // a sleeping poll loop sees that it is over
-        settle();
-      };
-      const onAbort = () => end(() => reject(signal.reason));
-      if (signal.aborted) {
-        onAbort();
-        return;
-      }
-      signal.addEventListener('abort', onAbort, { once: true });
-      // Before the request: the push may come before its reply is read.
-      this.#settle = (answer) => end(() => resolve(answer));
-      this.#pollUntilAnswered().catch((failure: unknown) => {
-        if (this.#settle !== undefined) end(() => reject(failure));
-        else this.place.onLateAnswer(this.hold);
-      });
-    });
+  asked(): string {
+    this.#pollSoon = false;
+    this.#asking = true;
+    const { ownerToken, wait, maxWaitingProcesses } = this.request;
+    if (wait) this.hold.queuedAs = this.#lease + this.#tail;
+    const most = String(maxWaitingProcesses).padStart(8, '0');
+    return ownerToken + this.#lease + (wait ? '1' : '0') + this.#ticket + most + this.#tail;
+  }
+
+  answered(answer: ScriptReply, { sentAtMs, repeated }: { sentAtMs: number; repeated: boolean }): void {
+    this.#asking = false;
+    if (this.#isOver) {
+      this.#learn(answer);
+      this.place.undo(this.hold, repeated);
+      return;
+    }
+    const [code, second] = answer;
+    if (code === GRANTED) {
+      this.#learn(answer);
+      const leaseMs = Number(answer[3]);
+      this.#grant(leaseDeadline(sentAtMs, leaseMs), leaseMs);
+    } else if (code === BUSY || code === FULL) {
+      this.#end(false);
+      this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
+    } else if (code === CONFLICT) {
+      this.#end(false);
+      this.#reject(conflict(this.place.keys.state, String(second), this.request.name));
+    } else {
+      this.queued(answer, sentAtMs);
+    }
+  }
+
+  /** The store says that we are queued, and tells the server's time. */
+  queued(answer: ScriptReply, sentAtMs: number): void {
+    const [, retryAfterMs, ticket, serverUs] = answer;
+    this.#asking = false;
+    this.#queued = true;
+    if (this.#isOver) {
+      this.place.undo(this.hold, false);
+      return;
+    }
+    this.#ticket = String(ticket);
+    this.#clocks = { sentAtMs, serverUs: Number(serverUs) };
+    this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
+    const spreadMs = this.place.context.randomness.fraction() * POLL_SPREAD_MS;
+    this.#pollAfter(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, Number(retryAfterMs) + spreadMs)));
+  }
+
+  failed({ error, mayHaveRun }: CallFailure): void {
+    this.#asking = false;
+    if (this.#isOver) {
+      if (mayHaveRun) this.place.undo(this.hold, true);
+      return;
+    }
+    // A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait.
+    if (this.#queued) {
+      if (error instanceof LockStoreError) this.request.onWaiting?.({ error });
+      this.#pollAfter(TROUBLE_POLL_MS);
+      return;
+    }
+    this.giveUp(error, mayHaveRun);
+  }
+
+  /** Ends without a grant. `mayHaveRun`: a request got no reply and may be executed late. */
+  giveUp(reason: unknown, mayHaveRun: boolean): void {
+    if (this.#isOver) return;
+    this.#end(false);
+    this.#reject(reason);
+    if (mayHaveRun) this.place.undo(this.hold, true);
+  }
+
+  /** Ends although it may be queued, or be granted at this moment; a request on its way is undone once more when it is answered. */
+  leave(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#end(false);
+    this.#reject(reason);
+    this.place.undo(this.hold, false);
+  }
+
+  /** Was never in the queue, and nobody waits for its outcome. */
+  withdraw(): void {
+    if (!this.#isOver) this.#end(false);
+  }
+
+  /** Whoever sent the request was told that it had been executed before: ask how it stands. */
+  queuedBefore(): void {
+    this.#asking = false;
+    this.#queued = true;
+    if (this.#isOver) this.place.undo(this.hold, false);
+    else this.#poll();
   }
 
   /** A release granted the lock to this acquisition. Called for a push that crosses a reply too. */
@@ -92,8 +206,7 @@ export class RedisAcquisition {
     // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
     if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;
     this.hold.learn(push.fence, push.lineage);
-    const deadlineMs = leaseDeadline(this.#grantedAtMs(push), push.leaseMs);
-    this.#settle?.({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs: push.leaseMs });
+    if (!this.#isOver) this.#grant(leaseDeadline(this.#grantedAtMs(push), push.leaseMs), push.leaseMs);
   }
 
   /**
@@ -111,78 +224,39 @@ export class RedisAcquisition {
 
   /** Pushes may have been lost: ask now instead of at the next poll. */
   pollNow(): void {
+    if (this.#isOver) return;
     this.#pollSoon = true;
-    this.#wake?.();
+    if (!this.#asking) this.#poll();
   }
 
-  async #pollUntilAnswered(): Promise<void> {
-    let answer = await this.#ask();
-    while (this.#settle !== undefined) {
-      if (answer !== undefined && 'outcome' in answer) {
-        this.#settle(answer);
-        return;
-      }
-      await this.#idle(answer?.nextPollMs ?? TROUBLE_POLL_MS);
-      if (this.#settle === undefined) return;
-      answer = await this.#ask().catch((failure: unknown) => this.#onTrouble(failure));
+  #pollAfter(delayMs: number): void {
+    if (this.#isOver) return;
+    if (this.#pollSoon) {
+      this.#poll();
+      return;
     }
-    this.place.onLateAnswer(this.hold);
+    this.#timer?.cancel();
+    this.#timer = this.place.context.clock.setTimer(delayMs, () => this.#poll(), { background: true });
   }
 
-  async #ask(): Promise<Grant | Busy | { nextPollMs: number } | undefined> {
-    const { request } = this;
-    this.#pollSoon = false;
-    const lease = String(request.leaseMs).padStart(8, '0');
-    // From here on it may be in the queue, even if no reply ever says so.
-    if (request.wait) this.hold.member = request.ownerToken + lease + this.#tail;
-    const answer = await this.place.link.call({
-      script: 'acquire',
-      keys: [this.place.keys.state, this.place.keys.queue],
-      args: [request.ownerToken, lease, this.#tail, request.wait ? '1' : '0', this.#ticket],
-      lockName: request.name,
-      boundMs: this.place.commandMs,
-      // Once it is over, a repetition could take the lock for nobody.
-      wanted: () => this.#settle !== undefined,
-    });
-    return this.#read(answer);
+  #poll(): void {
+    this.#timer?.cancel();
+    if (!this.#isOver && !this.#asking) this.ask();
   }
 
-  #read({ reply, sentAtMs }: ScriptAnswer): Grant | Busy | { nextPollMs: number } {
-    const [code, second, third, fourth] = reply;
-    if (code === GRANTED) {
-      this.hold.learn(String(second), String(third));
-      const leaseMs = Number(fourth);
-      return { outcome: 'granted', hold: this.hold, deadlineMs: leaseDeadline(sentAtMs, leaseMs), leaseMs };
-    }
-    if (code === BUSY) return { outcome: 'busy', retryAfterMs: Number(second) };
-    if (code !== QUEUED) {
-      throw new CallFailure(conflict(this.place.keys.state, String(second), this.request.name), false);
-    }
-    const retryAfterMs = Number(second);
-    this.#ticket = String(third);
-    this.#clocks = { sentAtMs, serverUs: Number(fourth) };
-    this.request.onWaiting?.({ retryAfterMs });
-    const spreadMs = this.place.context.randomness.fraction() * POLL_SPREAD_MS;
-    return { nextPollMs: Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, retryAfterMs + spreadMs)) };
+  #learn(answer: ScriptReply): void {
+    if (answer[0] === GRANTED) this.hold.learn(String(answer[1]), String(answer[2]));
   }
 
-  /** A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait. */
-  #onTrouble(failure: unknown): undefined {
-    const error = failure instanceof CallFailure ? failure.error : failure;
-    if (error instanceof LockStoreError) this.request.onWaiting?.({ error });
-    return undefined;
+  #grant(deadlineMs: number, leaseMs: number): void {
+    this.#end(true);
+    this.#resolve({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs });
   }
 
-  #idle(delayMs: number): Promise<void> {
-    if (this.#pollSoon) return Promise.resolve();
-    return new Promise((resolve) => {
-      const finish = () => {
-        timer.cancel();
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = this.place.context.clock.setTimer(delayMs, finish, { background: true });
-      this.#wake = finish;
-    });
+  #end(granted: boolean): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+    if (this.#onAbort !== undefined) this.signal.removeEventListener('abort', this.#onAbort);
+    this.place.ended(this.hold, granted);
   }
 }

@@ -1,24 +1,66 @@
 import { setMaxListeners } from 'node:events';
 import { pause } from '../../clock.js';
 import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
+import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
-import type { CallFailure, RedisLink, ScriptAnswer } from './redis-link.js';
+import type { LockKeys } from './redis-keys.js';
+import type { CallFailure, ScriptReply } from './redis-link.js';
 
 const RETRY_MS = 500;
 /** After an undo was answered it is done once more: the request it undoes may still have been on its way. */
 const SECOND_UNDO_MS = 1_000;
+/** The answer of release.lua to who was not the owner. */
+const REFUSED = -1;
+
+/** One release on its way. */
+class Release implements BatchRequest {
+  readonly script = 'release';
+  readonly text: string;
+  readonly outcome: Promise<ReleaseOutcome>;
+  #resolve!: (outcome: ReleaseOutcome) => void;
+  #reject!: (failure: CallFailure) => void;
+
+  constructor(private readonly hold: RedisHold) {
+    this.text = hold.ownerToken + hold.used + hold.queuedAs;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get lockName(): string {
+    return this.hold.name;
+  }
+
+  get keys(): LockKeys {
+    return this.hold.keys;
+  }
+
+  /** Is never cancelled by the caller whose acquisition it ends. */
+  wanted(): boolean {
+    return true;
+  }
+
+  answered([code]: ScriptReply, { repeated }: { repeated: boolean }): void {
+    this.#resolve(code === REFUSED ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' });
+  }
+
+  failed(failure: CallFailure): void {
+    this.#reject(failure);
+  }
+}
 
 /**
  * How holds and places in the queue end: on request, with an answer; or in the background, where nobody waits but nothing may be
- * left behind. An end is never cancelled by the caller whose acquisition it ends.
+ * left behind.
  */
 export class RedisEndings {
-  /** Everything that has not got its answer yet: closing waits for it. */
+  /** What goes on in the background: closing waits for it. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(
-    private readonly link: RedisLink,
+    private readonly batcher: RedisBatcher,
     private readonly context: StoreContext,
     private readonly commandMs: number,
   ) {
@@ -27,43 +69,20 @@ export class RedisEndings {
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
   release(hold: RedisHold): Promise<ReleaseOutcome> {
-    const answer = this.#end(hold);
-    this.#track(
-      answer.then(
-        () => undefined,
-        () => this.#undo(hold, false),
-      ),
-    );
-    return answer.then(
-      ({ reply, repeated }) =>
-        reply[0] === -1 ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' },
-      (failure: CallFailure) => {
-        throw failure.error;
-      },
-    );
+    return this.#end(hold).catch((failure: CallFailure) => {
+      this.undo(hold, false);
+      throw failure.error;
+    });
   }
 
   /**
    * Ends whatever the token may have, trying until the server has answered or the lease has run out. `requestLost`: the request to
    * be undone got no reply and may be executed late, so undo it once more later.
    */
-  undo(hold: RedisHold, requestLost = false): void {
-    this.#track(this.#undo(hold, requestLost));
-  }
-
-  #track(work: Promise<void>): void {
+  undo(hold: RedisHold, requestLost: boolean): void {
+    const work = this.#undo(hold, requestLost);
     this.#underWay.add(work);
     void work.finally(() => this.#underWay.delete(work));
-  }
-
-  /** Closing waits for this acquisition too: it may take the lock at this very moment, and must be able to give it back. */
-  outlast(acquisition: Promise<unknown>): void {
-    this.#track(
-      acquisition.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
   }
 
   /** What is under way has one more command's time; what it cannot reach runs out by itself. Never rejects. */
@@ -74,9 +93,13 @@ export class RedisEndings {
     await pause(this.context.clock, this.commandMs, enough.signal);
   }
 
-  /** One end may begin another: an acquisition that is given back. */
+  /** One end may begin another: an acquisition that is given back when its answer comes. */
   async #allEnded(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    do {
+      await this.batcher.idle();
+      await Promise.all(this.#underWay);
+      await new Promise<void>((resolve) => this.context.clock.nextTurn(resolve)); // those who were answered have acted on it
+    } while (this.#underWay.size > 0 || this.batcher.isBusy);
   }
 
   async #undo(hold: RedisHold, requestLost: boolean): Promise<void> {
@@ -99,14 +122,9 @@ export class RedisEndings {
   }
 
   /** @throws CallFailure */
-  #end(hold: RedisHold): Promise<ScriptAnswer> {
-    const { name, keys, ownerToken, grant, member } = hold;
-    return this.link.call({
-      script: 'release',
-      keys: [keys.state, keys.queue],
-      args: [ownerToken, String(this.context.keepMs), grant, member],
-      lockName: name,
-      boundMs: this.commandMs,
-    });
+  #end(hold: RedisHold): Promise<ReleaseOutcome> {
+    const release = new Release(hold);
+    this.batcher.send(release);
+    return release.outcome;
   }
 }

@@ -9,17 +9,22 @@ export interface RedisHoldStart {
   readonly leaseMs: number;
 }
 
-/** The Redis store's record behind one lease: what the scripts need to know it again. */
+const NO_GRANT = '0'.repeat(16);
+
+/** The Redis store's record behind one lease or a run of local ones: what the scripts need to know it again. */
 export class RedisHold implements Hold {
   readonly name: string;
   readonly keys: LockKeys;
   readonly ownerToken: string;
   /** As asked for at acquire: after so long without a renewal the store has forgotten it. */
   readonly leaseMs: number;
-  /** Its entry in the queue, as it stands in Redis; '' when it never queued. */
-  member = '';
+  /** Its entry in the queue behind the owner token; '' when it never queued. */
+  queuedAs = '';
+  /** As the scripts write them; '' before any grant. */
   #fence = '';
   #lineage = '';
+  #fencingToken = 0;
+  #lastFencingToken = 0;
 
   constructor(start: RedisHoldStart) {
     this.name = start.name;
@@ -29,12 +34,31 @@ export class RedisHold implements Hold {
   }
 
   get fencingToken(): number {
-    return Number(this.#fence);
+    return this.#fencingToken;
   }
 
-  /** Fence and lineage as the scripts know them; '' before any grant. */
+  get lastFencingToken(): number {
+    return Math.max(this.#lastFencingToken, this.#fencingToken);
+  }
+
+  set lastFencingToken(used: number) {
+    this.#lastFencingToken = used;
+  }
+
+  /** Fence and lineage as they stand in the store; '' before any grant. */
   get grant(): string {
     return this.#fence + this.#lineage;
+  }
+
+  /** For release.lua: the last fencing token used, and the lineage. */
+  get used(): string {
+    if (this.#fence === '') return NO_GRANT + NO_GRANT;
+    return this.#lastUsed() + this.#lineage;
+  }
+
+  /** For yield.lua: the fence as it stands in the store, the lineage, the last one used. */
+  get yields(): string {
+    return this.#fence + this.#lineage + this.#lastUsed();
   }
 
   /** A later grant of the same hold (a poll that was answered after the push, a renewal after a loss of data) counts; an earlier one does not. */
@@ -42,5 +66,12 @@ export class RedisHold implements Hold {
     if (fence <= this.#fence) return;
     this.#fence = fence;
     this.#lineage = lineage;
+    this.#fencingToken = Number(fence);
+  }
+
+  #lastUsed(): string {
+    return this.#lastFencingToken <= this.#fencingToken
+      ? this.#fence
+      : String(this.#lastFencingToken).padStart(16, '0');
   }
 }

@@ -6,31 +6,32 @@ import { SCRIPTS } from './redis-scripts.generated.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
-/** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested for `renew`. */
+/** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */
 export type ScriptValue = string | number | readonly ScriptValue[];
 export type ScriptReply = readonly ScriptValue[];
 
-export interface ScriptCall {
+/** What a command is about, for messages. */
+export interface Doing {
   readonly script: ScriptName;
+  readonly lockName?: string;
+}
+
+export interface ScriptCall extends Doing {
   readonly keys: readonly string[];
   readonly args: readonly string[];
-  /** For messages. */
-  readonly lockName?: string;
   /** How long to try in all, in ms. */
   readonly boundMs: number;
-  /** Is it still wanted? Asked before it is sent again after a lost reply; default: always. */
-  readonly wanted?: () => boolean;
+  /** May it be sent again after a lost reply? Default: yes. */
+  readonly once?: boolean;
 }
 
 /** How a call ended: the reply, and when the request that got it was sent (monotonic). */
 export interface ScriptAnswer {
   readonly reply: ScriptReply;
   readonly sentAtMs: number;
-  /** An earlier try got no reply and may have been executed. */
-  readonly repeated: boolean;
 }
 
-/** Thrown by {@link RedisLink.call}: what went wrong, and whether the request was perhaps executed all the same. */
+/** Why a request failed: what went wrong, and whether it was perhaps executed all the same. */
 export class CallFailure extends Error {
   constructor(
     readonly error: LockStoreError,
@@ -40,13 +41,12 @@ export class CallFailure extends Error {
   }
 }
 
-const RETRY_PAUSE_MS = 20;
-
 /**
  * One connection that carries scripts. All scripts may be executed twice, so a call whose reply got lost is sent again with the same
  * bytes, within its bound; the caller learns whether anything may have been executed.
  */
 export class RedisLink {
+  readonly repeatAfterMs = 20;
   #nonce = 0;
   #lastError: unknown;
   readonly #closing = new AbortController();
@@ -66,24 +66,83 @@ export class RedisLink {
     const endsAtMs = this.clock.monotonicMs() + call.boundMs;
     let mayHaveRun = false;
     for (;;) {
-      const leftMs = endsAtMs - this.clock.monotonicMs();
-      const sentAtMs = await this.#sendable(leftMs, mayHaveRun, call);
       try {
-        const reply = await within(this.clock, endsAtMs - sentAtMs, () => this.#send(call));
-        return { reply, sentAtMs, repeated: mayHaveRun };
+        if (!this.isReady) await this.reachable(endsAtMs - this.clock.monotonicMs());
+        const sentAtMs = this.clock.monotonicMs();
+        return { reply: await this.exchange(call.script, call, endsAtMs - sentAtMs), sentAtMs };
       } catch (error) {
-        const failure = storeError(error, this.#doing(call), call.lockName);
-        if (isReply(error)) throw new CallFailure(failure, mayHaveRun);
+        if (isReply(error) || error instanceof CallFailure)
+          throw new CallFailure(this.storeError(error, call), mayHaveRun);
         mayHaveRun = true;
-        if (
-          call.wanted?.() === false ||
-          this.#closing.signal.aborted ||
-          this.clock.monotonicMs() + RETRY_PAUSE_MS >= endsAtMs
-        )
-          throw new CallFailure(failure, true);
-        await pause(this.clock, RETRY_PAUSE_MS);
+        if (call.once === true || !this.mayRepeat(endsAtMs))
+          throw new CallFailure(this.storeError(error, call), true);
+        await pause(this.clock, this.repeatAfterMs);
       }
     }
+  }
+
+  /**
+   * Sends a script once.
+   *
+   * @throws a ReplyError when the server refused, so that nothing was executed; anything else when no reply came
+   */
+  exchange(
+    script: ScriptName,
+    payload: { readonly keys: readonly string[]; readonly args: readonly string[] },
+    boundMs: number,
+  ): Promise<ScriptReply> {
+    const nonce = (this.#nonce++).toString(36);
+    const args = [...payload.keys, nonce, ...payload.args];
+    return within(this.clock, boundMs, async () => {
+      const reply = await this.#evaluate(script, payload.keys.length, args);
+      if (!Array.isArray(reply) || reply[0] !== nonce) {
+        // Something between us and the server ate a reply: every later one would be taken for the wrong call.
+        this.client.disconnect(true);
+        throw new Error('the reply belongs to another command; the connection is dropped');
+      }
+      reply.shift();
+      return reply as ScriptValue[];
+    });
+  }
+
+  async #evaluate(script: ScriptName, keys: number, args: readonly string[]): Promise<unknown> {
+    const { sha, text } = SCRIPTS[script];
+    try {
+      return await this.client.evalsha(sha, keys, ...args);
+    } catch (error) {
+      // NOSCRIPT: a new server, a restart or SCRIPT FLUSH. Nothing was executed.
+      if (!isReply(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      return await this.client.eval(text, keys, ...args);
+    }
+  }
+
+  get isReady(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  /** @throws CallFailure when nothing can be sent within `boundMs` */
+  async reachable(boundMs: number): Promise<void> {
+    try {
+      if (this.#closing.signal.aborted) throw this.#unreachable();
+      await this.ready(boundMs);
+    } catch (error) {
+      throw new CallFailure(storeError(error, `Redis at ${this.address}`), false);
+    }
+  }
+
+  mayRepeat(endsAtMs: number): boolean {
+    return !this.#closing.signal.aborted && this.clock.monotonicMs() + this.repeatAfterMs < endsAtMs;
+  }
+
+  /** The error of a command as our callers know it. */
+  storeError(error: unknown, { script, lockName }: Doing): LockStoreError {
+    const place = `Redis at ${this.address}`;
+    const given = error instanceof CallFailure ? error.error : error;
+    return storeError(
+      given,
+      lockName === undefined ? place : `${place}, ${script} of "${lockName}"`,
+      lockName,
+    );
   }
 
   /**
@@ -123,44 +182,6 @@ export class RedisLink {
     this.client.disconnect();
   }
 
-  async #sendable(boundMs: number, mayHaveRun: boolean, call: ScriptCall): Promise<number> {
-    if (this.client.status !== 'ready') {
-      try {
-        if (this.#closing.signal.aborted) throw this.#unreachable();
-        await this.ready(boundMs);
-      } catch (error) {
-        throw new CallFailure(storeError(error, this.#doing(call), call.lockName), mayHaveRun);
-      }
-    }
-    return this.clock.monotonicMs();
-  }
-
-  async #send(call: ScriptCall): Promise<ScriptReply> {
-    const nonce = (this.#nonce++).toString(36);
-    const { sha, text } = SCRIPTS[call.script];
-    const args = [...call.keys, nonce, ...call.args];
-    let reply: unknown;
-    try {
-      reply = await this.client.evalsha(sha, call.keys.length, ...args);
-    } catch (error) {
-      // NOSCRIPT: a new server, a restart or SCRIPT FLUSH. Nothing was executed.
-      if (!isReply(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      reply = await this.client.eval(text, call.keys.length, ...args);
-    }
-    if (!Array.isArray(reply) || reply[0] !== nonce) {
-      // Something between us and the server ate a reply: every later one would be taken for the wrong call.
-      this.client.disconnect(true);
-      throw new Error('the reply belongs to another command; the connection is dropped');
-    }
-    return (reply as ScriptValue[]).slice(1);
-  }
-
-  #doing(call: ScriptCall): string {
-    return call.lockName === undefined
-      ? `Redis at ${this.address}`
-      : `Redis at ${this.address}, ${call.script} of "${call.lockName}"`;
-  }
-
   #unreachable(): LockStoreError {
     if (this.#closing.signal.aborted)
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
@@ -177,8 +198,15 @@ export function within<T>(clock: Clock, boundMs: number, work: () => Promise<T>)
     // The connection keeps the process alive as long as an answer may come; after close() this timer must not.
     const tooLate = () => reject(new Error(`no reply within ${Math.round(boundMs)} ms`));
     const timer = clock.setTimer(boundMs, tooLate, { background: true });
-    void work()
-      .then(resolve, reject)
-      .finally(() => timer.cancel());
+    work().then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error as Error);
+      },
+    );
   });
 }

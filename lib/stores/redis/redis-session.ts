@@ -2,6 +2,7 @@ import type { StoreContext } from '../lock-store.js';
 import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';
 import { processChannel } from './redis-keys.js';
+import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
 import { RedisLink } from './redis-link.js';
 import { probeServer } from './redis-probe.js';
@@ -12,6 +13,8 @@ export class RedisSession {
   readonly link: RedisLink;
   /** Where releases of other processes tell us about grants. */
   readonly channel: string;
+  /** Acquisitions, yields and releases. */
+  readonly batcher: RedisBatcher;
   readonly endings: RedisEndings;
   readonly #processId: string;
   readonly #grants: GrantChannel;
@@ -30,10 +33,15 @@ export class RedisSession {
     this.channel = processChannel(prefix, this.#processId);
     this.#client = server.create();
     this.link = new RedisLink(this.#client, clock, address);
-    this.endings = new RedisEndings(this.link, context, commandMs);
+    this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
+    this.endings = new RedisEndings(this.batcher, context, commandMs);
     const { channel } = this;
     const environment = { clock, channel, address, commandMs, waiting: () => events.waiting() };
     this.#grants = new GrantChannel(server.create(), environment, events);
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /**

@@ -4,15 +4,20 @@ import type {
   AcquireRequest,
   Busy,
   ForcedRelease,
+  Full,
   Grant,
   Hold,
+  Kept,
   LockStore,
+  Refused,
   ReleaseOutcome,
   RenewOutcome,
   RenewRequest,
   StoreCapabilities,
   StoreContext,
   StoreInspection,
+  StopSignal,
+  Yielded,
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
 import { RedisAcquisition } from './redis-acquisition.js';
@@ -20,8 +25,9 @@ import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-c
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import { CallFailure, type ScriptAnswer, type ScriptReply } from './redis-link.js';
+import type { CallFailure, ScriptAnswer, ScriptReply } from './redis-link.js';
 import { RedisSession } from './redis-session.js';
+import { RedisYield } from './redis-yield.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
 
@@ -72,28 +78,70 @@ class RedisStore implements LockStore {
     return this.#open().ready();
   }
 
-  async acquire(request: AcquireRequest, signal: AbortSignal): Promise<Grant | Busy> {
+  acquire(request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
+    if (this.#closed) return Promise.reject(closedError());
     const session = this.#open();
-    await session.ready();
-    signal.throwIfAborted();
+    if (session.isReady) return this.#acquire(session, request, signal);
+    return session.ready().then(() => this.#acquire(session, request, signal));
+  }
+
+  #acquire(session: RedisSession, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const acquisition = this.#register(session, request, { signal });
+    acquisition.ask();
+    return acquisition.outcome;
+  }
+
+  /** From here on pushes reach it. */
+  #register(
+    session: RedisSession,
+    request: AcquireRequest,
+    { signal, onGranted }: { signal: StopSignal; onGranted?: () => void },
+  ): RedisAcquisition {
     const { context } = this;
-    const keys = lockKeys(context.prefix, request.name);
-    const { link, channel } = session;
-    const { commandMs } = this.#server;
-    const onLateAnswer = (hold: RedisHold) => {
-      if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, true);
-    };
     const acquisition = new RedisAcquisition(
-      { context, link, keys, channel, commandMs, onLateAnswer },
+      {
+        context,
+        batcher: session.batcher,
+        keys: lockKeys(context.prefix, request.name),
+        channel: session.channel,
+        ended: (hold, granted) => {
+          if (request.wait) this.#waiting -= 1;
+          if (granted) onGranted?.();
+          else this.#acquisitions.delete(hold.ownerToken);
+        },
+        undo: (hold, requestLost) => {
+          if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, requestLost);
+        },
+      },
       request,
+      signal,
     );
     this.#acquisitions.set(request.ownerToken, acquisition);
-    const running = this.#run(acquisition, signal);
-    session.endings.outlast(running);
-    if (!request.wait) return running;
-    this.#waiting += 1;
-    session.listen();
-    return running.finally(() => (this.#waiting -= 1));
+    if (request.wait) {
+      this.#waiting += 1;
+      session.listen();
+    }
+    return acquisition;
+  }
+
+  yieldOrKeep(given: Hold, request: AcquireRequest, signal: StopSignal): Promise<Kept | Yielded | Refused> {
+    if (this.#closed) return Promise.reject(closedError());
+    const hold = given as RedisHold;
+    const session = this.#open();
+    const onGranted = () => yielding.overtaken();
+    const place = this.#register(session, request, { signal, onGranted });
+    const onLost = () => {
+      this.#acquisitions.delete(hold.ownerToken);
+      session.endings.undo(hold, true);
+    };
+    const yielding = new RedisYield(hold, place, onLost);
+    session.batcher.send(yielding);
+    if (signal.aborted) place.leave(signal.reason);
+    return yielding.outcome.then((answer) => {
+      if (answer.outcome !== 'kept') this.#acquisitions.delete(hold.ownerToken);
+      return answer;
+    });
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
@@ -107,7 +155,8 @@ class RedisStore implements LockStore {
   release(given: Hold): Promise<ReleaseOutcome> {
     const hold = given as RedisHold;
     this.#acquisitions.delete(hold.ownerToken);
-    return this.#open().endings.release(hold);
+    // Even while closing: a grant that was on its way is given back.
+    return this.#session?.endings.release(hold) ?? Promise.reject(closedError());
   }
 
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
@@ -139,6 +188,7 @@ class RedisStore implements LockStore {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const acquisition of this.#acquisitions.values()) acquisition.leave(closedError());
     await this.#session?.close();
   }
 
@@ -162,23 +212,6 @@ class RedisStore implements LockStore {
     }));
   }
 
-  async #run(acquisition: RedisAcquisition, signal: AbortSignal): Promise<Grant | Busy> {
-    const { hold } = acquisition;
-    try {
-      const answer = await acquisition.run(signal);
-      if (answer.outcome === 'busy') this.#acquisitions.delete(hold.ownerToken);
-      else if (this.#closed) throw closedError();
-      return answer;
-    } catch (reason) {
-      this.#acquisitions.delete(hold.ownerToken);
-      const failure = reason instanceof CallFailure ? reason : undefined;
-      // Aborted or closing: it may be queued, or be granted at this moment. No reply: the request may still be on its way.
-      if (failure === undefined) this.#session?.endings.undo(hold);
-      else if (failure.mayHaveRun) this.#session?.endings.undo(hold, true);
-      throw failure?.error ?? reason;
-    }
-  }
-
   #onPush(push: PushedGrant): void {
     const acquisition = this.#acquisitions.get(push.ownerToken);
     if (acquisition !== undefined) {
@@ -190,7 +223,7 @@ class RedisStore implements LockStore {
     if (session === undefined) return;
     const { ownerToken, leaseMs } = push;
     const name = push.stateKey.slice(session.keyPrefix.length);
-    session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }));
+    session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }), false);
   }
 
   async #renewBatch(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
@@ -221,7 +254,7 @@ class RedisStore implements LockStore {
     if (code !== 1) {
       this.#acquisitions.delete(hold.ownerToken);
       // A poll that crossed the push may have queued it again: nobody waits at that place any more.
-      if (hold.member !== '') this.#session?.endings.undo(hold);
+      if (hold.queuedAs !== '') this.#session?.endings.undo(hold, false);
       return { outcome: 'lost' };
     }
     if (fence !== undefined) hold.learn(String(fence), String(lineage));
@@ -237,7 +270,7 @@ class RedisStore implements LockStore {
       args,
       lockName: name,
       boundMs: this.#server.commandMs,
-      wanted: () => script === 'inspect', // repeated, `force` would end the next holder too
+      once: script === 'force', // repeated, it would end the next holder too
     };
     const answer = await this.#open()
       .link.call(call)

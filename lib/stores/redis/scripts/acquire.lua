@@ -1,66 +1,66 @@
--- Takes the lock if it is free or already ours; else joins the queue, or says for how long it is busy.
+-- Takes each lock if it is free or already ours; else joins its queue, or says for how long it is busy. One call carries the requests
+-- that one process makes at the same time, each for a name of its own, and each is answered as if it had come alone.
 -- Atomic, because «is it free», «who is next» and «take it with the next fencing token» must be one decision.
 -- Executed twice it answers the same: the owner token finds its own hold, and ZADD NX its own place.
 --
--- KEYS  1 state  2 queue
--- ARGV  1 nonce, echoed  2 owner token  3 leaseMs, 8 digits  4 channel|label  5 wait: 1 or 0  6 ticket in microseconds, or 0 for a new one
--- Reply {nonce, code, …}
---    1 granted   fence, lineage, milliseconds the lease still runs
---    0 busy      milliseconds the holder's lease still runs
---    2 queued    milliseconds the holder's lease still runs, ticket, server time in microseconds
---   -9 conflict  why: the key is not a lock
-local state = redis.call('GET', KEYS[1])
-
--- The usual case first, before anything else is even defined: free since a clean release ('f', and then nobody is queued).
-if state and #state == 33 and string.byte(state) == 102 then
-  local time = redis.call('TIME')
-  local us = time[1] * 1000000 + time[2]
-  -- Never only the last one + 1: a server that forgot its last seconds (fail-over, power loss) would give a token out twice.
-  local fence, lineage = string.format('%016.0f', math.max(string.sub(state, 2, 17) + 1, us)), string.sub(state, 18, 33)
-  local granted = string.format('%016.0f', us)
-  redis.call('SET', KEYS[1], 'h' .. fence .. lineage .. granted .. ARGV[2] .. ARGV[4], 'PX', tonumber(ARGV[3]))
-  return { ARGV[1], 1, fence, lineage, tonumber(ARGV[3]) }
-end
-
-local state_key, queue_key = KEYS[1], KEYS[2]
-local nonce, token, lease_ms, tail, wait, ticket = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6]
-
+-- KEYS  for each request: state, queue
+-- ARGV  1 nonce, echoed; then for each request one text of fixed fields:
+--         1-22 owner token · 23-30 leaseMs · 31 wait, 1 or 0 · 32-47 ticket in microseconds, or zeros for a new one
+--         48-55 how many may be queued · 56- channel|label
+-- Reply {nonce, answer, …}, one answer for each request
+--    {1, fence, lineage, ms}        granted; milliseconds the lease still runs
+--    {0, ms}                        busy; milliseconds the holder's lease still runs
+--    {2, ms, ticket, us}            queued; the same, ticket, server time in microseconds
+--    {4, ms}                        not queued: too many are
+--    {-9, why}                      conflict: the key is not a lock
+--    {-8, error}                    refused by the server, as it would have refused the command alone
 --- @include includes/state.lua
 --- @include includes/promote.lua
-
-local function join_queue(us)
-  local score = ticket ~= '0' and ticket or string.format('%.0f', us)
-  local member = token .. lease_ms .. tail
-  if redis.call('ZADD', queue_key, 'NX', score, member) == 0 then
-    score = string.format('%.0f', tonumber(redis.call('ZSCORE', queue_key, member)))
-  end
-  -- Waiters that live poll every few seconds and so keep the queue; one of the dead alone goes away.
-  redis.call('PEXPIRE', queue_key, 90000)
-  return score
-end
-
-if state and not is_lock(state) then return { nonce, -9, 'its value is not a lock' } end
+--- @include includes/queue.lua
+--- @include includes/batch.lua
 
 local us = now_us()
-if state then
-  local left = redis.call('PTTL', state_key)
-  if left == -1 then return { nonce, -9, 'it would never run out' } end
-  if owner_of(state) == token then return { nonce, 1, fence_of(state), lineage_of(state), left } end
-  if not wait then return { nonce, 0, left } end
-  local score = join_queue(us)
-  if string.byte(state) == 104 then redis.call('SETRANGE', state_key, 0, 'H') end -- keeps the lease
-  return { nonce, 2, left, score, string.format('%.0f', us) }
+
+local function most_queued(request) return tonumber(string.sub(request, 48, 55)) end
+
+local function grant(state_key, request, fence, lineage)
+  local lease_ms = tonumber(string.sub(request, 23, 30))
+  local owner = string.sub(request, 1, 22) .. string.sub(request, 56)
+  redis.call('SET', state_key, 'h' .. fence .. lineage .. digits(us) .. owner, 'PX', lease_ms)
+  return { 1, fence, lineage, lease_ms }
+end
+
+local function acquire_held(state, keys, request)
+  local left = redis.call('PTTL', keys.state)
+  if left == -1 then return { -9, 'it would never run out' } end
+  if owner_of(state) == string.sub(request, 1, 22) then return { 1, fence_of(state), lineage_of(state), left } end
+  if string.byte(request, 31) == 48 then return { 0, left } end
+  local ticket = join_queue(keys.queue, request, us, most_queued(request))
+  if not ticket then return { 4, left } end
+  if string.byte(state) == 104 then redis.call('SETRANGE', keys.state, 0, 'H') end -- keeps the lease
+  return { 2, left, ticket, digits(us) }
 end
 
 -- No key: never used, or the holder's lease ran out. A new lineage begins at the server's time, which no token issued before
 -- exceeds. Those who were queued are first.
-local fence = digits(us)
-if redis.call('EXISTS', queue_key) == 1 then
-  local score = wait and join_queue(us)
-  local winner, winner_ms = promote(state_key, queue_key, fence, fence, us, token)
-  if winner == token then return { nonce, 1, fence, fence, winner_ms } end
-  if winner and wait then return { nonce, 2, winner_ms, score, string.format('%.0f', us) } end
-  if winner then return { nonce, 0, winner_ms } end
+local function acquire_unknown(keys, request)
+  local fence = digits(us)
+  if redis.call('EXISTS', keys.queue) == 0 then return grant(keys.state, request, fence, fence) end
+  local token, waits = string.sub(request, 1, 22), string.byte(request, 31) == 49
+  local ticket = waits and join_queue(keys.queue, request, us, most_queued(request))
+  local winner, winner_ms = promote(keys, { fence = fence, lineage = fence, us = us, self = token })
+  if not winner then return grant(keys.state, request, fence, fence) end
+  if winner == token then return { 1, fence, fence, winner_ms } end
+  if ticket then return { 2, winner_ms, ticket, digits(us) } end
+  return { waits and 4 or 0, winner_ms }
 end
-redis.call('SET', state_key, 'h' .. fence .. fence .. digits(us) .. token .. tail, 'PX', tonumber(lease_ms))
-return { nonce, 1, fence, fence, tonumber(lease_ms) }
+
+return for_each_request(2, function(index, request)
+  local keys = { state = KEYS[index * 2 - 1], queue = KEYS[index * 2] }
+  local state = redis.call('GET', keys.state)
+  if not state then return acquire_unknown(keys, request) end
+  if not is_lock(state) then return { -9, 'its value is not a lock' } end
+  if string.byte(state) ~= 102 then return acquire_held(state, keys, request) end
+  -- Free since a clean release, and then nobody is queued.
+  return grant(keys.state, request, next_fence(fence_of(state), us), lineage_of(state))
+end)

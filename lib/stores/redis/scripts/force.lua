@@ -6,24 +6,26 @@
 -- KEYS  1 state  2 queue
 -- ARGV  1 nonce, echoed  2 keepMs  3 reason, passed to the holder
 -- Reply {nonce, 1, fence of the victim, its label} or {nonce, 0}: nobody held it, or {nonce, -9, why}: the key is not a lock
-local state_key, queue_key = KEYS[1], KEYS[2]
+local keys = { state = KEYS[1], queue = KEYS[2] }
 local nonce, keep_ms, reason = ARGV[1], ARGV[2], ARGV[3]
 
 --- @include includes/state.lua
 --- @include includes/promote.lua
 
-local state = redis.call('GET', state_key)
+local state = redis.call('GET', keys.state)
 if state and not is_lock(state) then return { nonce, -9, 'its value is not a lock' } end
 if not state or string.byte(state) == 102 then return { nonce, 0 } end
 
 local channel, label = string.match(string.sub(state, 72), '^([^|]*)|(.*)$')
 redis.call('PUBLISH', channel, 'L' .. owner_of(state) .. reason)
 
--- Above the victim's even if the server's clock was set back since.
-local us = now_us()
-local fence = digits(math.max(us, tonumber(fence_of(state)) + 1))
-redis.call('PEXPIRE', state_key, keep_ms) -- as in release.lua: works when memory is full
-if not promote(state_key, queue_key, fence, fence, us, false) then
-  redis.call('SET', state_key, 'f' .. fence .. fence, 'PX', keep_ms)
+-- Above all of the victim's. It may have used more tokens than it has written back, none above the server's time; if the clock was set
+-- back since, that says nothing, but more than a second's worth (of one a microsecond) is never left unwritten.
+local us, known = now_us(), tonumber(fence_of(state))
+local unwritten = us <= known and 1000000 or 0
+local fence = digits(math.max(us, known + 1 + unwritten))
+redis.call('PEXPIRE', keys.state, keep_ms) -- as in release.lua: works when memory is full
+if not promote(keys, { fence = fence, lineage = fence, us = us }) then
+  redis.call('SET', keys.state, 'f' .. fence .. fence, 'PX', keep_ms)
 end
 return { nonce, 1, fence_of(state), label }

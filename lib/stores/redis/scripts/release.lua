@@ -1,40 +1,40 @@
--- Ends a hold, or takes a waiter out of the queue, whichever the token is; and passes the lock on.
+-- Ends holds, or takes waiters out of the queue, whichever each token is; and passes the locks on. One call carries what one
+-- process ends at the same time, and each is answered as if it had come alone.
 -- Atomic, because between «it is free» and «the next one has it» nobody may slip in.
 -- Executed twice it answers 1, then 2: the lineage tells that the first one did its work.
 --
--- KEYS  1 state  2 queue
--- ARGV  1 nonce, echoed  2 owner token  3 keepMs, how long the trace of a clean release stays
---       4 fence and lineage of the hold (32 digits), or '' when no grant was seen  5 queue member, or '' when it never queued
--- Reply {nonce, code}
---    1 released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
--- Always: a poll that crossed the push may have queued a token that is already the owner.
-if ARGV[5] ~= '' then redis.call('ZREM', KEYS[2], ARGV[5]) end
-
-local state = redis.call('GET', KEYS[1])
-
--- The usual case first, before anything else is even defined: ours, and nobody is queued ('h').
-if state and #state >= 72 and string.byte(state) == 104 and string.sub(state, 50, 71) == ARGV[2] then
-  -- A first write that Redis allows when its memory is full; after it the SET is allowed too, so a release never fails for that.
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  redis.call('SET', KEYS[1], 'f' .. string.sub(state, 2, 33), 'PX', ARGV[3])
-  return { ARGV[1], 1 }
-end
-
-local state_key, queue_key = KEYS[1], KEYS[2]
-local nonce, token, keep_ms, grant = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-
+-- KEYS  for each hold: state, queue
+-- ARGV  1 nonce, echoed  2 keepMs, how long the trace of a clean release stays; then for each hold one text of fixed fields:
+--         1-22 owner token · 23-38 last fencing token used under the hold · 39-54 lineage, zeros when no grant was seen
+--         55- the rest of its queue member (leaseMs, channel|label), or nothing when it never queued
+-- Reply {nonce, answer, …}, one answer for each hold
+--    {1} released   {2} had ended cleanly before   {3} nothing held, and not queued any more   {-1} refused: not ours
+--    {-8, error} refused by the server, as it would have refused the command alone
 --- @include includes/state.lua
 --- @include includes/promote.lua
+--- @include includes/batch.lua
 
-if state and is_lock(state) and owner_of(state) == token then
-  redis.call('PEXPIRE', state_key, keep_ms) -- as above
-  local us = now_us()
-  local next_fence = digits(math.max(tonumber(fence_of(state)) + 1, us)) -- see acquire.lua
-  if not promote(state_key, queue_key, next_fence, lineage_of(state), us, false) then
-    redis.call('SET', state_key, 'f' .. string.sub(state, 2, 33), 'PX', keep_ms)
+local keep_ms = ARGV[2]
+
+return for_each_request(3, function(index, ending)
+  local keys = { state = KEYS[index * 2 - 1], queue = KEYS[index * 2] }
+  local token, used, lineage = string.sub(ending, 1, 22), string.sub(ending, 23, 38), string.sub(ending, 39, 54)
+  -- Always: a poll that crossed the push may have queued a token that is already the owner.
+  if #ending > 54 then redis.call('ZREM', keys.queue, token .. string.sub(ending, 55)) end
+
+  local state = redis.call('GET', keys.state)
+  if state and is_lock(state) and owner_of(state) == token then
+    -- A first write that Redis allows when its memory is full; after it the SET is allowed too, so a release never fails for that.
+    redis.call('PEXPIRE', keys.state, keep_ms)
+    local last = math.max(fence_of(state), used)
+    if string.byte(state) == 72 then -- somebody may be queued
+      local us = now_us()
+      if promote(keys, { fence = next_fence(last, us), lineage = lineage_of(state), us = us }) then return { 1 } end
+    end
+    redis.call('SET', keys.state, 'f' .. digits(last) .. lineage_of(state), 'PX', keep_ms)
+    return { 1 }
   end
-  return { nonce, 1 }
-end
-if grant == '' then return { nonce, 3 } end
-if state and lineage_of(state) == string.sub(grant, 17) and fence_of(state) >= string.sub(grant, 1, 16) then return { nonce, 2 } end
-return { nonce, -1 }
+  if lineage == '0000000000000000' then return { 3 } end
+  if state and lineage_of(state) == lineage and fence_of(state) >= used then return { 2 } end
+  return { -1 }
+end)

@@ -5,26 +5,27 @@
 -- A queue member is: owner token (22) · leaseMs (8 digits) · channel | label. Its score is its ticket: server time in
 -- microseconds when it first queued, so that a waiter that comes back finds its old place.
 --
--- fence, lineage: what the grant will carry, as digits · us: server time · self: a token that needs no push, or false
+-- grant: fence and lineage that it will carry, as digits · us, server time · self, a token that needs no push
 -- Returns the token that was granted (or nil) and the lease it was given. A pushed grant starts with a short lease: if the push is
 -- lost or the waiter is frozen it costs 5 seconds, not a full lease; the first renewal makes it longer.
 local FIRST_LEASE_MS = 5000
 
-local function promote(state_key, queue_key, fence, lineage, us, self)
+local function promote(keys, grant)
+  local carried = grant.fence .. grant.lineage .. digits(grant.us)
   while true do
-    local member = redis.call('ZPOPMIN', queue_key)[1]
+    local member = redis.call('ZPOPMIN', keys.queue)[1]
     if not member then return nil end
     local token, lease_ms, tail = string.sub(member, 1, 22), tonumber(string.sub(member, 23, 30)), string.sub(member, 31)
-    local granted = token == self
+    local granted = token == grant.self
     if not granted then
       lease_ms = math.min(lease_ms, FIRST_LEASE_MS)
       local channel = string.match(tail, '^([^|]*)|')
-      local push = 'G' .. token .. fence .. lineage .. digits(us) .. string.format('%08d', lease_ms) .. state_key
+      local push = 'G' .. token .. carried .. string.format('%08d', lease_ms) .. keys.state
       granted = redis.call('PUBLISH', channel, push) > 0
     end
     if granted then
-      local flag = redis.call('EXISTS', queue_key) == 1 and 'H' or 'h'
-      redis.call('SET', state_key, flag .. fence .. lineage .. digits(us) .. token .. tail, 'PX', lease_ms)
+      local flag = redis.call('EXISTS', keys.queue) == 1 and 'H' or 'h'
+      redis.call('SET', keys.state, flag .. carried .. token .. tail, 'PX', lease_ms)
       return token, lease_ms
     end
   end

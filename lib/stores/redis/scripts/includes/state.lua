@@ -15,6 +15,9 @@ local function now_us()
   return time[1] * 1000000 + time[2]
 end
 
+-- Never only the last token + 1: a server that forgot its last seconds (fail-over, power loss) would give a token out twice.
+local function next_fence(last, us) return digits(math.max(last + 1, us)) end
+
 -- Is this a lock of ours at all? Another program may use the same key.
 local function is_lock(state)
   local flag = string.byte(state)

@@ -1,0 +1,141 @@
+import type { Sleeper } from './alarm-clock.js';
+import type { ClockReading } from './clock.js';
+import type { AcquireLine } from './acquire-line.js';
+import type { Lease } from './lease.js';
+import type { AcquireSettings } from './lock-options.js';
+import type { Hold } from './stores/lock-store.js';
+
+/**
+ * How far the wall clock may run ahead of the monotonic one before we doubt a hold. A slewing NTP client moves it by 0.5 ms
+ * per second at most, 15 ms in a default lease; a suspend or a step is larger.
+ */
+const WALL_AHEAD_DOUBT_MS = 200;
+/** While the store says that nobody else waits, a slice doubles up to this. */
+const LONGEST_SLICE_MS = 80;
+/** Of the fencing tokens that the store's clock has passed since the grant, one a microsecond, by clocks that differ by 2 %. */
+const FENCES_PER_MS = 980;
+
+export interface KeptHoldStart {
+  readonly hold: Hold;
+  readonly line: AcquireLine;
+  readonly settings: AcquireSettings;
+  readonly deadlineMs: number;
+  /** The lease that the store has given, which may be shorter than asked for. */
+  readonly grantedMs: number;
+  /** Both clocks as they stood when the store was asked. */
+  readonly asOf: ClockReading;
+  /** Monotonic, when we learned of the grant. */
+  readonly nowMs: number;
+}
+
+/**
+ * A hold as this process keeps it: until when it may be believed, whose it is here, and how far its fencing tokens are used. It
+ * serves one lease at a time, and a run of them when it is handed on inside the process (cohort hand-off, DESIGN 6.7: what cohort
+ * locks do between the processors of one machine, Dice, Marathe and Shavit, «Lock Cohorting», 2012).
+ */
+export class KeptHold implements Sleeper {
+  readonly hold: Hold;
+  readonly line: AcquireLine;
+  /** Who uses it now; undefined between two leases. */
+  lease: Lease | undefined;
+  /** Monotonic: until when it may be believed. */
+  deadlineMs: number;
+  /** Something makes us doubt; a renewal is under way. */
+  doubted = false;
+  /** Granted for less than was asked for, or while the machine slept: to be confirmed before its first lease is handed out. */
+  unconfirmed = false;
+  /** Lost between two leases, when there is no lease to tell. */
+  lost = false;
+  /** The watchdog's. Monotonic; Infinity: not to be renewed. */
+  renewAtMs = Infinity;
+  /** The watchdog's: single flight. */
+  renewing = false;
+  alarmAtMs = Infinity;
+
+  readonly #settings: AcquireSettings;
+  /** When the request was sent by which the store last confirmed it. */
+  #confirmed: ClockReading;
+  #grantedMs: number;
+  #sliceMs: number;
+  #sliceEndsAtMs: number;
+  /** The token that the store gave last, and when we learned of it: what counting on begins with. */
+  #fence: number;
+  #fenceKnownAtMs: number;
+
+  constructor(start: KeptHoldStart) {
+    this.hold = start.hold;
+    this.line = start.line;
+    this.deadlineMs = start.deadlineMs;
+    this.#settings = start.settings;
+    this.#confirmed = start.asOf;
+    this.#grantedMs = start.grantedMs;
+    this.#sliceMs = start.settings.cohortMs;
+    this.#sliceEndsAtMs = start.nowMs + this.#sliceMs;
+    this.#fence = start.hold.fencingToken;
+    this.#fenceKnownAtMs = start.nowMs;
+  }
+
+  /** What a renewal asks for, in ms. */
+  get leaseMs(): number {
+    return this.#settings.leaseMs;
+  }
+
+  get renews(): boolean {
+    return this.#settings.renew;
+  }
+
+  /** The store confirmed it, asked at `asOf`. */
+  confirm(deadlineMs: number, asOf: ClockReading): void {
+    this.deadlineMs = deadlineMs;
+    this.#confirmed = asOf;
+  }
+
+  /** How far the wall clock has run ahead of the monotonic one since the store confirmed us, in ms. */
+  wallAheadMs(now: ClockReading): number {
+    return now.wallMs - this.#confirmed.wallMs - (now.monotonicMs - this.#confirmed.monotonicMs);
+  }
+
+  isDoubtful(now: ClockReading): boolean {
+    return this.lost || this.doubted || this.wallAheadMs(now) > WALL_AHEAD_DOUBT_MS;
+  }
+
+  /** May it be handed on to one who asked for this? Another lease, or one that is not renewed, is a promise that it cannot keep. */
+  suits(settings: AcquireSettings): boolean {
+    const own = this.#settings;
+    if (settings === own) return own.renew && own.cohortMs > 0;
+    return (
+      own.renew &&
+      settings.renew &&
+      own.cohortMs > 0 &&
+      settings.cohortMs > 0 &&
+      own.leaseMs === settings.leaseMs &&
+      own.mode === settings.mode
+    );
+  }
+
+  /** Is it time to ask the store whether others wait? Asking makes the hold last longer too, so it is asked before the lease gets short. */
+  sliceIsOver(nowMs: number): boolean {
+    return nowMs >= this.#sliceEndsAtMs || this.deadlineMs - nowMs < this.#grantedMs / 2;
+  }
+
+  /** Nobody else waits: the store has kept it for us, with a new fencing token. */
+  beginSlice(nowMs: number): void {
+    const { cohortMs, leaseMs } = this.#settings;
+    this.#sliceMs = Math.max(cohortMs, Math.min(LONGEST_SLICE_MS, this.#sliceMs * 2));
+    this.#sliceEndsAtMs = nowMs + this.#sliceMs;
+    this.#grantedMs = leaseMs;
+    this.#fence = this.hold.fencingToken;
+    this.#fenceKnownAtMs = nowMs;
+  }
+
+  /**
+   * The next token to be used under this hold: one more than the last, as long as the store's clock has passed it already, because
+   * the promise «no token exceeds the store's clock» is what makes tokens rise over a loss of data. undefined: ask the store for one.
+   */
+  nextFence(nowMs: number): number | undefined {
+    const next = Math.max(this.hold.lastFencingToken, this.hold.fencingToken) + 1;
+    if (next > this.#fence + (nowMs - this.#fenceKnownAtMs) * FENCES_PER_MS) return undefined;
+    this.hold.lastFencingToken = next;
+    return next;
+  }
+}

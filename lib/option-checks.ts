@@ -1,0 +1,64 @@
+import { describeValue, LockUsageError } from './lock-errors.js';
+
+const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
+export const MAX_LEASE_MS = 86_400_000;
+
+/** Agreed names that come later: a clear error until then, never ignored. */
+const NOT_BUILT_YET: ReadonlySet<string> = new Set(
+  'limit weight reentrant when fallback minHoldMs maxHoldMs'.split(' '),
+);
+
+/** @throws LockUsageError LOCK_LEASE_INVALID */
+export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
+  if (isLeaseMs(leaseMs)) return leaseMs;
+  throw badLease(leaseMs, place, option);
+}
+
+export function isLeaseMs(leaseMs: unknown): leaseMs is number {
+  return (
+    Number.isInteger(leaseMs) && (leaseMs as number) >= MIN_LEASE_MS && (leaseMs as number) <= MAX_LEASE_MS
+  );
+}
+
+export function badLease(leaseMs: unknown, place: string, option = 'leaseMs'): LockUsageError {
+  return new LockUsageError(
+    'LOCK_LEASE_INVALID',
+    `${place}: ${option} must be an integer from ${MIN_LEASE_MS} to ${MAX_LEASE_MS} ms, got ${describeValue(leaseMs)}`,
+  );
+}
+
+export function checkKeys(options: object, known: readonly string[], place: () => string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `${place()}: options must be an object, got ${describeValue(options)}`,
+    );
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key) || (options as Record<string, unknown>)[key] === undefined) continue;
+    const problem = NOT_BUILT_YET.has(key) ? 'is not built yet' : 'is not known here';
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `${place()}: option "${key}" ${problem}; leave it out. Known: ${known.join(', ')}`,
+    );
+  }
+}
+
+export function checkInteger(
+  place: () => string,
+  given: readonly [option: string, value: number],
+  { min, max, unit = '' }: { min: number; max: number; unit?: string },
+): void {
+  const [, value] = given;
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw invalid(place(), given, `an integer from ${min} to ${max}${unit}`);
+}
+
+export function invalid(
+  place: string,
+  [option, value]: readonly [string, unknown],
+  expected: string,
+): LockUsageError {
+  const message = `${place}: ${option} must be ${expected}, got ${describeValue(value)}`;
+  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
+}

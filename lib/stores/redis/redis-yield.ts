@@ -1,0 +1,94 @@
+import { leaseDeadline } from '../../clock.js';
+import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
+import type { RedisAcquisition } from './redis-acquisition.js';
+import type { BatchRequest } from './redis-batcher.js';
+import type { RedisHold } from './redis-hold.js';
+import type { LockKeys } from './redis-keys.js';
+import type { CallFailure, ScriptReply } from './redis-link.js';
+
+/** Answers of yield.lua. */
+const KEPT = 1;
+const YIELDED = 2;
+const YIELDED_BEFORE = 3;
+
+/**
+ * The end of a cohort slice: the hold on its way to the next process, or back to us. The new place is an acquisition whose first
+ * request this is.
+ */
+export class RedisYield implements BatchRequest {
+  readonly script = 'yield';
+  readonly text: string;
+  readonly outcome: Promise<Kept | Yielded | Refused>;
+  #resolve!: (answer: Kept | Yielded | Refused) => void;
+  #reject!: (reason: unknown) => void;
+  #isOver = false;
+
+  /** @param onLost nobody can tell whether the hold is still ours: it must be ended */
+  constructor(
+    private readonly hold: RedisHold,
+    private readonly place: RedisAcquisition,
+    private readonly onLost: () => void,
+  ) {
+    this.text = hold.ownerToken + hold.yields + place.asked();
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    place.outcome.catch(() => undefined); // it may fail before anybody is told that there is a new place
+  }
+
+  get lockName(): string {
+    return this.hold.name;
+  }
+
+  get keys(): LockKeys {
+    return this.hold.keys;
+  }
+
+  wanted(): boolean {
+    return !this.#isOver;
+  }
+
+  answered(answer: ScriptReply, { sentAtMs, repeated }: { sentAtMs: number; repeated: boolean }): void {
+    if (this.#isOver) return; // a push has told us: yielded, and granted again
+    const [code, fence, lineage, leftMs] = answer;
+    this.#isOver = true;
+    switch (code) {
+      case KEPT:
+        this.hold.learn(String(fence), String(lineage));
+        this.place.withdraw();
+        this.#resolve({ outcome: 'kept', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) });
+        return;
+      case YIELDED:
+        this.place.queued(answer, sentAtMs);
+        this.#yielded();
+        return;
+      case YIELDED_BEFORE:
+        this.place.queuedBefore();
+        this.#yielded();
+        return;
+      default:
+        this.place.withdraw();
+        this.#resolve({ outcome: 'refused', ambiguous: repeated });
+    }
+  }
+
+  /** A push granted our new place before the reply came: so the hold was yielded. */
+  overtaken(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#yielded();
+  }
+
+  failed({ error, mayHaveRun }: CallFailure): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reject(error);
+    this.onLost();
+    this.place.giveUp(error, mayHaveRun);
+  }
+
+  #yielded(): void {
+    this.#resolve({ outcome: 'yielded', granted: this.place.outcome as Promise<Grant> });
+  }
+}
