@@ -38,8 +38,13 @@ export class SentCommands {
       parser.execute(bytes);
     };
     Socket.prototype.write = function (this: Socket, ...args: unknown[]): boolean {
-      countIn(this, args[0], typeof args[1] === 'string' ? args[1] : 'utf8');
+      if (isTcp(this)) countIn(this, args[0], typeof args[1] === 'string' ? args[1] : 'utf8');
       return Reflect.apply(write, this, args);
     };
   }
+}
+
+/** Standard output and the like are sockets as well. */
+function isTcp(socket: Socket): boolean {
+  return socket.connecting || socket.remotePort !== undefined;
 }
