@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -6,13 +6,17 @@ import { loadAdapter } from './adapters/index.js';
 import { readOptions, type BenchOptions } from './options.js';
 import { chartSvg } from './report/chart.js';
 import { describeMachine, versionOf } from './report/machine.js';
-import { formatNumber, type Library, type Report, reportMarkdown } from './report/markdown.js';
+import { formatNumber, type Library } from './report/format.js';
+import { headlineTable } from './report/headline.js';
+import { describeRun, type Report, reportMarkdown } from './report/markdown.js';
+import { replaceBetweenMarks } from './report/readme.js';
 import { Summary } from './report/summary.js';
 import { judgeTargets } from './report/targets.js';
 import { startRedis } from './run/redis-server.js';
 import { type Progress, runScenarios, type ScenarioRows } from './run/run-scenarios.js';
 
 const RESULTS = fileURLToPath(new URL('../../results', import.meta.url));
+const README = fileURLToPath(new URL('../../../README.md', import.meta.url));
 
 const progress: Progress = (scenario, id, outcome) => {
   const found =
@@ -45,6 +49,10 @@ function write(options: BenchOptions, report: Report, rows: readonly ScenarioRow
   writeFileSync(join(folder, 'results.md'), reportMarkdown(report));
   const chart = chartSvg(report.summaries, report.libraries);
   if (chart !== undefined) writeFileSync(join(folder, 'chart.svg'), chart);
+  if (options.isWhole && options.out === undefined) {
+    const headline = `${headlineTable(report.summaries, report.libraries)}\n\n${describeRun(report)}`;
+    writeFileSync(README, replaceBetweenMarks(readFileSync(README, 'utf8'), headline));
+  }
   return folder;
 }
 

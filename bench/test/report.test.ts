@@ -3,7 +3,9 @@ import { describe, it } from 'node:test';
 
 import type { AdapterId } from '../src/adapters/index.js';
 import { chartSvg } from '../src/report/chart.js';
+import { headlineTable } from '../src/report/headline.js';
 import { table } from '../src/report/markdown.js';
+import { replaceBetweenMarks } from '../src/report/readme.js';
 import { Summary } from '../src/report/summary.js';
 import { judgeTargets } from '../src/report/targets.js';
 import type { Outcome } from '../src/run/outcome.js';
@@ -82,6 +84,24 @@ describe('the targets', () => {
 
   it('of scenarios that were not run are not judged', () => {
     assert.deepEqual(judgeTargets([]), []);
+  });
+});
+
+describe('the README', () => {
+  it('gets new figures between its marks and stays as it is elsewhere', () => {
+    const page = 'a\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nb\n';
+    const expected = 'a\n<!-- bench: begin -->\nnew\n<!-- bench: end -->\nb\n';
+    assert.equal(replaceBetweenMarks(page, 'new'), expected);
+    assert.throws(() => replaceBetweenMarks('no marks', 'new'), /lost its marks/);
+  });
+
+  it('names the best other library of each figure', () => {
+    const rows = { ours: [30], floor: [20], verrou: [5], redlock: [10] };
+    assert.match(
+      headlineTable([summaryOf('throughput', 'pairsPerSecond', rows)], libraries),
+      /\*\*30\*\* \| +20 \| 10 \(redlock\)/,
+    );
+    assert.match(headlineTable([summaryOf('latency', 'p50Us', rows)], libraries), /\| 5 \(verrou\)/);
   });
 });
 

@@ -1,9 +1,8 @@
 import * as echarts from 'echarts';
 
 import type { AdapterId } from '../adapters/index.js';
-import type { Library } from './markdown.js';
+import { formatNumber, type Library } from './format.js';
 import type { Summary } from './summary.js';
-import { formatNumber } from './markdown.js';
 
 /** One panel of the chart: a figure of every library, as bars. */
 interface Panel {

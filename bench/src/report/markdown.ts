@@ -1,6 +1,8 @@
 import { markdownTable } from 'markdown-table';
 
 import type { AdapterId } from '../adapters/index.js';
+import { formatNumber, type Library } from './format.js';
+import { headlineTable } from './headline.js';
 import type { Machine } from './machine.js';
 import type { Summary } from './summary.js';
 import type { JudgedTarget } from './targets.js';
@@ -14,22 +16,16 @@ export interface Report {
   readonly targets: readonly JudgedTarget[];
 }
 
-export interface Library {
-  readonly id: AdapterId;
-  readonly label: string;
-  readonly version: string;
-  readonly setUp: string;
-}
-
 const LONGEST_REASON = 160;
 
 export function reportMarkdown(report: Report): string {
-  const { machine, rounds, isQuick, libraries, summaries, targets } = report;
+  const { libraries, summaries, targets } = report;
   const lines = [
     '# Benchmark',
     '',
-    `${machine.cores} cores, ${machine.cpu} · Node ${machine.node} · Redis ${machine.redis} · ioredis ${machine.ioredis} · ${machine.date}. ` +
-      `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}${isQuick ? ', **quick run**' : ''}; written by \`npm run bench\`.`,
+    describeRun(report),
+    '',
+    headlineTable(summaries, libraries),
     ...(targets.length === 0 ? [] : ['', '## What ours must reach', '', targetsTable(targets)]),
     ...summaries.flatMap((summary) => [
       '',
@@ -53,6 +49,12 @@ export function reportMarkdown(report: Report): string {
     '',
   ];
   return lines.join('\n');
+}
+
+export function describeRun({ machine, rounds, isQuick }: Report): string {
+  const { cores, cpu, node, redis, ioredis, date } = machine;
+  const how = `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}${isQuick ? ', **quick run**' : ''}`;
+  return `${how}, ${date}: ${cores} cores (${cpu}), Node ${node}, Redis ${redis}, ioredis ${ioredis}; written by \`npm run bench\`.`;
 }
 
 function targetsTable(targets: readonly JudgedTarget[]): string {
@@ -93,11 +95,6 @@ function noteOn(summary: Summary, id: AdapterId): string | undefined {
 
 function formatOptional(value: number | undefined, digits: number): string {
   return value === undefined ? '–' : formatNumber(value, digits);
-}
-
-/** 12 345.68: a thin gap between thousands, as in our other pages. */
-export function formatNumber(value: number, digits: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: digits }).replaceAll(',', ' ');
 }
 
 function oneLine(text: string): string {

@@ -80,7 +80,7 @@ async function measureAt({ redis, inProcess, ms }: Measuring, delayMs: number): 
   proxy.delayDownMs = delayMs / 2;
   try {
     // Long enough that the other one has asked meanwhile.
-    const params = { windowMs: Math.max(ms(2_000), SHORTEST_WINDOW_MS), sectionMs: 3 * delayMs + 10 };
+    const params = { windowMs: Math.max(ms(1_600), SHORTEST_WINDOW_MS), sectionMs: 3 * delayMs + 10 };
     const results = await runTogether(partner, [params, params], inProcess(BOUND_MS, { url: proxy.url }));
     const spans = results.map((result) => result.spans);
     checkNoOverlap(spans);

@@ -8,7 +8,7 @@ import { BrokenLockError } from '../run/outcome.js';
 import { isMainRow, type Scenario } from './scenario.js';
 
 const WAITERS = 500;
-const SETTLE_MS = 500;
+const SETTLE_MS = 400;
 const NEXT_BOUND_MS = 2_000;
 const BOUND_MS = 20_000;
 
@@ -60,5 +60,5 @@ export const heldLock: Scenario = {
     { key: 'nextMs', title: 'released → next, ms', digits: 1, better: 'less' },
   ],
   takesPart: isMainRow,
-  measure: ({ inProcess, ms }) => runAlone(crowd, { windowMs: ms(2_000) }, inProcess(BOUND_MS)),
+  measure: ({ inProcess, ms }) => runAlone(crowd, { windowMs: ms(1_500) }, inProcess(BOUND_MS)),
 };

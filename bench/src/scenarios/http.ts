@@ -53,7 +53,7 @@ async function measureOn(
   const app = new MeasuredProcess(server, { platform }, inProcess(SERVER_BOUND_MS));
   try {
     const port = (await app.ready()) as number;
-    const seconds = Math.max(1, Math.round(ms(3_000) / 1e3));
+    const seconds = Math.max(1, Math.round(ms(2_000) / 1e3));
     const shoot = async (route: string, isOneName: boolean): Promise<number> => {
       const params = { port, route, isOneName, seconds };
       return (await runAlone(load, params, inProcess(LOAD_BOUND_MS))).requestsPerSecond;

@@ -11,7 +11,7 @@ const NAMES = 10;
 const WAITERS_PER_NAME = 100;
 const LEASES = 5_000;
 const PROBED = 20;
-const SETTLE_MS = 300;
+const SETTLE_MS = 200;
 const BOUND_MS = 20_000;
 
 async function heapUsed(): Promise<number> {

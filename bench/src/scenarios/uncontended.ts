@@ -58,7 +58,7 @@ export const uncontendedLatency: Scenario = {
   ],
   ratios: [{ of: 'p50Us', to: 'floor', title: '× by hand' }],
   takesPart: isMainRow,
-  measure: ({ inProcess, ms }) => runAlone(oneAfterTheOther, { windowMs: ms(1_200) }, inProcess(BOUND_MS)),
+  measure: ({ inProcess, ms }) => runAlone(oneAfterTheOther, { windowMs: ms(1_000) }, inProcess(BOUND_MS)),
 };
 
 export const uncontendedThroughput: Scenario = {
@@ -71,5 +71,5 @@ export const uncontendedThroughput: Scenario = {
     { of: 'pairsPerSecond', to: 'floor', title: '× by hand' },
   ],
   takesPart: ({ id }) => id !== 'ours-no-cohort',
-  measure: ({ inProcess, ms }) => runAlone(manyAtOnce, { windowMs: ms(1_500) }, inProcess(BOUND_MS)),
+  measure: ({ inProcess, ms }) => runAlone(manyAtOnce, { windowMs: ms(1_200) }, inProcess(BOUND_MS)),
 };
