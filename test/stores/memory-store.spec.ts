@@ -96,6 +96,18 @@ describe('the memory store', () => {
     expect((await store.inspect('group:1')).waiting).toBe(0);
   });
 
+  it('gives back by itself a grant that crosses the abort of its waiter', async () => {
+    const { store, take } = open();
+    const { hold } = await take('group:1');
+    const leaving = new AbortController();
+    const answer = store.acquire(waiting('group:1'), leaving.signal);
+    const released = store.release(hold); // grants, and nobody has heard of it yet
+    leaving.abort(new Error('gone'));
+    await expect(answer).rejects.toThrow('gone');
+    await released;
+    expect((await store.inspect('group:1')).held).toBe(false);
+  });
+
   it('asks little of a signal: one listener, which is gone when the wait is over', async () => {
     const { store, take } = open();
     const { hold } = await take('group:1');

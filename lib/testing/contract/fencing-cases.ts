@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Lease } from '../../lease.js';
+import type { LockManager } from '../../lock-manager.js';
 import type { ContractCases } from './contract-bench.js';
 import { countOn, FAR, KEEP_MS, LONG_LEASE_MS } from './port-process.js';
 
@@ -110,15 +111,18 @@ export const fencingCases: ContractCases = {
   'the tokens of all sections, of all processes, go up in the order in which the sections run': async (
     bench,
   ) => {
-    const managers = [bench.manager(), bench.manager(), bench.manager({ cohortMs: 0 })];
     const fences: number[] = [];
     const section = async ({ fencingToken }: Lease) => {
       fences.push(fencingToken);
       await bench.pause();
     };
-    const calls = managers.flatMap((locks) =>
-      Array.from({ length: 20 }, () => locks.using('group:1', section)),
-    );
+    const crowd = (locks: LockManager, size: number) =>
+      Array.from({ length: size }, () => locks.using('group:1', section));
+    const calls = [
+      ...crowd(bench.manager(), 40), // the last of them among themselves
+      ...crowd(bench.manager(), 10),
+      ...crowd(bench.manager({ cohortMs: 0 }), 10),
+    ];
     await bench.drive(Promise.all(calls));
     assert.equal(fences.length, 60);
     assert.deepEqual(
