@@ -172,7 +172,7 @@ const force: Script = ({ redis, keys, args }) => {
   redis.publish(channelOf(tailOf(state)), `L${ownerOf(state)}${reason}`);
   const us = redis.time();
   const known = toNumber(fenceOf(state));
-  const unwritten = us <= toNumber(grantedOf(state)) ? 1_000_000 : 0;
+  const unwritten = us <= known ? 1_000_000 : 0;
   const fence = digits(max(us, known + 1 + unwritten));
   redis.pexpire(stateKey, toNumber(keepMs));
   if (promote(redis, lock, { fence, lineage: fence, us }) === undefined) {

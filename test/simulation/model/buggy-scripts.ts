@@ -1,18 +1,35 @@
+import type { ScriptReply } from '../../../lib/stores/redis/redis-link.js';
+import type { ScriptedRedis } from '../scripted-redis.js';
 import { type Script, SCRIPTED, type ScriptInput } from '../scripted-scripts.js';
 
 /** Our scripts with one mistake each: see seeded-bugs.ts. */
 
-const { acquire, release } = SCRIPTED;
+const { acquire, release, force, yield: yields } = SCRIPTED;
 
 const stateOf = ({ redis, keys }: ScriptInput) => redis.get(keys[0]!) ?? '';
 const ownerIn = (state: string) => (/^[hH]/.test(state) ? state.slice(49, 71) : '');
+const digits = (number: number) => String(number).padStart(16, '0');
+
+/** The one request: the last argument, or of a renewal the second. */
+const requestOf = ({ args }: ScriptInput) => args.at(-1)!;
+const withRequest = (input: ScriptInput, request: string): ScriptInput => ({
+  ...input,
+  args: [...input.args.slice(0, -1), request],
+});
+
+/** The one answer. */
+const answerOf = (reply: ScriptReply) => reply[1] as ScriptReply;
 
 /** Runs the script as the owner, whoever asks. */
 export const asOwner =
-  (script: Script): Script =>
+  (script: Script, tokenAt: number): Script =>
   (input) => {
     const owner = ownerIn(stateOf(input));
-    return script({ ...input, args: input.args.with(1, owner || input.args[1]!) });
+    const asked = input.args[tokenAt]!;
+    return script({
+      ...input,
+      args: input.args.with(tokenAt, (owner || asked.slice(0, 22)) + asked.slice(22)),
+    });
   };
 
 /** Runs it and then spoils what it wrote. */
@@ -33,15 +50,19 @@ export const withoutClock =
   (input) => {
     const last = Number(stateOf(input).slice(1, 17));
     if (last === 0) return script(input);
-    const redis = new Proxy(input.redis, {
-      get: (real, name) => {
-        if (name === 'time') return () => last;
-        const command: unknown = Reflect.get(real, name, real);
-        return typeof command === 'function' ? (command.bind(real) as unknown) : command;
-      },
-    });
-    return script({ ...input, redis });
+    return script({ ...input, redis: at(input.redis, () => last) });
   };
+
+/** The same server by another clock. */
+function at(redis: ScriptedRedis, time: (us: number) => number): ScriptedRedis {
+  return new Proxy(redis, {
+    get: (real, name) => {
+      if (name === 'time') return () => time(real.time());
+      const command: unknown = Reflect.get(real, name, real);
+      return typeof command === 'function' ? (command.bind(real) as unknown) : command;
+    },
+  });
+}
 
 export const withoutH = (after: string) => after.replace(/^H/, 'h');
 
@@ -49,29 +70,35 @@ export const withoutH = (after: string) => after.replace(/^H/, 'h');
 export const restarting: Script = (input) => {
   const before = stateOf(input);
   const reply = acquire(input);
-  if (before !== '' || reply[1] !== 1) return reply;
-  const one = '1'.padStart(16, '0');
+  if (before !== '' || answerOf(reply)[0] !== 1) return reply;
+  const one = digits(1);
   input.redis.overwriteStart(input.keys[0]!, stateOf(input)[0] + one + one);
-  return reply.with(2, one).with(3, one);
+  return reply.with(1, answerOf(reply).with(1, one).with(2, one));
 };
 
 /** Its own hold is anybody's. */
 export const forgetful: Script = (input) => {
   const { redis, keys, args } = input;
   const state = stateOf(input);
-  if (ownerIn(state) !== args[1] || args[4] !== '1') return acquire(input);
-  redis.zaddNx(keys[1]!, { member: `${args[1]}${args[2]}${args[3]}`, score: redis.time() });
-  redis.pexpire(keys[1]!, 90_000);
+  const request = requestOf(input);
+  if (ownerIn(state) !== request.slice(0, 22) || request[30] !== '1') return acquire(input);
+  joinAgain(input, request);
   redis.overwriteStart(keys[0]!, 'H');
-  return [args[0]!, 2, redis.pttl(keys[0]!), String(redis.time()), String(redis.time())];
+  return [args[0]!, [2, redis.pttl(keys[0]!), digits(redis.time()), digits(redis.time())]];
 };
+
+function joinAgain({ redis, keys }: ScriptInput, request: string): void {
+  redis.zaddNx(keys[1]!, { member: request.slice(0, 30) + request.slice(55), score: redis.time() });
+  redis.pexpire(keys[1]!, 90_000);
+}
 
 /** Free after the end of a lease: whoever comes first takes it. */
 export const barging: Script = (input) => {
   if (stateOf(input) !== '') return acquire(input);
   const queued = input.redis.zrange(input.keys[1]!);
   input.redis.drop(input.keys[1]!);
-  const reply = acquire({ ...input, args: input.args.with(4, '0') });
+  const request = requestOf(input);
+  const reply = acquire(withRequest(input, `${request.slice(0, 30)}0${request.slice(31)}`));
   for (const one of queued) input.redis.zaddNx(input.keys[1]!, one);
   if (queued.length === 0) return reply;
   input.redis.pexpire(input.keys[1]!, 90_000);
@@ -84,9 +111,98 @@ export const toTheDead: Script = (input) => {
   const [first] = input.redis.zrange(input.keys[1]!);
   const state = stateOf(input);
   const reply = release(input);
-  if (ownerIn(state) !== input.args[1] || first === undefined) return reply;
+  if (ownerIn(state) !== requestOf(input).slice(0, 22) || first === undefined) return reply;
   const after = stateOf(input);
-  const text = `H${after.slice(1, 33)}${String(input.redis.time()).padStart(16, '0')}${first.member.slice(0, 22)}`;
+  const text = `H${after.slice(1, 33)}${digits(input.redis.time())}${first.member.slice(0, 22)}`;
   input.redis.setPx(input.keys[0]!, text + first.member.slice(30), 5_000);
   return reply;
+};
+
+/** Its place is not taken out of the queue. */
+export const leavingItsPlace: Script = (input) => release(withRequest(input, requestOf(input).slice(0, 54)));
+
+/** Whoever is not the owner is told that its hold had ended cleanly. */
+export const believing: Script = (input) => {
+  const reply = release(input);
+  return answerOf(reply)[0] === -1 ? reply.with(1, [2]) : reply;
+};
+
+/** The tokens that were used beyond the granted one are forgotten. */
+export const withoutUsed =
+  (script: Script, usedAt: number): Script =>
+  (input) => {
+    const request = requestOf(input);
+    const fence = stateOf(input).slice(1, 17) || digits(0);
+    return script(withRequest(input, request.slice(0, usedAt) + fence + request.slice(usedAt + 16)));
+  };
+
+/** A copy of an earlier yield gives away what a later one has kept. */
+export const withoutCompare: Script = (input) => {
+  const request = requestOf(input);
+  const fence = stateOf(input).slice(1, 17) || request.slice(22, 38);
+  return yields(withRequest(input, request.slice(0, 22) + fence + request.slice(38)));
+};
+
+/** Kept, as it was. */
+export const keepingItsToken: Script = (input) => {
+  const before = stateOf(input);
+  const reply = yields(input);
+  if (answerOf(reply)[0] !== 1 || ownerIn(stateOf(input)) !== ownerIn(before)) return reply;
+  input.redis.overwriteStart(input.keys[0]!, before.slice(0, 17));
+  return reply.with(1, answerOf(reply).with(1, before.slice(1, 17)));
+};
+
+/** The new place has the token of the hold that is given away. */
+export const queuedAsBefore: Script = (input) => {
+  const request = requestOf(input);
+  return yields(withRequest(input, request.slice(0, 70) + request.slice(0, 22) + request.slice(92)));
+};
+
+/** Queues itself before it looks for the next one. */
+export const queuedFirst: Script = (input) => {
+  const request = requestOf(input);
+  const state = stateOf(input);
+  if (ownerIn(state) !== request.slice(0, 22)) return yields(input);
+  joinAgain(input, request.slice(70));
+  input.redis.overwriteStart(input.keys[0]!, 'H');
+  return yields(input);
+};
+
+/** A repetition queues once more. */
+export const queuedTwice: Script = (input) => {
+  const reply = yields(input);
+  if (answerOf(reply)[0] === 3) joinAgain(input, requestOf(input).slice(70));
+  return reply;
+};
+
+/** What was answered before is refused. */
+export const forgettingItsYield: Script = (input) => {
+  const reply = yields(input);
+  return answerOf(reply)[0] === 3 ? reply.with(1, [-1]) : reply;
+};
+
+/** Keeps although others wait. */
+export const greedy: Script = (input) => {
+  const { redis, keys } = input;
+  if (stateOf(input).startsWith('H')) redis.overwriteStart(keys[0]!, 'h');
+  return yields(input);
+};
+
+/** The queue is never full. */
+export const withRoom: Script = (input) => {
+  const request = requestOf(input);
+  return acquire(withRequest(input, `${request.slice(0, 47)}00000009${request.slice(55)}`));
+};
+
+/** A kept hold has a newer token than its grant. */
+export const roomSinceGrant: Script = (input) => {
+  const state = stateOf(input);
+  const [known, granted] = [Number(state.slice(1, 17)), Number(state.slice(33, 49))];
+  return force({ ...input, redis: at(input.redis, (us) => (us <= known && us > granted ? known + 1 : us)) });
+};
+
+/** Only the token that the state knows is thought to have been used. */
+export const withoutRoom: Script = (input) => {
+  const known = Number(stateOf(input).slice(1, 17));
+  return force({ ...input, redis: at(input.redis, (us) => (us <= known ? known + 1 : us)) });
 };

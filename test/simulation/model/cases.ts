@@ -1,8 +1,8 @@
-import { SCRIPTED } from '../scripted-scripts.js';
-import { ClientRules } from './client-rules.js';
+import { type Script, SCRIPTED } from '../scripted-scripts.js';
+import { type ClientBugs, ClientRules } from './client-rules.js';
 import { type Exploration, explore, type ExploreOptions } from './explore.js';
 import { Moves } from './moves.js';
-import type { SeededBug } from './seeded-bugs.js';
+import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
 import { Steps } from './steps.js';
 import { type Budget, NO_FAULTS, type World } from './world.js';
 
@@ -12,12 +12,26 @@ export interface Case {
   readonly cycles: number;
   /** May a client also try without waiting? */
   readonly tries?: boolean;
+  /** How many waiters the queue takes. */
+  readonly mostQueued?: number;
   readonly budget: Partial<Budget>;
+}
+
+/** A mistake that one could make, and the smallest case in which the checker finds it. Each of them is a protection switched off. */
+export interface SeededBug extends Partial<Case> {
+  readonly budget: Case['budget'];
+  readonly name: string;
+  /** The law that it breaks first. */
+  readonly breaks: string;
+  /** Found only after tens of thousands of states. */
+  readonly isFar?: boolean;
+  readonly scripts?: Partial<Record<ScriptName, Script>>;
+  readonly client?: ClientBugs;
 }
 
 /** Where a case begins, and everything that can happen from there. */
 export function worldOf(it: Case & Partial<SeededBug>): { moves: Moves; start: World } {
-  const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts });
+  const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts }, it.mostQueued);
   const start = steps.start(it.clients, it.cycles, { ...NO_FAULTS, ...it.budget });
   return { moves: new Moves(steps, it.tries === true), start };
 }
@@ -27,9 +41,9 @@ export function check(it: Case & Partial<SeededBug>, options: Partial<ExploreOpt
   return explore({ ...worldOf(it), ...bounds, ...options });
 }
 
-export function describeCase({ clients, cycles, tries, budget }: Case): string {
+export function describeCase({ clients, cycles, tries, mostQueued, budget }: Case): string {
   const faults = Object.entries(budget).map(([fault, times]) => `${times} ${fault}`);
-  return `${clients} × ${cycles}${tries ? ', tries' : ''}: ${faults.join(', ') || 'no faults'}`;
+  return `${clients} × ${cycles}${tries ? ', tries' : ''}${mostQueued ? `, at most ${mostQueued} queued` : ''}: ${faults.join(', ') || 'no faults'}`;
 }
 
 /** In every `npm test`. */
@@ -42,6 +56,13 @@ export const FAST_CASES: readonly Case[] = [
   { clients: 2, cycles: 1, budget: { wipe: 1, force: 1, queueEnd: 1 } },
   { clients: 2, cycles: 1, budget: { rollback: 1 } },
   { clients: 3, cycles: 1, budget: {} },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, lostPush: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, giveUp: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, slow: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, crash: 1, cancel: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, clockBack: 1 } },
+  { clients: 2, cycles: 1, budget: { count: 1, clockBack: 1, force: 1 } },
+  { clients: 3, cycles: 1, mostQueued: 1, budget: { cancel: 1 } },
 ];
 
 /** `npm run test:model`: minutes. */
@@ -60,4 +81,15 @@ export const LARGE_CASES: readonly Case[] = [
   { clients: 3, cycles: 1, budget: { deaf: 1, crash: 1, queueEnd: 1 } },
   { clients: 3, cycles: 1, budget: { cut: 1 } },
   { clients: 3, cycles: 1, budget: { rollback: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, cut: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 2, count: 1, cut: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, cut: 1, slow: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 2, slow: 2 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, renew: 1, slow: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, wipe: 1, force: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, rollback: 1 } },
+  { clients: 2, cycles: 1, budget: { yield: 1, count: 1, clockBack: 1, force: 1 } },
+  { clients: 3, cycles: 1, budget: { yield: 1 } },
+  { clients: 3, cycles: 1, budget: { yield: 1, crash: 1, lostPush: 1 } },
+  { clients: 3, cycles: 1, mostQueued: 1, budget: { yield: 1, cancel: 1 } },
 ];

@@ -1,5 +1,6 @@
-import { type ClientRules, withAcquisition } from './client-rules.js';
-import { checkAnswer, hasEndedCleanly } from './laws.js';
+import { newAcquisition, stranger, withAcquisition } from './acquisition.js';
+import type { ClientRules } from './client-rules.js';
+import { checkAnswer, checkCount, hasEndedCleanly } from './laws.js';
 import * as w from './world.js';
 
 /** What a step does to one client; it may change the draft of the client and of the world. */
@@ -12,9 +13,11 @@ export class ClientActs {
   deliverReply(client: w.Draft<w.Client>, world: w.World): void {
     const [reply, ...others] = client.replies;
     client.replies = others;
-    const endedCleanly = hasEndedCleanly(world, reply!.request.token);
+    const { token, does, successor } = reply!.request;
+    const endedCleanly = hasEndedCleanly(world, token);
     checkAnswer(reply!, { endedCleanly, rolledBack: world.rolledBack });
-    this.with(client, reply!.request.token, (it) => this.rules.onReply(it, reply!));
+    this.with(client, token, (it) => this.rules.onReply(it, reply!));
+    if (does === 'yield') this.with(client, successor, (it) => this.rules.yields.onReplyForPlace(it, reply!));
   }
 
   deliverPush(client: w.Draft<w.Client>): void {
@@ -26,17 +29,38 @@ export class ClientActs {
   /** Changes one acquisition; one that is not known any more is a stranger. */
   with(client: w.Draft<w.Client>, token: w.TokenId, change: (it: w.Draft<w.Acquisition>) => void): void {
     const known = client.acquisitions.find((it) => it.token === token);
-    const it = { ...(known ?? this.rules.stranger(token)) };
+    const it = { ...(known ?? stranger(token)) };
     change(it);
-    client.acquisitions = withAcquisition(client, it, this.rules);
+    client.acquisitions = withAcquisition(client, it);
   }
 
   begin(client: w.Draft<w.Client>, waits: boolean): void {
-    const it = this.rules.begin(client.id * 8 + client.begun, waits);
     client.cycles -= 1;
+    this.#send(client, this.#new(client, waits), { does: 'acquire' });
+  }
+
+  #new(client: w.Draft<w.Client>, waits: boolean): w.Acquisition {
+    const it = newAcquisition(client.id * 8 + client.begun, waits);
     client.begun += 1;
     client.acquisitions = [...client.acquisitions, it];
-    this.#send(client, it, { does: 'acquire' });
+    return it;
+  }
+
+  /** Handed on inside the process. */
+  countOn(client: w.Draft<w.Client>, world: w.Draft<w.World>, token: w.TokenId): void {
+    this.with(client, token, (it) => {
+      this.rules.yields.countOn(it);
+      checkCount(world, it);
+      world.topFence = Math.max(world.topFence, it.used);
+    });
+  }
+
+  yield(client: w.Draft<w.Client>, token: w.TokenId): void {
+    const { token: successor } = this.#new(client, true);
+    this.with(client, token, (it) => {
+      this.rules.yields.begin(it);
+      this.#send(client, it, { does: 'yield', successor, purpose: 'yield' });
+    });
   }
 
   poll(client: w.Draft<w.Client>, token: w.TokenId): void {
@@ -96,7 +120,13 @@ export class ClientActs {
     const ignored = { ...request, awaited: false };
     client.requests = client.requests.map((it) => (it === request ? ignored : it));
     client.replies = client.replies.filter((reply) => reply.request !== request);
-    this.with(client, request.token, (it) => this.rules.onFailure(it, request));
+    this.#fail(client, request);
+  }
+
+  #fail(client: w.Draft<w.Client>, request: w.Request): void {
+    const { token, does, successor } = request;
+    this.with(client, token, (it) => this.rules.onFailure(it, request));
+    if (does === 'yield') this.with(client, successor, (it) => this.rules.yields.onFailureForPlace(it));
   }
 
   /** The command connection is gone. `late`: what was on its way may still be executed; `again`: the calls are repeated at once. */
@@ -111,7 +141,7 @@ export class ClientActs {
       const it = client.acquisitions.find(({ token }) => token === request.token);
       const isWanted = request.does !== 'acquire' || it?.phase === 'asking';
       if (again && isWanted) client.requests = [...client.requests, { ...request, age: 0, repeated: true }];
-      else this.with(client, request.token, (draft) => this.rules.onFailure(draft, request));
+      else this.#fail(client, request);
     }
   }
 
@@ -127,11 +157,12 @@ export class ClientActs {
     what: Pick<w.Request, 'does'> & Partial<w.Request>,
   ): void {
     const { token, waits, ticket } = it;
-    const { does, purpose = '' } = what;
-    const known =
-      does === 'acquire' ? { fence: 0, lineage: 0, member: false } : this.rules.endOf(it, purpose);
-    const request = { does, token, age: 0, awaited: true, repeated: false, waits, purpose, ...known };
-    client.requests = [...client.requests, { ...request, ticket: does === 'acquire' ? ticket : 0 }];
+    const { does, purpose = '', successor = -1 } = what;
+    const nothing = { fence: 0, lineage: 0, used: 0, member: false };
+    const known = does === 'acquire' ? nothing : this.rules.endOf(it, purpose);
+    const sent = { age: 0, awaited: true, repeated: false, ticket: does === 'acquire' ? ticket : 0 };
+    const request: w.Request = { does, token, waits, purpose, successor, ...sent, ...known };
+    client.requests = [...client.requests, request];
   }
 
   #stray(request: w.Request): w.Request {

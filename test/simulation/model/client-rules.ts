@@ -1,16 +1,9 @@
-import {
-  type Acquisition,
-  type Client,
-  type Draft,
-  LEASE_TICKS,
-  type Push,
-  type Reply,
-  type Request,
-} from './world.js';
+import { leave, learn, older, over, queued } from './acquisition.js';
+import type { Acquisition, Draft, Push, Reply, Request } from './world.js';
+import { type YieldBugs, YieldRules } from './yield-rules.js';
 
 /** Seeded bugs of the client side; none in the real one. Each must be found by the checker, or it checks nothing. */
-export interface ClientBugs {
-  readonly deadlineFromReply?: boolean;
+export interface ClientBugs extends YieldBugs {
   readonly pushDeadlineFromArrival?: boolean;
   readonly trustsOldPush?: boolean;
   readonly neverPolls?: boolean;
@@ -26,48 +19,21 @@ export interface ClientBugs {
  * lib/held-leases.ts. Whoever changes those changes this.
  */
 export class ClientRules {
-  constructor(private readonly bugs: ClientBugs = {}) {}
+  readonly yields: YieldRules;
+
+  constructor(private readonly bugs: ClientBugs = {}) {
+    this.yields = new YieldRules(bugs);
+  }
 
   get polls(): boolean {
     return this.bugs.neverPolls !== true;
-  }
-
-  begin(token: number, waits: boolean): Acquisition {
-    return {
-      token,
-      waits,
-      phase: 'asking',
-      registered: true,
-      asking: true,
-      first: true,
-      polled: true,
-      renewing: false,
-      member: waits,
-      ticket: 0,
-      heardUs: 0,
-      lag: 0,
-      age: 0,
-      fence: 0,
-      lineage: 0,
-      unsure: false,
-      condemned: false,
-      believes: 0,
-      ends: 0,
-      bareEnds: 0,
-      ending: false,
-    };
-  }
-
-  /** A push of which nothing else is known. */
-  stranger(token: number): Acquisition {
-    const unknown = this.begin(token, false);
-    return { ...unknown, phase: 'over', registered: false, asking: false, first: false, polled: false };
   }
 
   onReply(it: Draft<Acquisition>, reply: Reply): void {
     const { request, code } = reply;
     if (request.does === 'acquire') this.#onAcquireReply(it, reply);
     if (request.does === 'renew') this.#onRenewReply(it, reply);
+    if (request.does === 'yield') this.yields.onReply(it, reply);
     if (request.does === 'release') {
       it.ending = false;
       if (request.purpose === 'end') it.ends = Math.max(0, it.ends - 1);
@@ -81,6 +47,7 @@ export class ClientRules {
   onFailure(it: Draft<Acquisition>, request: Request): void {
     if (request.does !== 'release') it.unsure = true;
     if (request.does === 'renew') it.renewing = false;
+    if (request.does === 'yield') this.yields.onFailure(it);
     if (request.does === 'release') {
       it.ending = false;
       if (request.purpose === 'release') it.ends = Math.max(it.ends, 1);
@@ -88,10 +55,7 @@ export class ClientRules {
     if (request.does !== 'acquire') return;
     it.asking = false;
     if (it.phase === 'asking' && !it.first && it.waits) return; // a poll that fails does not end the wait
-    if (it.phase === 'asking') {
-      it.phase = 'over';
-      it.registered = false;
-    }
+    if (it.phase === 'asking') leave(it, 0);
     if (!it.registered && !this.bugs.failureWithoutUndo) it.ends = 2;
   }
 
@@ -108,7 +72,7 @@ export class ClientRules {
     }
     // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
     if (push.grantedUs < it.heardUs && !this.bugs.trustsOldPush) return;
-    this.#learn(it, push.fence, push.lineage);
+    learn(it, push.fence, push.lineage);
     if (it.phase !== 'asking') return;
     // After the last answered request was executed, by as much as the server's clock says; else after we first asked.
     const age = it.heardUs === 0 ? it.age : it.lag + (push.grantedUs < it.heardUs ? 0 : push.age);
@@ -118,36 +82,29 @@ export class ClientRules {
   }
 
   cancel(it: Draft<Acquisition>): void {
-    it.phase = 'over';
-    it.registered = false;
-    if (!this.bugs.abortWithoutUndo) it.ends = Math.max(it.ends, 1);
+    leave(it, this.bugs.abortWithoutUndo ? 0 : 1);
   }
 
   release(it: Draft<Acquisition>): void {
-    this.#over(it);
-    it.registered = false;
+    leave(it, 0);
   }
 
   /** A tick: does its deadline pass? */
   onTick(it: Draft<Acquisition>): void {
-    it.polled = false;
-    it.age = Math.min(LEASE_TICKS, it.age + 1);
+    older(it);
     if (it.believes === 0) return;
     it.believes -= 1;
     if (it.believes === 0 && it.phase === 'held') this.#expire(it);
   }
 
   /** The bytes of the next end, as they are known now. */
-  endOf(it: Acquisition, purpose: Request['purpose']): Pick<Request, 'fence' | 'lineage' | 'member'> {
-    if (purpose === 'bare') return { fence: 0, lineage: 0, member: false };
+  endOf(
+    it: Acquisition,
+    purpose: Request['purpose'],
+  ): Pick<Request, 'fence' | 'lineage' | 'used' | 'member'> {
+    if (purpose === 'bare') return { fence: 0, lineage: 0, used: 0, member: false };
     const names = it.member && !(this.bugs.memberOnlyWhenNotHeld && it.fence > 0);
-    return { fence: it.fence, lineage: it.lineage, member: names };
-  }
-
-  /** Nothing will ever be asked of it again. */
-  isDone(it: Acquisition): boolean {
-    const { phase, asking, renewing, ending, ends, bareEnds } = it;
-    return phase === 'over' && !asking && !renewing && !ending && ends === 0 && bareEnds === 0;
+    return { fence: it.fence, lineage: it.lineage, used: it.used, member: names };
   }
 
   #onAcquireReply(it: Draft<Acquisition>, reply: Reply): void {
@@ -155,7 +112,7 @@ export class ClientRules {
     it.asking = false;
     it.first = false;
     if (code === 1 && (it.phase === 'asking' || !this.bugs.forgetsNewerGrant))
-      this.#learn(it, reply.fence, reply.lineage);
+      learn(it, reply.fence, reply.lineage);
     if (it.phase !== 'asking') {
       if (!it.registered) it.ends = 2; // it may have taken the lock, or a place, for nobody
       return;
@@ -163,58 +120,32 @@ export class ClientRules {
     if (code === 1) {
       it.phase = 'held';
       it.believes = reply.left - (this.bugs.deadlineFromReply ? 0 : reply.request.age);
-    } else if (code === 2) {
-      it.ticket = reply.ticket;
-      it.lag = reply.lag;
-      it.heardUs = reply.serverUs;
-    } else {
-      it.phase = 'over';
-      it.registered = false;
-    }
+    } else if (code === 2) queued(it, reply);
+    else leave(it, 0);
   }
 
   #onRenewReply(it: Draft<Acquisition>, reply: Reply): void {
     it.renewing = false;
     it.unsure = false;
     if (reply.code === 1) {
-      if (reply.fence > 0) this.#learn(it, reply.fence, reply.lineage);
+      if (reply.fence > 0) learn(it, reply.fence, reply.lineage);
       if (it.phase === 'held')
         it.believes = reply.left - (this.bugs.deadlineFromReply ? 0 : reply.request.age);
       return;
     }
     it.registered = false;
     if (it.member) it.ends = Math.max(it.ends, 1);
-    if (it.phase === 'held') this.#over(it);
-  }
-
-  /** A later grant of the same hold counts, an earlier one does not. */
-  #learn(it: Draft<Acquisition>, fence: number, lineage: number): void {
-    if (fence <= it.fence) return;
-    it.fence = fence;
-    it.lineage = lineage;
+    if (it.phase === 'held') over(it);
   }
 
   /** The answer was slower than the lease it granted, or slower than the news of its end by force. */
   #dropDeadGrant(it: Draft<Acquisition>): void {
     if (it.phase !== 'held') return;
-    if (it.condemned && this.bugs.forcedWithoutEnd) this.#over(it);
+    if (it.condemned && this.bugs.forcedWithoutEnd) over(it);
     else if (it.condemned || it.believes <= 0) this.#expire(it);
   }
 
   #expire(it: Draft<Acquisition>): void {
-    this.#over(it);
-    it.registered = false;
-    it.ends = Math.max(it.ends, 1);
+    leave(it, 1);
   }
-
-  #over(it: Draft<Acquisition>): void {
-    it.phase = 'over';
-    it.believes = 0;
-  }
-}
-
-/** @returns the client with one acquisition replaced, or dropped when it is done */
-export function withAcquisition(client: Client, it: Acquisition, rules: ClientRules): readonly Acquisition[] {
-  const others = client.acquisitions.filter(({ token }) => token !== it.token);
-  return rules.isDone(it) ? others : [...others, it];
 }

@@ -17,9 +17,10 @@ const { min } = Math;
  */
 export function describeWorld(world: World): string {
   const names = rename(world);
-  const { view, saved, budget, unbounded, rolledBack, late, topFence } = world;
+  const { view, saved, budget, unbounded, rolledBack, late, topFence, behindUs, nowUs } = world;
   const clients = world.clients.map((client) => describeClient(client, world, names)).toSorted();
   const state = [describeView(view, names), describeView(saved?.view, names), names.fence(topFence)];
+  if (behindUs !== undefined) state.push(`${names.fence(nowUs)} ${names.ticket(nowUs)} ${names.time(nowUs)}`);
   const flags = bits([unbounded, rolledBack, late]);
   const spent = Object.values(budget).join('');
   return `${state.join(';')};${spent} ${flags};${clients.join('/')}`;
@@ -73,7 +74,7 @@ function describePart(id: number, view: View | undefined, names: Names): string 
 function describeAcquisition(it: Acquisition, names: Names): string {
   const { phase, registered, asking, renewing, ending, member } = it;
   const flags = bits([registered, asking, renewing, ending, member, it.waits, it.condemned, it.unsure]);
-  const known = `${names.fence(it.fence)}.${names.fence(it.lineage)} ${it.believes}${it.ends}${it.bareEnds}`;
+  const known = `${names.fence(it.fence)}.${names.fence(it.lineage)}.${names.fence(it.used)} ${it.believes}${it.ends}${it.bareEnds}`;
   // What only matters while it asks.
   const wait =
     phase === 'asking'
@@ -83,9 +84,11 @@ function describeAcquisition(it: Acquisition, names: Names): string {
 }
 
 function describeRequest(it: Request, names: Names): string {
-  const { does, purpose, token, age, ticket, fence, lineage, awaited, repeated, waits, member } = it;
+  const { does, purpose, token, age, ticket, fence, lineage, used, awaited, repeated, waits, member } = it;
   const flags = bits([awaited, repeated, waits, member]);
-  return `${cycleOf(token)}${does[2]}${purpose[0] ?? ''}${flags}${age} ${names.ticket(ticket)} ${names.fence(fence)} ${names.fence(lineage)}`;
+  const successor = it.successor === -1 ? '' : cycleOf(it.successor);
+  const grant = `${names.fence(fence)} ${names.fence(lineage)} ${names.fence(used)}`;
+  return `${cycleOf(token)}${does[2]}${purpose[0] ?? ''}${flags}${age} ${names.ticket(ticket)} ${grant} ${successor}`;
 }
 
 function describeReply(it: Reply, names: Names): string {
@@ -112,7 +115,7 @@ function bits(flags: readonly boolean[]): number {
 const APART = 3;
 
 /** Tokens, tickets and times are never compared with each other. */
-function rename({ view, saved, topFence, clients }: World): Names {
+function rename({ view, saved, topFence, clients, behindUs, nowUs }: World): Names {
   const fences = [view.fence, view.lineage, topFence];
   const tickets = view.queue.map(({ ticket }) => ticket);
   if (saved !== undefined) {
@@ -120,8 +123,9 @@ function rename({ view, saved, topFence, clients }: World): Names {
     for (const { ticket } of saved.view.queue) tickets.push(ticket);
   }
   const times: number[] = [];
-  const named = (it: { fence: number; lineage: number; ticket: number }) => {
-    fences.push(it.fence, it.lineage);
+  if (behindUs !== undefined) for (const numbers of [fences, tickets, times]) numbers.push(nowUs);
+  const named = (it: { fence: number; lineage: number; used: number; ticket: number }) => {
+    fences.push(it.fence, it.lineage, it.used);
     tickets.push(it.ticket);
   };
   for (const { acquisitions, requests, strays, replies, pushes } of clients) {
@@ -133,7 +137,7 @@ function rename({ view, saved, topFence, clients }: World): Names {
       if (asks) times.push(it.heardUs);
     }
     for (const it of replies) {
-      named(it);
+      named({ ...it, used: 0 });
       named(it.request);
       times.push(it.serverUs);
     }

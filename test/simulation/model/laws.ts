@@ -1,4 +1,4 @@
-import type { Reply, Request, View, World } from './world.js';
+import type { Acquisition, Reply, Request, View, World } from './world.js';
 import { clientOf, cycleOf } from './world.js';
 
 /** What must hold in every state and for every answer. Thrown by the step that breaks it. */
@@ -16,8 +16,8 @@ export function checkState({ view, clients, unbounded, rolledBack, late }: World
     `a state '${view.flag}' means that nobody is queued`,
   );
   for (const { acquisitions, pushes } of clients) {
-    for (const { believes, token, fence, asking, renewing, unsure } of acquisitions) {
-      if (believes === 0) continue;
+    for (const { believes, token, fence, asking, renewing, unsure, phase } of acquisitions) {
+      if (believes === 0 || phase === 'yielding') continue; // nobody uses what yields
       const hasHeardAll = !asking && !renewing && !unsure && pushes.length === 0 && !late;
       if (rolledBack || (unbounded && (view.owner !== token || !hasHeardAll))) continue;
       // Stronger than «at most one believer»: it is the one whom the server has, and it knows the token that others will see.
@@ -38,6 +38,9 @@ export interface Execution {
   readonly endedCleanly: boolean;
   readonly rolledBack: boolean;
   readonly nowUs: number;
+  /** The server's clock was set back, for the moment. */
+  readonly isBehind: boolean;
+  readonly mostQueued: number;
 }
 
 export function checkExecution(execution: Execution): void {
@@ -46,6 +49,7 @@ export function checkExecution(execution: Execution): void {
   else if (after.owner !== -1) demand(after.owner === before.owner, 'a hold stays with its owner');
   if (request.does === 'acquire') checkAcquire(execution);
   if (request.does === 'release') checkRelease(execution);
+  if (request.does === 'yield') checkYield(execution);
   if (request.does === 'renew') {
     const isOwner = before.owner === request.token;
     demand((execution.reply.code === 1) === isOwner, 'a renewal answers whether it is the owner');
@@ -63,8 +67,15 @@ export function risen(topFence: number, fence: number): number {
   return fence;
 }
 
-function checkGrant({ request, before, after, listens, nowUs }: Execution): void {
-  demand(after.fence <= nowUs, "no fencing token exceeds the server's time");
+/** A holder has handed its lock on inside its process. */
+export function checkCount({ view, topFence, unbounded, rolledBack }: World, it: Acquisition): void {
+  const isStale = (unbounded || rolledBack) && (view.owner !== it.token || view.fence > it.fence);
+  demand(it.used > topFence || isStale, 'the fencing token rises with every local lease');
+  demand(!isStale || rolledBack || view.flag === '' || it.used < view.fence, 'no token is used by two');
+}
+
+function checkGrant({ request, before, after, listens, nowUs, isBehind }: Execution): void {
+  demand(after.fence <= nowUs || isBehind, "no fencing token exceeds the server's time");
   const canBeGiven = before.owner === -1 || request.token === before.owner;
   demand(canBeGiven && request.does !== 'renew', 'a lock is given on only when it is free or by its owner');
   const me = before.queue.find(({ token }) => token === request.token);
@@ -72,13 +83,15 @@ function checkGrant({ request, before, after, listens, nowUs }: Execution): void
   const waiting = before.queue.filter(({ token }) => token !== request.token && listens(token));
   if (after.owner === request.token && request.does === 'acquire') {
     demand(!waiting.some(({ ticket }) => ticket < myTicket), 'nobody overtakes a live waiter');
+  } else if (after.owner === request.token) {
+    demand(waiting.length === 0, 'a lock is kept only when nobody else waits');
   } else {
-    const first = waiting.find(({ ticket }) => request.does === 'release' || ticket < myTicket);
+    const first = waiting.find(({ ticket }) => request.does !== 'acquire' || ticket < myTicket);
     demand(first?.token === after.owner, 'the first live waiter is next');
   }
 }
 
-function checkAcquire({ request, reply, before, after }: Execution): void {
+function checkAcquire({ request, reply, before, after, mostQueued }: Execution): void {
   const { token, waits } = request;
   if (before.owner === token) {
     const same = reply.code === 1 && reply.fence === before.fence && reply.lineage === before.lineage;
@@ -88,7 +101,9 @@ function checkAcquire({ request, reply, before, after }: Execution): void {
   if (reply.code !== 1) {
     const isQueued = after.queue.some((other) => other.token === token);
     demand(isQueued === (reply.code === 2) || !waits, 'queued means queued');
-    demand(reply.code === (waits ? 2 : 0), 'one who waits is queued, one who tries is told «busy»');
+    const isFull = before.queue.length >= mostQueued && !before.queue.some((other) => other.token === token);
+    const refusal = isFull && request.ticket === 0 ? 4 : 2;
+    demand(reply.code === (waits ? refusal : 0), 'one who waits is queued, one who tries is told «busy»');
     demand(after.owner !== -1, 'busy means that somebody holds it');
   }
 }
@@ -106,18 +121,43 @@ function checkRelease({ request, reply, before, after, endedCleanly, rolledBack 
   );
 }
 
+function checkYield(execution: Execution): void {
+  const { request, reply, before, after, endedCleanly, rolledBack } = execution;
+  const { token, successor, fence } = request;
+  const places = after.queue.filter((other) => other.token === successor).length;
+  if (before.owner !== token) {
+    demand(reply.code === 3 || reply.code === -1, 'only the owner yields or keeps');
+    const isRemembered = before.lineage === request.lineage && before.fence >= request.used;
+    demand(reply.code === 3 || !isRemembered, 'who has yielded is told so');
+    demand(reply.code !== 3 || endedCleanly || rolledBack, '«had been yielded» is true');
+    demand(after.owner === before.owner, 'a yield by another changes no owner');
+    demand(after.queue.length === before.queue.length, 'a yield by another changes no queue');
+  } else if (before.fence === fence) {
+    const isKept = after.owner === token;
+    demand(reply.code === (isKept ? 1 : 2), 'kept means owner, yielded means queued');
+    demand(!isKept || (after.fence > before.fence && places === 0), 'a lock that is kept has a new token');
+    demand(isKept || (places === 1 && after.owner !== successor), 'who yields is queued again, once');
+  } else {
+    demand(after.owner === token && after.fence === before.fence, 'a late yield gives nothing away');
+    demand(
+      reply.code === 1 && reply.fence === before.fence,
+      'a yield that was answered before answers the same',
+    );
+  }
+}
+
 /** What a caller is told. */
 export function checkAnswer(
   reply: Reply,
   { endedCleanly, rolledBack }: Pick<Execution, 'endedCleanly' | 'rolledBack'>,
 ): void {
   const { request, code } = reply;
-  if (request.purpose !== 'release') return;
+  if (request.purpose !== 'release' && request.purpose !== 'yield') return;
   demand(
     code !== -1 || request.repeated || !endedCleanly || rolledBack,
     '«refused» without doubt means that it was lost',
   );
-  demand(code !== 3, 'a hold that was granted is known to have been one');
+  if (request.purpose === 'release') demand(code !== 3, 'a hold that was granted is known to have been one');
 }
 
 /** When nothing is left to do. What a late request leaves behind costs a lease, no more. */

@@ -138,6 +138,9 @@ export class Moves {
         acts.push({ label: 'cancels', costs: 'cancel', change: (it) => doing.cancel(it, token) });
       if (believes > 0 && !renewing)
         acts.push({ label: 'renews', costs: 'renew', change: (it) => doing.renew(it, token) });
+      if (phase !== 'held' || isYielding(client, token)) continue;
+      acts.push({ label: 'counts on', costs: 'count', change: (it, next) => doing.countOn(it, next, token) });
+      acts.push({ label: 'yields', costs: 'yield', change: (it) => doing.yield(it, token) });
     }
     return acts.filter(({ costs }) => costs !== undefined && world.budget[costs] > 0);
   }
@@ -168,6 +171,9 @@ export class Moves {
     } else if (saved !== undefined) {
       moves.push({ label: 'rollback', turn: undefined, next: () => this.steps.rollBack(world) });
     }
+    if (budget.clockBack > 0 && world.behindUs === undefined && isRecent(world)) {
+      moves.push({ label: 'clock set back', turn: undefined, next: () => this.steps.setClockBack(world) });
+    }
     const faults: ('wipe' | 'queueEnd' | 'force')[] = [];
     if (budget.wipe > 0 && (view.flag !== '' || view.queue.length > 0)) faults.push('wipe');
     if (budget.queueEnd > 0 && view.queue.length > 0) faults.push('queueEnd');
@@ -189,4 +195,14 @@ export class Moves {
 
 function isTalking({ requests, replies, pushes }: Client): boolean {
   return requests.length + replies.length + pushes.length > 0;
+}
+
+function isYielding({ requests, replies }: Client, token: number): boolean {
+  const sent = [...requests, ...replies.map(({ request }) => request)];
+  return sent.some((it) => it.does === 'yield' && it.awaited && it.token === token);
+}
+
+/** Held, and granted since the last tick. */
+function isRecent({ view, nowUs }: World): boolean {
+  return view.owner !== -1 && nowUs - view.fence < 1_000_000;
 }

@@ -1,37 +1,21 @@
-import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
-import { type Script, SCRIPTED } from '../scripted-scripts.js';
+import { SCRIPTED } from '../scripted-scripts.js';
 import * as buggy from './buggy-scripts.js';
-import type { ClientBugs } from './client-rules.js';
-import { type Budget } from './world.js';
-
-/** A mistake that one could make, and the smallest case in which the checker finds it. Each of them is a protection switched off. */
-export interface SeededBug {
-  readonly name: string;
-  /** The law that it breaks first. */
-  readonly breaks: string;
-  /** Found only after tens of thousands of states. */
-  readonly isFar?: boolean;
-  readonly scripts?: Partial<Record<ScriptName, Script>>;
-  readonly client?: ClientBugs;
-  readonly clients?: number;
-  readonly cycles?: number;
-  readonly tries?: boolean;
-  readonly budget: Partial<Budget>;
-}
+import type { SeededBug } from './cases.js';
+import { YIELD_BUGS } from './yield-bugs.js';
 
 const { acquire, release, renew, force } = SCRIPTED;
 
-export const SEEDED_BUGS: readonly SeededBug[] = [
+const OF_HOLDS: readonly SeededBug[] = [
   {
     name: 'release does not look who asks',
-    breaks: 'a release answers «released» exactly to the owner',
-    scripts: { release: buggy.asOwner(release) },
+    breaks: 'a lock is given on only when it is free or by its owner',
+    scripts: { release: buggy.asOwner(release, 2) },
     budget: { cancel: 1 },
   },
   {
     name: 'renew does not look who asks',
     breaks: 'a renewal answers whether it is the owner',
-    scripts: { renew: buggy.asOwner(renew) },
+    scripts: { renew: buggy.asOwner(renew, 1) },
     budget: { renew: 1, slow: 2 },
   },
   {
@@ -74,7 +58,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'release leaves the queue alone',
     breaks: 'after its release nobody is queued still',
-    scripts: { release: (input) => release({ ...input, args: input.args.with(4, '') }) },
+    scripts: { release: buggy.leavingItsPlace },
     budget: { cancel: 1 },
   },
   {
@@ -100,12 +84,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: '«had ended cleanly» without a look at the lineage',
     breaks: '«had ended cleanly» is true',
-    scripts: {
-      release: (input) => {
-        const reply = release(input);
-        return reply[1] === -1 ? reply.with(1, 2) : reply;
-      },
-    },
+    scripts: { release: buggy.believing },
     cycles: 1,
     budget: { slow: 2 },
   },
@@ -179,3 +158,5 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     budget: { cut: 1 },
   },
 ];
+
+export const SEEDED_BUGS: readonly SeededBug[] = [...OF_HOLDS, ...YIELD_BUGS];

@@ -1,6 +1,4 @@
-import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
-import type { Script } from '../scripted-scripts.js';
-import { SCRIPTED } from '../scripted-scripts.js';
+import { SCRIPTED, type Scripts } from '../scripted-scripts.js';
 import { ScriptedServer, type ServerPlace } from '../scripted-server.js';
 import { type Change, ClientActs } from './client-acts.js';
 import type { ClientRules } from './client-rules.js';
@@ -14,6 +12,10 @@ function spent(budget: w.Budget, fault?: w.Fault): w.Budget {
 
 const SCRIPT_US = 1_000;
 
+function advance(next: w.Draft<w.World>): void {
+  if (next.behindUs === undefined) next.nowUs += SCRIPT_US;
+}
+
 /** The server and the network: how worlds change. Which steps there are in a world: moves.ts. */
 export class Steps {
   readonly acts: ClientActs;
@@ -23,7 +25,9 @@ export class Steps {
 
   constructor(
     rules: ClientRules,
-    private readonly scripts: Readonly<Record<ScriptName, Script>> = SCRIPTED,
+    private readonly scripts: Scripts = SCRIPTED,
+    /** How many waiters the queue takes. */
+    private readonly mostQueued = 10_000,
   ) {
     this.acts = new ClientActs(rules);
     this.#place = {
@@ -46,6 +50,7 @@ export class Steps {
       unbounded: false,
       saved: undefined,
       rolledBack: false,
+      behindUs: undefined,
       late: false,
       clients: Array.from({ length: clients }, (_, id) => ({
         id,
@@ -83,13 +88,15 @@ export class Steps {
   /** The server executes one request of a client. Whether anybody hears the reply is not its business. */
   execute(world: w.World, id: number, request: w.Request): w.World {
     return this.serve(world, (server, next) => {
-      next.nowUs += SCRIPT_US;
+      advance(next);
       const before = world.view;
       const { does, token } = request;
-      const reply = readReply(request, server.run(does, keysOf(request), argumentsOf(request)));
+      const args = argumentsOf(request, this.mostQueued);
+      const reply = readReply(request, server.run(does, keysOf(request), args));
       const after = look(server);
       const listens = (other: number) => world.clients[w.clientOf(other)]?.listening === true;
-      const ends = does === 'release' && before.owner === token;
+      const ends =
+        (does === 'release' || does === 'yield') && before.owner === token && after.owner !== token;
       checkExecution({
         request,
         reply,
@@ -97,6 +104,8 @@ export class Steps {
         after,
         listens,
         nowUs: next.nowUs,
+        isBehind: next.behindUs !== undefined,
+        mostQueued: this.mostQueued,
         endedCleanly: hasEndedCleanly(world, token),
         rolledBack: world.rolledBack,
       });
@@ -114,7 +123,7 @@ export class Steps {
   outside(world: w.World, fault: 'wipe' | 'queueEnd' | 'force'): w.World {
     return this.serve(world, (server, next) => {
       next.budget = spent(world.budget, fault);
-      next.nowUs += SCRIPT_US;
+      advance(next);
       if (fault === 'queueEnd') server.drop(w.KEYS[1]);
       else next.unbounded = true;
       if (fault === 'wipe') server.wipe();
@@ -122,6 +131,15 @@ export class Steps {
       server.run('force', w.KEYS, ['', String(w.KEEP_MS), 'by hand']);
       const after = look(server);
       if (isNewGrant(world.view, after)) next.topFence = risen(world.topFence, after.fence);
+    });
+  }
+
+  /** To the moment of the last grant. It stands there, so that nothing depends on how far back that was. */
+  setClockBack(world: w.World): w.World {
+    return this.serve(world, (_server, next) => {
+      next.budget = spent(world.budget, 'clockBack');
+      next.behindUs = world.nowUs - world.view.fence;
+      next.nowUs = world.view.fence;
     });
   }
 
@@ -140,7 +158,8 @@ export class Steps {
   tick(world: w.World, fault?: w.Fault): w.World {
     return this.serve(world, (server, next) => {
       next.budget = spent(world.budget, fault);
-      next.nowUs += w.TICK_MS * 1_000;
+      next.nowUs += w.TICK_MS * 1_000 + (world.behindUs ?? 0);
+      next.behindUs = undefined;
       this.#age(server);
       if (world.saved !== undefined) {
         const saved = world.saved.server.clone(this.#place);

@@ -21,42 +21,43 @@ const tokenText = (token: TokenId) => `${token >> 3}${token & 7}${FILLER}`;
 const tokenOf = (text: string) => Number(text[0]) * 8 + Number(text[1]);
 const digits = (number: number) => String(number).padStart(16, '0');
 const tailOf = (token: TokenId) => `${channelOf(token >> 3)}|`;
-const memberOf = (token: TokenId) => tokenText(token) + LEASE + tailOf(token);
 
 export const channelOf = (client: number) => `c${client}`;
 export const clientOfChannel = (channel: string) => Number(channel[1]);
 
-export function argumentsOf(request: Request): string[] {
-  const { does, token, fence, lineage } = request;
-  const grant = fence === 0 ? '' : digits(fence) + digits(lineage);
-  const ask = ['', tokenText(token), LEASE, tailOf(token), request.waits ? '1' : '0', String(request.ticket)];
-  if (does === 'acquire') return ask;
-  if (does === 'renew') return ['', tokenText(token), String(LEASE_MS), grant];
-  return ['', tokenText(token), String(KEEP_MS), grant, request.member ? memberOf(token) : ''];
+/** @param mostQueued how many waiters the queue takes */
+export function argumentsOf(request: Request, mostQueued: number): string[] {
+  const { does, token, fence, lineage, used, successor } = request;
+  const ask = (asking: TokenId, wait: string, ticket: number) =>
+    tokenText(asking) + LEASE + wait + digits(ticket) + String(mostQueued).padStart(8, '0') + tailOf(asking);
+  if (does === 'acquire') return ['', ask(token, request.waits ? '1' : '0', request.ticket)];
+  if (does === 'yield')
+    return ['', tokenText(token) + digits(fence) + digits(lineage) + digits(used) + ask(successor, '1', 0)];
+  if (does === 'renew') {
+    const grant = fence === 0 ? '' : digits(fence) + digits(lineage);
+    return ['', tokenText(token), String(LEASE_MS), grant];
+  }
+  const member = request.member ? LEASE + tailOf(token) : '';
+  return ['', String(KEEP_MS), tokenText(token) + digits(used) + digits(lineage) + member];
 }
 
 export function keysOf(request: Request): readonly string[] {
   return request.does === 'renew' ? KEYS.slice(0, 1) : KEYS;
 }
 
+/** The one answer of a batch of one. */
 export function readReply(request: Request, raw: ScriptReply): Reply {
   const nothing = { fence: 0, lineage: 0, left: 0, ticket: 0, serverUs: 0 };
   const about = { request, lag: request.age, ...nothing };
-  const [, code, second, third, fourth] = raw;
+  const [code, second, third, fourth] = raw[1] as ScriptReply;
   if (request.does === 'renew') {
-    const [answer, left, fence = 0, lineage = 0] = code as ScriptReply;
-    return {
-      ...about,
-      code: Number(answer),
-      left: ticksOf(Number(left ?? 0)),
-      fence: Number(fence),
-      lineage: Number(lineage),
-    };
+    const grant = { fence: Number(third ?? 0), lineage: Number(fourth ?? 0) };
+    return { ...about, ...grant, code: Number(code), left: ticksOf(Number(second ?? 0)) };
   }
-  if (request.does === 'release') return { ...about, code: Number(code) };
-  if (code === 1)
+  if (code === 1 && request.does !== 'release')
     return { ...about, code, fence: Number(second), lineage: Number(third), left: ticksOf(Number(fourth)) };
-  if (code === 2) return { ...about, code, ticket: Number(third), serverUs: Number(fourth) };
+  if (code === 2 && request.does !== 'release')
+    return { ...about, code, ticket: Number(third ?? 0), serverUs: Number(fourth ?? 0) };
   return { ...about, code: Number(code) };
 }
 

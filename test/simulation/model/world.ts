@@ -22,6 +22,8 @@ export interface World {
   readonly saved: { readonly server: ScriptedServer; readonly view: View } | undefined;
   /** It did: what it says of the past may be wrong. */
   readonly rolledBack: boolean;
+  /** The server's clock was set back to the last grant, and stands there until the next tick, which sets it right. */
+  readonly behindUs: number | undefined;
   /** Requests of a live client may be executed after it is through with them. What they leave behind runs out by itself. */
   readonly late: boolean;
 }
@@ -71,6 +73,12 @@ export interface Budget {
   readonly rollback: number;
   /** The queue alone is gone: evicted, or its 90 s have passed. */
   readonly queueEnd: number;
+  /** The server's clock is set back a little, for a while. */
+  readonly clockBack: number;
+  /** A holder hands its lock on inside its process, and so uses one more token. */
+  readonly count: number;
+  /** A holder comes to the end of its slice: yields or keeps. */
+  readonly yield: number;
 }
 
 export type Fault = keyof Budget;
@@ -88,6 +96,9 @@ export const NO_FAULTS: Budget = {
   wipe: 0,
   rollback: 0,
   queueEnd: 0,
+  clockBack: 0,
+  count: 0,
+  yield: 0,
 };
 
 /** A process with one lock manager. */
@@ -115,8 +126,11 @@ export interface Client {
 export interface Acquisition {
   readonly token: TokenId;
   readonly waits: boolean;
-  /** asking: not settled · held: granted and not given back · over: its caller has no use for it any more */
-  readonly phase: 'asking' | 'held' | 'over';
+  /**
+   * asking: not settled · held: granted and not given back · yielding: granted, and not used while a yield is unanswered · over: its
+   * caller has no use for it any more
+   */
+  readonly phase: 'asking' | 'held' | 'yielding' | 'over';
   /** Is it in the store's map, so that a push or a late answer is expected? */
   readonly registered: boolean;
   /** An acquire request is unanswered. */
@@ -141,6 +155,8 @@ export interface Acquisition {
   readonly age: number;
   readonly fence: number;
   readonly lineage: number;
+  /** The last token that was used under the hold: the granted one, or those that follow it. */
+  readonly used: number;
   /** Ticks until its own deadline; 0: does not believe. */
   readonly believes: number;
   /** Ends still to be sent and answered. */
@@ -152,7 +168,7 @@ export interface Acquisition {
 }
 
 export interface Request {
-  readonly does: 'acquire' | 'release' | 'renew';
+  readonly does: 'acquire' | 'release' | 'renew' | 'yield';
   readonly token: TokenId;
   /** Ticks since it was sent. */
   readonly age: number;
@@ -164,9 +180,12 @@ export interface Request {
   readonly ticket: number;
   readonly fence: number;
   readonly lineage: number;
+  readonly used: number;
   readonly member: boolean;
+  /** Of a yield: the token of the new place; -1: none. */
+  readonly successor: TokenId;
   /** The caller's own release, a background end, or one without knowledge. */
-  readonly purpose: 'release' | 'end' | 'bare' | '';
+  readonly purpose: 'release' | 'end' | 'bare' | 'yield' | '';
 }
 
 export interface Reply {
