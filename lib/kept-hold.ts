@@ -61,6 +61,10 @@ export class KeptHold implements Sleeper {
   /** The token that the store gave last, and when we learned of it: what counting on begins with. */
   #fence: number;
   #fenceKnownAtMs: number;
+  /** Does no lease have that token yet? */
+  #fenceIsFree = false;
+  /** That token came with a hold that was kept: no lease has it yet. */
+  #fenceIsUnused = false;
 
   constructor(start: KeptHoldStart) {
     this.hold = start.hold;
@@ -126,6 +130,7 @@ export class KeptHold implements Sleeper {
     this.#grantedMs = leaseMs;
     this.#fence = this.hold.fencingToken;
     this.#fenceKnownAtMs = nowMs;
+    this.#fenceIsUnused = true;
   }
 
   /**
@@ -133,6 +138,11 @@ export class KeptHold implements Sleeper {
    * the promise «no token exceeds the store's clock» is what makes tokens rise over a loss of data. undefined: ask the store for one.
    */
   nextFence(nowMs: number): number | undefined {
+    if (this.#fenceIsUnused) {
+      // Not one more: by a clock that has not moved since, the store would be asked for ever.
+      this.#fenceIsUnused = false;
+      return this.hold.fencingToken;
+    }
     const next = Math.max(this.hold.lastFencingToken, this.hold.fencingToken) + 1;
     if (next > this.#fence + (nowMs - this.#fenceKnownAtMs) * FENCES_PER_MS) return undefined;
     this.hold.lastFencingToken = next;
