@@ -131,7 +131,7 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   checkInteger(() => place, ['keepMs', keepMs], { min: 100, max: MAX_LEASE_MS, unit: ' ms' });
   checkInteger(() => place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS, unit: ' ms' });
   const { clock = systemClock, randomness = systemRandomness } = options;
-  const defaults = checkCall(options, BUILT_IN, () => place);
+  const defaults = Object.freeze(checkCall(options, BUILT_IN, () => place));
   checkMode(defaults.mode, store, place);
   return Object.freeze({ store, prefix, keepMs, drainMs, clock, randomness, defaults });
 }

@@ -1,9 +1,33 @@
 import { describe, expect, it } from '@jest/globals';
+import type { StopSignal } from '../../lib/stores/lock-store.js';
 import { ManualLocks } from '../support/manual-locks.js';
 
 function open(...[options, spoil]: Parameters<ManualLocks['open']>) {
   const process = new ManualLocks();
   return { process, clock: process.clock, locks: process.open(options, spoil), other: process.open() };
+}
+
+/** The same signal; `onAbort` is told before its listener is. */
+function heard(signal: StopSignal, onAbort: () => void): StopSignal {
+  let told: (() => void) | undefined;
+  return {
+    get aborted() {
+      return signal.aborted;
+    },
+    get reason() {
+      return signal.reason;
+    },
+    addEventListener: (type, listener) => {
+      told = () => {
+        onAbort();
+        listener();
+      };
+      signal.addEventListener(type, told);
+    },
+    removeEventListener: (type) => {
+      if (told !== undefined) signal.removeEventListener(type, told);
+    },
+  };
 }
 
 describe('closing', () => {
@@ -40,10 +64,11 @@ describe('closing', () => {
   it('is granted to no more before it turns its waiters away, so that nobody passes a lock to one who leaves', async () => {
     const order: string[] = [];
     const { locks, other } = open({}, (store) => ({
-      acquire: (request, signal) => {
-        signal.addEventListener('abort', () => order.push('a waiter left'));
-        return store.acquire(request, signal);
-      },
+      acquire: (request, signal) =>
+        store.acquire(
+          request,
+          heard(signal, () => order.push('a waiter left')),
+        ),
       stopGranting: () => {
         order.push('no more grants');
         return store.stopGranting();

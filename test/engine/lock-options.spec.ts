@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { LockUsageError } from '../../lib/lock-errors.js';
 import {
-  checkLeaseMs,
   type LockManagerOptions,
   type ManagerSettings,
   refuseWait,
   resolveAcquireOptions,
   resolveManagerOptions,
 } from '../../lib/lock-options.js';
+import { checkLeaseMs } from '../../lib/option-checks.js';
 import { memoryStore } from '../../lib/stores/memory/memory-store.js';
 
 const resolve = (options: object = {}): ManagerSettings =>
@@ -36,6 +36,9 @@ describe('the options of a manager', () => {
         signal: undefined,
         label: '',
         mode: 'exclusive',
+        cohortMs: 10,
+        maxWaiters: 1_000,
+        maxWaitingProcesses: 10_000,
       },
     });
   });
@@ -89,7 +92,15 @@ describe('the options of a manager', () => {
     [{ signal: new AbortController().signal }, 'option "signal" is not known here'],
     [{ ttl: 5 }, 'option "ttl" is not known here'],
     [{ leaseMS: 5 }, 'option "leaseMS" is not known here'],
-    [{ cohortMs: 10 }, 'option "cohortMs" is not built yet'],
+    [{ cohortMs: -1 }, 'cohortMs must be an integer from 0 to 1000 ms, got -1'],
+    [{ cohortMs: 1001 }, 'cohortMs must be an integer from 0 to 1000 ms, got 1001'],
+    [{ cohortMs: 2.5 }, 'cohortMs must be an integer'],
+    [{ cohortMs: '10' }, 'cohortMs must be an integer'],
+    [{ maxWaiters: 0 }, 'maxWaiters must be an integer from 1 to 1000000, got 0'],
+    [{ maxWaiters: 1_000_001 }, 'maxWaiters must be an integer from 1 to 1000000'],
+    [{ maxWaiters: Infinity }, 'maxWaiters must be an integer'],
+    [{ maxWaitingProcesses: 0 }, 'maxWaitingProcesses must be an integer from 1 to 1000000, got 0'],
+    [{ maxWaitingProcesses: null }, 'maxWaitingProcesses must be an integer'],
     [{ maxHoldMs: 10 }, 'option "maxHoldMs" is not built yet'],
   ])('%p are LOCK_OPTIONS_INVALID and the message says «%s»', (options, says) => {
     const message: unknown = expect.stringContaining(says);
@@ -105,12 +116,25 @@ describe('the options of a manager', () => {
 describe('the options of a call', () => {
   const settings = resolve({ leaseMs: 5000, label: 'app' });
   const call = (options: object | undefined) =>
-    resolveAcquireOptions(settings, options, 'acquire("group:1")');
+    resolveAcquireOptions(settings, options, () => 'acquire("group:1")');
 
   it('win over those of the manager, one by one', () => {
     expect(call({ waitMs: 0 })).toMatchObject({ leaseMs: 5000, waitMs: 0, label: 'app' });
     expect(call({ leaseMs: 100 })).toMatchObject({ leaseMs: 100, waitMs: 10_000 });
     expect(call(undefined)).toBe(settings.defaults);
+  });
+
+  it('may set what a cohort and a queue may be, at the limits too', () => {
+    expect(call({ cohortMs: 0, maxWaiters: 1, maxWaitingProcesses: 1 })).toMatchObject({
+      cohortMs: 0,
+      maxWaiters: 1,
+      maxWaitingProcesses: 1,
+    });
+    expect(call({ cohortMs: 1_000, maxWaiters: 1_000_000 })).toMatchObject({
+      cohortMs: 1_000,
+      maxWaiters: 1_000_000,
+    });
+    expect(() => call({ maxWaiters: 0 })).toThrow(/^acquire\("group:1"\): maxWaiters must be an integer/);
   });
 
   it('may bring a signal, of any realm', () => {
@@ -129,11 +153,11 @@ describe('the options of a call', () => {
   });
 
   it('a waitMs for a call that never waits is refused', () => {
-    expect(() => refuseWait({ waitMs: 5 }, 'tryAcquire("a")')).toThrow(
+    expect(() => refuseWait({ waitMs: 5 }, () => 'tryAcquire("a")')).toThrow(
       /^tryAcquire\("a"\): waitMs must be left out/,
     );
-    expect(() => refuseWait({}, 'x')).not.toThrow();
-    expect(() => refuseWait(undefined, 'x')).not.toThrow();
+    expect(() => refuseWait({}, () => 'x')).not.toThrow();
+    expect(() => refuseWait(undefined, () => 'x')).not.toThrow();
   });
 
   it('a leaseMs outside its limits is LOCK_LEASE_INVALID, at the limits it is not', () => {
