@@ -1,50 +1,67 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
-import { type LineMember, LocalQueue } from '../../lib/local-queue.js';
-import { ManualClock } from '../../lib/testing/index.js';
+import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { AcquireRequest, Grant, StopSignal } from '../../lib/stores/lock-store.js';
+import { ManualLocks } from '../support/manual-locks.js';
 
-interface Member extends LineMember {
-  readonly id: string;
-}
+const NAME = 'group:1';
 
 /** One request to the store, answered by the test. */
 interface Asked {
+  /** The label of the head for which it was made. */
   readonly head: string;
-  readonly signal: AbortSignal;
-  grant(grant: string): void;
+  readonly signal: StopSignal;
+  grant(fencingToken: number): void;
   fail(error: Error): void;
 }
 
+/** The line of one name whose store is the test. Every lease has its own turn in the store: cohorts have a spec of their own. */
 function openQueue() {
-  const clock = new ManualClock();
+  const process = new ManualLocks();
+  const { clock } = process;
   const asked: Asked[] = [];
-  const givenBack: string[] = [];
-  const ask = (head: Member, signal: AbortSignal) => {
-    return new Promise<string>((grant, fail) => {
-      signal.addEventListener('abort', () => fail(new Error('aborted')));
-      asked.push({ head: head.id, signal, grant, fail });
-    });
+  const givenBack: number[] = [];
+  const grantOf = ({ name, ownerToken, leaseMs }: AcquireRequest, fencingToken: number): Grant => {
+    const hold = { name, ownerToken, fencingToken, lastFencingToken: fencingToken };
+    return { outcome: 'granted', hold, leaseMs, deadlineMs: clock.monotonicMs() + leaseMs };
   };
-  const queue = new LocalQueue<Member, string>(clock, ask, (grant) => void givenBack.push(grant));
-  const wait = (id: string, options: Partial<LineMember> = {}) => {
-    const tooLate = () => new Error(`${id} came too late`);
-    return queue.wait({ id, waitMs: Infinity, signal: undefined, tooLate, ...options });
+  const locks = process.open({ cohortMs: 0, waitMs: Infinity, maxWaiters: 20_000 }, () => ({
+    acquire: (request, signal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+        const grant = (fencingToken: number) => resolve(grantOf(request, fencingToken));
+        asked.push({ head: request.label, signal, grant, fail: reject });
+      }),
+    release: async ({ fencingToken }) => {
+      givenBack.push(fencingToken);
+      return { outcome: 'released' };
+    },
+  }));
+  const wait = async (label: string, options: AcquireOptions = {}): Promise<number> => {
+    const { fencingToken } = await locks.acquire(NAME, { label, ...options });
+    return fencingToken;
   };
-  return { clock, asked, givenBack, queue, wait, turn: () => clock.advanceAsync(0) };
+  const size = async () => (await locks.inspect(NAME)).waitingHere;
+  return { clock, asked, givenBack, locks, wait, size, turn: () => clock.advanceAsync(0) };
+}
+
+async function reasonsOf(waiting: readonly Promise<unknown>[]): Promise<unknown[]> {
+  const ended = await Promise.allSettled(waiting);
+  return ended.map((outcome) => outcome.status === 'rejected' && outcome.reason);
 }
 
 describe('the line of one name in this process', () => {
   it('asks the store for its head only, and serves in the order of the calls', async () => {
-    const { asked, wait, queue, turn } = openQueue();
+    const { asked, wait, size, turn } = openQueue();
     const served: string[] = [];
-    for (const id of ['a', 'b', 'c']) void wait(id).then((grant) => served.push(`${id} ${grant}`));
+    for (const id of ['a', 'b', 'c']) void wait(id).then((fence) => served.push(`${id} ${fence}`));
     expect(asked.map(({ head }) => head)).toEqual(['a']);
     for (const turnNo of [0, 1, 2]) {
-      asked[turnNo]!.grant(`grant ${turnNo}`);
+      asked[turnNo]!.grant(turnNo + 1);
       await turn();
     }
-    expect(served).toEqual(['a grant 0', 'b grant 1', 'c grant 2']);
-    expect([queue.size, queue.head, asked.length]).toEqual([0, undefined, 3]);
+    expect(served).toEqual(['a 1', 'b 2', 'c 3']);
+    expect([await size(), asked.length]).toEqual([0, 3]);
   });
 
   it('keeps its place in the store when the head gives up: the grant goes to the next', async () => {
@@ -56,8 +73,8 @@ describe('the line of one name in this process', () => {
     await expect(first).rejects.toThrow('a left');
     expect(asked).toHaveLength(1);
     expect(asked[0]!.signal.aborted).toBe(false);
-    asked[0]!.grant('the place of a');
-    await expect(second).resolves.toBe('the place of a');
+    asked[0]!.grant(7);
+    await expect(second).resolves.toBe(7);
     await turn();
     expect(asked).toHaveLength(1);
   });
@@ -75,11 +92,11 @@ describe('the line of one name in this process', () => {
     const { asked, givenBack, wait, turn } = openQueue();
     const leaving = new AbortController();
     const only = wait('a', { signal: leaving.signal });
-    asked[0]!.grant('too late');
+    asked[0]!.grant(7);
     leaving.abort(new Error('a left'));
     await expect(only).rejects.toThrow('a left');
     await turn();
-    expect(givenBack).toEqual(['too late']);
+    expect(givenBack).toEqual([7]);
   });
 
   it('asks anew for one that comes after the last one left, and does not mix the two up', async () => {
@@ -91,64 +108,67 @@ describe('the line of one name in this process', () => {
     await expect(first).rejects.toThrow('a left');
     await turn();
     expect(asked.map(({ head }) => head)).toEqual(['a', 'b']);
-    asked[1]!.grant('for b');
-    await expect(second).resolves.toBe('for b');
+    asked[1]!.grant(8);
+    await expect(second).resolves.toBe(8);
     expect(givenBack).toEqual([]);
   });
 
   it('a wait ends after waitMs with its own error, and the others go on', async () => {
     const { clock, asked, wait } = openQueue();
-    const first = wait('a', { waitMs: 100 });
+    const first = reasonsOf([wait('a', { waitMs: 100 })]);
     const second = wait('b', { waitMs: 200 });
-    const ended = first.catch(String);
     clock.advance(100);
-    await expect(ended).resolves.toBe('Error: a came too late');
-    asked[0]!.grant('x');
-    await expect(second).resolves.toBe('x');
+    const [reason] = await first;
+    expect(reason).toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' }); // nobody has said yet that the lock is held
+    asked[0]!.grant(7);
+    await expect(second).resolves.toBe(7);
   });
 
   it('an error of the store is the answer for all who wait, at once, and the next caller asks again', async () => {
     const { asked, wait, turn } = openQueue();
-    const waiting = Promise.allSettled([wait('a'), wait('b'), wait('c')]);
-    asked[0]!.fail(new Error('no store'));
-    const reasons = (await waiting).map((outcome) => outcome.status === 'rejected' && String(outcome.reason));
-    expect(reasons).toEqual(Array(3).fill('Error: no store'));
+    const waiting = reasonsOf([wait('a'), wait('b'), wait('c')]);
+    const error = new Error('no store');
+    asked[0]!.fail(error);
+    expect(await waiting).toEqual([error, error, error]);
     const next = wait('d');
     await turn();
     expect(asked.map(({ head }) => head)).toEqual(['a', 'd']);
-    asked[1]!.grant('x');
-    await expect(next).resolves.toBe('x');
+    asked[1]!.grant(7);
+    await expect(next).resolves.toBe(7);
   });
 
   it('dismisses everybody with one reason and gives its place up', async () => {
-    const { asked, wait, queue } = openQueue();
-    const waiting = Promise.allSettled([wait('a'), wait('b')]);
-    queue.dismiss(new Error('closing'));
-    const reasons = (await waiting).map((outcome) => outcome.status === 'rejected' && String(outcome.reason));
-    expect(reasons).toEqual(['Error: closing', 'Error: closing']);
+    const { asked, wait, locks } = openQueue();
+    const waiting = reasonsOf([wait('a'), wait('b')]);
+    await locks.close();
+    const [a, b] = await waiting;
+    expect(a).toMatchObject({ code: 'LOCK_CLOSED' });
+    expect(b).toBe(a);
     expect(asked[0]!.signal.aborted).toBe(true);
   });
 
   it('leaves no timer and no listener, however a wait ends', async () => {
-    const { clock, asked, wait, queue } = openQueue();
+    const { clock, asked, locks } = openQueue();
     const signals = [1, 2, 3].map(() => new AbortController().signal);
     const removed = signals.map((signal) => jest.spyOn(signal, 'removeEventListener'));
     const [granted, late, dismissed] = signals.map((signal, index) =>
-      wait(`${index}`, { signal, waitMs: 100 * (index + 1) }),
+      locks.acquire(NAME, { signal, waitMs: 100 * (index + 1) }),
     );
-    asked[0]!.grant('x');
-    await granted;
-    const ended = late!.catch(String);
+    asked[0]!.grant(7);
+    const lease = await granted!;
+    const ended = reasonsOf([late!]);
     await clock.advanceAsync(200);
-    await expect(ended).resolves.toContain('too late');
-    queue.dismiss(new Error('closing'));
-    await expect(dismissed).rejects.toThrow('closing');
+    expect(await ended).toMatchObject([{ code: 'LOCK_BUSY' }]);
+    const left = reasonsOf([dismissed!]);
+    await lease.release();
+    await locks.close();
+    expect(await left).toMatchObject([{ code: 'LOCK_CLOSED' }]);
     expect(clock.pendingTimers).toBe(0);
     for (const spy of removed) expect(spy).toHaveBeenCalledWith('abort', expect.any(Function));
   });
 
   it('lets 10 000 leave from the middle without disturbing the first and the last', async () => {
-    const { asked, wait, queue, turn } = openQueue();
+    const { asked, wait, size, turn } = openQueue();
     const leaving = new AbortController();
     setMaxListeners(0, leaving.signal);
     const first = wait('first');
@@ -157,11 +177,11 @@ describe('the line of one name in this process', () => {
     const last = wait('last');
     leaving.abort(new Error('gone'));
     await gone;
-    expect(queue.size).toBe(2);
-    asked[0]!.grant('one');
-    await expect(first).resolves.toBe('one');
+    expect(await size()).toBe(2);
+    asked[0]!.grant(1);
+    await expect(first).resolves.toBe(1);
     await turn();
-    asked[1]!.grant('two');
-    await expect(last).resolves.toBe('two');
+    asked[1]!.grant(2);
+    await expect(last).resolves.toBe(2);
   });
 });
