@@ -1,13 +1,12 @@
-import { type ClockReading, readClocks } from './clock.js';
+import { Ask, type Asker, type AskKind } from './ask.js';
+import { readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
 import { closedError, queueFullError } from './lock-errors.js';
-import type { LineSurroundings } from './line-surroundings.js';
-import { LocalQueue, Waiter, type WaiterHome } from './local-queue.js';
+import type { LeaseTaker, LineSurroundings } from './line-surroundings.js';
+import { LocalQueue, Waiter } from './local-queue.js';
 import type { AcquireSettings } from './lock-options.js';
-import { Stop } from './stop-signal.js';
 import type {
-  AcquireRequest,
   Busy,
   Full,
   Grant,
@@ -19,21 +18,6 @@ import type {
 } from './stores/lock-store.js';
 import { refusalOf, tooSlow, WaitReport } from './wait-report.js';
 
-/** A grant, and how the clocks stood when we asked for it. */
-export interface Acquired extends Grant {
-  readonly asOf: ClockReading;
-}
-
-/** Our place in the store: asked for, queued, or about to be when the hold is yielded. */
-class Place extends Stop {
-  /** The store says that somebody else has the lock. */
-  queued = false;
-
-  constructor(readonly yielding: boolean) {
-    super();
-  }
-}
-
 const RELEASED: ReleaseOutcome = { outcome: 'released' };
 
 /**
@@ -44,15 +28,16 @@ const RELEASED: ReleaseOutcome = { outcome: 'released' };
  * here, the hold goes to the next one without a command, for one slice; then the store is asked whether another process waits
  * (cohort hand-off, DESIGN 6.7).
  */
-export class AcquireLine implements WaiterHome {
+export class AcquireLine implements Asker {
   readonly #queue: LocalQueue;
   readonly #report = new WaitReport();
-  #place: Place | undefined;
+  /** Our place in the store: asked for, queued, or about to be if the hold is yielded. */
+  #place: Ask | undefined;
+  /** Between grant and end: used by a lease, or on its way from one to the next. */
+  #kept: KeptHold | undefined;
   /** How many ask beside the line at this moment. */
   #trying = 0;
   #closed = false;
-  /** Between grant and end, used by a lease or on its way from one to the next. */
-  #kept: KeptHold | undefined;
 
   constructor(
     readonly name: string,
@@ -71,14 +56,13 @@ export class AcquireLine implements WaiterHome {
     return this.#kept?.lease;
   }
 
-  /** Waits for its turn, at most `settings.waitMs` after `calledAtMs`. */
+  /** Waits for its turn, at most `settings.waitMs` after `calledAtMs` (monotonic). */
   wait(settings: AcquireSettings, calledAtMs: number): Promise<Lease> {
     // The head whose first answer is still on its way is not known to wait.
     const asking = this.#place?.queued === false ? 1 : 0;
     if (this.#queue.size - asking >= settings.maxWaiters) {
-      return Promise.reject(
-        queueFullError(this.name, `${settings.maxWaiters} callers of this process`, this.#retryAfterMs()),
-      );
+      const who = `${settings.maxWaiters} callers of this process`;
+      return Promise.reject(queueFullError(this.name, who, this.#retryAfterMs()));
     }
     const waiter = new Waiter(this, settings, calledAtMs);
     if (this.#queue.size > 0 || this.#kept !== undefined) this.#tell(waiter);
@@ -90,15 +74,18 @@ export class AcquireLine implements WaiterHome {
   /** Asks once, beside the line: the store gives nothing to one who does not wait while others do. */
   async tryOnce(settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
     if (this.lease?.state === 'held') return { outcome: 'busy', retryAfterMs: this.#retryAfterMs() };
+    const ask = this.#ask(settings, 'once');
     this.#trying += 1;
     try {
-      const answer = await this.#ask(settings);
+      const answer = await this.around.store.acquire(ask, settings.signal ?? ask);
       if (answer.outcome !== 'granted') return { outcome: 'busy', retryAfterMs: answer.retryAfterMs };
-      if (this.#isUsable(answer) && !this.#closed) return this.#begin(answer, settings, calledAtMs);
+      const taker = { line: this, settings, calledAtMs };
+      if (this.#isUsable(answer) && !this.#closed) return this.#begin(answer, ask, taker);
       this.#giveBack(answer);
       throw this.#closed ? closedError() : tooSlow(this.name);
     } finally {
       this.#trying -= 1;
+      this.around.leases.unused(ask.ownerToken);
       this.#proceed();
     }
   }
@@ -110,6 +97,7 @@ export class AcquireLine implements WaiterHome {
     this.#proceed();
   }
 
+  /** Why a waiter's time is over. */
   tooLate({ settings }: Waiter): Error {
     const nowMs = this.around.clock.monotonicMs();
     if (this.#kept !== undefined) this.#report.heard({ retryAfterMs: this.#retryAfterMs() }, nowMs);
@@ -123,7 +111,7 @@ export class AcquireLine implements WaiterHome {
     this.#proceed();
   }
 
-  /** The lease on this hold was lost: whoever waits here asks the store. */
+  /** The hold was lost: whoever waits here asks the store. */
   lost(kept: KeptHold): void {
     this.#drop(kept);
     this.#proceed();
@@ -134,13 +122,13 @@ export class AcquireLine implements WaiterHome {
    * of the ended hold.
    */
   ended(kept: KeptHold): ReleaseOutcome | Promise<ReleaseOutcome> {
-    const { clock, leases, store, turns } = this.around;
-    const head = this.#queue.head;
-    if (head === undefined || this.#place !== undefined || !kept.suits(head.settings))
+    const { clock, leases, turns } = this.around;
+    const { head } = this.#queue;
+    if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
       return this.#release(kept);
     const now = readClocks(clock);
     const nowMs = now.monotonicMs;
-    if (kept.isDoubtful(now) || store.yieldOrKeep === undefined) return this.#release(kept);
+    if (kept.isDoubtful(now)) return this.#release(kept);
     if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);
     if (!turns.mayGoOn(nowMs)) {
       turns.goOnLater(() => this.#goOn(kept));
@@ -151,6 +139,11 @@ export class AcquireLine implements WaiterHome {
     this.#queue.remove(head);
     head.resolve(leases.handOn(kept, head, { fencingToken, nowMs }));
     return RELEASED;
+  }
+
+  /** Does the head wait for the hold that is here, or must it ask for one of its own? */
+  #mayHandOn(kept: KeptHold, head: Waiter): boolean {
+    return this.around.store.yieldOrKeep !== undefined && kept.suits(head.settings);
   }
 
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
@@ -167,43 +160,41 @@ export class AcquireLine implements WaiterHome {
   }
 
   #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
-    const place = new Place(true);
+    const { store } = this.around;
+    if (store.yieldOrKeep === undefined) return this.#release(kept);
+    const place = this.#ask(head.settings, 'yield');
     this.#place = place;
-    const { request, asOf } = this.#request(head.settings, place);
-    const answer = this.around.store.yieldOrKeep?.(kept.hold, request, place);
-    if (answer === undefined) return this.#release(kept);
-    return answer.then(
-      (given) => this.#onYield(given, { kept, place, request, asOf }),
+    return store.yieldOrKeep(kept.hold, place, place).then(
+      (answer) => this.#onYield(kept, place, answer),
       (error: unknown) => {
-        this.#endYield(kept, request);
+        this.#endYield(kept, place);
         throw error;
       },
     );
   }
 
-  #onYield(answer: Kept | Yielded | Refused, asked: YieldAsked): ReleaseOutcome {
-    const { kept, place, request, asOf } = asked;
+  #onYield(kept: KeptHold, place: Ask, answer: Kept | Yielded | Refused): ReleaseOutcome {
     switch (answer.outcome) {
       case 'kept':
         this.#place = undefined;
-        this.around.leases.unused(request.ownerToken);
-        this.around.leases.confirmed(kept, answer.deadlineMs, asOf);
+        this.around.leases.unused(place.ownerToken);
+        this.around.leases.confirmed(kept, answer.deadlineMs, place.asOf);
         this.#goOn(kept);
         return RELEASED;
       case 'yielded':
         this.#drop(kept);
-        this.#await(answer.granted, { place, request, asOf });
+        this.#await(answer.granted, place);
         this.#proceed();
         return RELEASED;
       case 'refused':
-        this.#endYield(kept, request);
+        this.#endYield(kept, place);
         return answer;
     }
   }
 
-  #endYield(kept: KeptHold, request: AcquireRequest): void {
+  #endYield(kept: KeptHold, place: Ask): void {
     this.#place = undefined;
-    this.around.leases.unused(request.ownerToken);
+    this.around.leases.unused(place.ownerToken);
     this.#drop(kept);
     this.#proceed();
   }
@@ -211,56 +202,57 @@ export class AcquireLine implements WaiterHome {
   /** Whatever changed: is there somebody to ask the store for, or nobody any more? */
   #proceed(): void {
     const { head } = this.#queue;
-    if (head === undefined) {
-      // A yield is answered first: until then the store alone knows whose the hold is.
-      if (this.#place !== undefined && !this.#isYielding()) this.#leaveStore(this.#place);
-      if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.around.idle(this);
-    } else if (this.#place === undefined && this.#kept?.suits(head.settings) !== true) {
-      const place = new Place(false);
-      this.#place = place;
-      const asked = this.#request(head.settings, place);
-      this.#await(this.around.store.acquire(asked.request, place), { ...asked, place });
+    if (head !== undefined) {
+      if (this.#place !== undefined || (this.#kept !== undefined && this.#mayHandOn(this.#kept, head)))
+        return;
+      this.#place = this.#ask(head.settings, 'place');
+      this.#await(this.around.store.acquire(this.#place, this.#place), this.#place);
+      return;
     }
+    // A yield is answered first: until then the store alone knows whose the hold is.
+    if (this.#place !== undefined && !(this.#place.yields && this.#kept !== undefined)) {
+      const place = this.#place;
+      this.#place = undefined;
+      place.abort(closedError());
+    }
+    if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.around.idle(this);
   }
 
-  #isYielding(): boolean {
-    return this.#place?.yielding === true && this.#kept !== undefined;
+  #ask(settings: AcquireSettings, kind: AskKind): Ask {
+    const ask = new Ask(this, settings, { kind, around: this.around });
+    this.around.leases.asking(ask.ownerToken);
+    if (kind !== 'once') this.#report.asked(ask.asOf.monotonicMs);
+    return ask;
   }
 
-  #leaveStore(place: Place): void {
-    this.#place = undefined;
-    place.abort(closedError());
-  }
-
-  #await(answer: Promise<Grant | Busy | Full>, asked: PlaceAsked): void {
-    const { place, request, asOf } = asked;
+  #await(answer: Promise<Grant | Busy | Full>, place: Ask): void {
     answer.then(
       (given) => {
-        if (given.outcome === 'granted') this.#granted({ ...given, asOf }, place);
-        else this.#refused(place, request, ({ settings }) => refusalOf(this.name, given, settings));
+        if (given.outcome === 'granted') this.#granted(given, place);
+        else this.#refused(place, ({ settings }) => refusalOf(this.name, given, settings));
       },
-      (error: unknown) => this.#refused(place, request, () => error),
+      (error: unknown) => this.#refused(place, () => error),
     );
   }
 
-  #granted(acquired: Acquired, place: Place): void {
+  #granted(grant: Grant, place: Ask): void {
     if (this.#place === place) this.#place = undefined;
     // The head may have changed since we asked: the grant is the line's, so whoever is first now has it.
     const head = place.aborted ? undefined : this.#queue.head;
-    if (head === undefined) this.#giveBack(acquired);
-    else if (this.#isUsable(acquired)) {
+    if (head === undefined) this.#giveBack(grant);
+    else if (this.#isUsable(grant)) {
       this.#queue.remove(head);
-      head.resolve(this.#begin(acquired, head.settings, head.calledAtMs));
+      head.resolve(this.#begin(grant, place, head));
     } else {
       // The reply was slower than the lease: it may be somebody else's by now. Never hand out a dead lease.
-      this.#giveBack(acquired);
+      this.#giveBack(grant);
       this.#report.heard({ error: tooSlow(this.name) }, this.around.clock.monotonicMs());
     }
     this.#proceed();
   }
 
-  #refused(place: Place, request: AcquireRequest, reason: (waiter: Waiter) => unknown): void {
-    this.around.leases.unused(request.ownerToken);
+  #refused(place: Ask, reason: (waiter: Waiter) => unknown): void {
+    this.around.leases.unused(place.ownerToken);
     if (this.#place === place) this.#place = undefined;
     // The store could not be asked at all: that holds for everybody here, and asking again for each of them in turn would only
     // make the last one wait for all the others' failures. An abort is our own doing: members who came since go on.
@@ -268,40 +260,14 @@ export class AcquireLine implements WaiterHome {
     this.#proceed();
   }
 
-  #begin(acquired: Acquired, settings: AcquireSettings, calledAtMs: number): Lease {
-    const lease = this.around.leases.begin(acquired, { line: this, settings, calledAtMs });
+  #begin(grant: Grant, { asOf }: Ask, taker: LeaseTaker): Lease {
+    const lease = this.around.leases.begin(grant, asOf, taker);
     if (lease.active) this.#kept = lease.kept;
     return lease;
   }
 
-  async #ask(settings: AcquireSettings): Promise<Acquired | Busy | Full> {
-    const { request, asOf } = this.#request(settings);
-    try {
-      const answer = await this.around.store.acquire(request, settings.signal ?? new Stop());
-      if (answer.outcome === 'granted') return { ...answer, asOf };
-      this.around.leases.unused(request.ownerToken);
-      return answer;
-    } catch (error) {
-      this.around.leases.unused(request.ownerToken);
-      throw error;
-    }
-  }
-
-  /** @param place given by one who waits; without it the store answers at once */
-  #request(settings: AcquireSettings, place?: Place): { request: AcquireRequest; asOf: ClockReading } {
-    const { leaseMs, mode, label, maxWaitingProcesses } = settings;
-    const ownerToken = this.around.randomness.ownerToken();
-    const asOf = readClocks(this.around.clock);
-    const base = { name: this.name, ownerToken, leaseMs, mode, label, maxWaitingProcesses };
-    this.around.leases.asking(ownerToken);
-    if (place === undefined) return { request: { ...base, wait: false }, asOf };
-    this.#report.asked(asOf.monotonicMs);
-    const onWaiting = (news: WaitingNews) => this.#onWaiting(place, news);
-    return { request: { ...base, wait: true, onWaiting }, asOf };
-  }
-
-  #onWaiting(place: Place, news: WaitingNews): void {
-    if (news.error === undefined) place.queued = true;
+  onWaiting(place: Ask, news: WaitingNews): void {
+    if (this.#place !== place) return;
     const { head } = this.#queue;
     if (head !== undefined) this.#tell(head);
     this.#report.heard(news, this.around.clock.monotonicMs());
@@ -318,12 +284,12 @@ export class AcquireLine implements WaiterHome {
     this.around.leases.forget(kept);
   }
 
-  #giveBack(acquired: Acquired): void {
-    this.around.leases.unused(acquired.hold.ownerToken);
-    this.around.store.release(acquired.hold).catch(() => undefined);
+  #giveBack({ hold }: Grant): void {
+    this.around.leases.unused(hold.ownerToken);
+    this.around.store.release(hold).catch(() => undefined);
   }
 
-  #isUsable({ deadlineMs }: Acquired): boolean {
+  #isUsable({ deadlineMs }: Grant): boolean {
     return deadlineMs > this.around.clock.monotonicMs();
   }
 
@@ -334,14 +300,4 @@ export class AcquireLine implements WaiterHome {
       ? this.#report.retryAfterMs(nowMs)
       : Math.max(0, this.#kept.deadlineMs - nowMs);
   }
-}
-
-interface PlaceAsked {
-  readonly place: Place;
-  readonly request: AcquireRequest;
-  readonly asOf: ClockReading;
-}
-
-interface YieldAsked extends PlaceAsked {
-  readonly kept: KeptHold;
 }

@@ -1,17 +1,15 @@
-import type { Acquired } from './acquire-line.js';
 import { type ClockReading, pause, readClocks } from './clock.js';
 import { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import type { LeaseMaker, LeaseTaker } from './line-surroundings.js';
-import type { Waiter } from './local-queue.js';
 import { type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
 import type { LockEventName, LockEvents } from './lock-events.js';
 import { LockFrames } from './lock-frames.js';
-import type { AcquireSettings, ManagerSettings } from './lock-options.js';
+import type { ManagerSettings } from './lock-options.js';
 import { checkLeaseMs } from './option-checks.js';
-import type { ReleaseOutcome, RenewRequest } from './stores/lock-store.js';
+import type { Grant, ReleaseOutcome, RenewRequest } from './stores/lock-store.js';
 
 /** The work of `using`: gets the lease, may be synchronous. */
 export type Work<T> = (lease: Lease) => T | PromiseLike<T>;
@@ -65,12 +63,12 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     this.#expected.delete(ownerToken);
   }
 
-  begin(acquired: Acquired, { line, settings, calledAtMs }: LeaseTaker): Lease {
-    const { hold, deadlineMs, asOf } = acquired;
+  begin(grant: Grant, asOf: ClockReading, taker: LeaseTaker): Lease {
+    const { hold, leaseMs: grantedMs } = grant;
+    const { settings } = taker;
     const nowMs = this.clock.monotonicMs();
-    const grantedMs = acquired.leaseMs;
-    const kept = new KeptHold({ hold, line, settings, deadlineMs, grantedMs, asOf, nowMs });
-    const lease = this.#lease(kept, settings, { fencingToken: hold.fencingToken, calledAtMs, nowMs });
+    const kept = new KeptHold(grant, taker, { asOf, nowMs });
+    const lease = new Lease(this, kept, { taker, nowMs, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, nowMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
@@ -82,21 +80,8 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     return lease;
   }
 
-  handOn(
-    kept: KeptHold,
-    { settings, calledAtMs }: Waiter,
-    given: { fencingToken: number; nowMs: number },
-  ): Lease {
-    return this.#lease(kept, settings, { calledAtMs, ...given });
-  }
-
-  #lease(
-    kept: KeptHold,
-    { leaseMs, renew, label }: AcquireSettings,
-    start: { fencingToken: number; calledAtMs: number; nowMs: number },
-  ): Lease {
-    const { fencingToken, calledAtMs, nowMs } = start;
-    return new Lease(this, kept, { leaseMs, renew, label, fencingToken, calledAtMs, nowMs });
+  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; nowMs: number }): Lease {
+    return new Lease(this, kept, { taker, ...given });
   }
 
   /** Before a lease is handed to its caller. It may end here: then it is not active, and was as if it had never been granted. */
@@ -181,9 +166,9 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   }
 
   async release(lease: Lease): Promise<'released' | 'lost'> {
-    if (!lease.active) return 'lost';
     const { kept } = lease;
     const inTime = lease.remainingMs() > 0; // by the wall clock too: a machine that slept may be late without knowing
+    if (!inTime && !lease.active) return 'lost';
     lease.markReleased();
     try {
       const ending = kept.line.ended(kept);

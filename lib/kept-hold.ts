@@ -2,8 +2,9 @@ import type { Sleeper } from './alarm-clock.js';
 import type { ClockReading } from './clock.js';
 import type { AcquireLine } from './acquire-line.js';
 import type { Lease } from './lease.js';
+import type { LeaseTaker } from './line-surroundings.js';
 import type { AcquireSettings } from './lock-options.js';
-import type { Hold } from './stores/lock-store.js';
+import type { Grant, Hold } from './stores/lock-store.js';
 
 /**
  * How far the wall clock may run ahead of the monotonic one before we doubt a hold. A slewing NTP client moves it by 0.5 ms
@@ -14,19 +15,6 @@ const WALL_AHEAD_DOUBT_MS = 200;
 const LONGEST_SLICE_MS = 80;
 /** Of the fencing tokens that the store's clock has passed since the grant, one a microsecond, by clocks that differ by 2 %. */
 const FENCES_PER_MS = 980;
-
-export interface KeptHoldStart {
-  readonly hold: Hold;
-  readonly line: AcquireLine;
-  readonly settings: AcquireSettings;
-  readonly deadlineMs: number;
-  /** The lease that the store has given, which may be shorter than asked for. */
-  readonly grantedMs: number;
-  /** Both clocks as they stood when the store was asked. */
-  readonly asOf: ClockReading;
-  /** Monotonic, when we learned of the grant. */
-  readonly nowMs: number;
-}
 
 /**
  * A hold as this process keeps it: until when it may be believed, whose it is here, and how far its fencing tokens are used. It
@@ -55,6 +43,7 @@ export class KeptHold implements Sleeper {
   readonly #settings: AcquireSettings;
   /** When the request was sent by which the store last confirmed it. */
   #confirmed: ClockReading;
+  /** The lease that the store has given, which may be shorter than asked for. */
   #grantedMs: number;
   #sliceMs: number;
   #sliceEndsAtMs: number;
@@ -66,17 +55,18 @@ export class KeptHold implements Sleeper {
   /** That token came with a hold that was kept: no lease has it yet. */
   #fenceIsUnused = false;
 
-  constructor(start: KeptHoldStart) {
-    this.hold = start.hold;
-    this.line = start.line;
-    this.deadlineMs = start.deadlineMs;
-    this.#settings = start.settings;
-    this.#confirmed = start.asOf;
-    this.#grantedMs = start.grantedMs;
-    this.#sliceMs = start.settings.cohortMs;
-    this.#sliceEndsAtMs = start.nowMs + this.#sliceMs;
-    this.#fence = start.hold.fencingToken;
-    this.#fenceKnownAtMs = start.nowMs;
+  /** @param at when the store was asked, by both clocks, and when we learned of the grant (monotonic) */
+  constructor(grant: Grant, taker: LeaseTaker, at: { asOf: ClockReading; nowMs: number }) {
+    this.hold = grant.hold;
+    this.line = taker.line;
+    this.deadlineMs = grant.deadlineMs;
+    this.#settings = taker.settings;
+    this.#confirmed = at.asOf;
+    this.#grantedMs = grant.leaseMs;
+    this.#sliceMs = taker.settings.cohortMs;
+    this.#sliceEndsAtMs = at.nowMs + this.#sliceMs;
+    this.#fence = grant.hold.fencingToken;
+    this.#fenceKnownAtMs = at.nowMs;
   }
 
   /** What a renewal asks for, in ms. */

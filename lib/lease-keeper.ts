@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Lease } from './lease.js';
+import type { LeaseTaker } from './line-surroundings.js';
 import type { LockLostError } from './lock-errors.js';
 
 /** What a lease asks of its manager. */
@@ -20,12 +21,8 @@ export interface LeaseKeeper {
 
 /** What a new lease begins with. */
 export interface LeaseStart {
-  readonly leaseMs: number;
-  readonly renew: boolean;
-  readonly label: string;
+  readonly taker: LeaseTaker;
   readonly fencingToken: number;
-  /** Monotonic. */
-  readonly calledAtMs: number;
   /** Monotonic. */
   readonly nowMs: number;
 }

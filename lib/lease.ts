@@ -37,16 +37,17 @@ export class Lease {
   #releasing: Promise<'released' | 'lost'> | undefined;
 
   /** @internal */
-  constructor(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart) {
+  constructor(keeper: LeaseKeeper, kept: KeptHold, { taker, fencingToken, nowMs }: LeaseStart) {
+    const { settings } = taker;
     this.#keeper = keeper;
     this.#kept = kept;
     this.name = kept.hold.name;
-    this.label = start.label;
-    this.leaseMs = start.leaseMs;
-    this.renews = start.renew;
-    this.waitedMs = start.nowMs - start.calledAtMs;
-    this.#fencingToken = start.fencingToken;
-    this.#started = { monotonicMs: start.nowMs, wallMs: keeper.clock.wallMs() };
+    this.label = settings.label;
+    this.leaseMs = settings.leaseMs;
+    this.renews = settings.renew;
+    this.waitedMs = nowMs - taker.calledAtMs;
+    this.#fencingToken = fencingToken;
+    this.#started = { monotonicMs: nowMs, wallMs: keeper.clock.wallMs() };
     kept.lease = this;
   }
 
@@ -78,7 +79,10 @@ export class Lease {
   get state(): LeaseState {
     if (this.#released) return 'released';
     if (this.#loss !== undefined) return 'lost';
-    const now = readClocks(this.#keeper.clock);
+    return this.#stateAt(readClocks(this.#keeper.clock));
+  }
+
+  #stateAt(now: ClockReading): LeaseState {
     if (now.monotonicMs >= this.#kept.deadlineMs) {
       this.markLost('expired');
       return 'lost';
@@ -104,9 +108,9 @@ export class Lease {
 
   /** How long the lease may still be believed, in ms; 0 when it is lost or released. */
   remainingMs(): number {
-    const state = this.state;
-    if (state === 'lost' || state === 'released') return 0;
+    if (this.#released || this.#loss !== undefined) return 0;
     const now = readClocks(this.#keeper.clock);
+    if (this.#stateAt(now) === 'lost') return 0;
     const { deadlineMs } = this.#kept;
     return Math.max(0, deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
   }

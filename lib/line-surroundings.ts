@@ -1,4 +1,4 @@
-import type { AcquireLine, Acquired } from './acquire-line.js';
+import type { AcquireLine } from './acquire-line.js';
 import type { AlarmClock } from './alarm-clock.js';
 import type { Clock, ClockReading } from './clock.js';
 import type { EventLoopTurns } from './event-loop-turns.js';
@@ -7,7 +7,7 @@ import type { Lease } from './lease.js';
 import type { Waiter } from './local-queue.js';
 import type { AcquireSettings } from './lock-options.js';
 import type { Randomness } from './owner-token.js';
-import type { LockStore } from './stores/lock-store.js';
+import type { Grant, LockStore } from './stores/lock-store.js';
 
 /** What the line of a name needs of its manager. */
 export interface LineSurroundings {
@@ -38,10 +38,10 @@ export interface LeaseMaker {
   asking(ownerToken: string): void;
   /** The request with this owner token ended without a hold. */
   unused(ownerToken: string): void;
-  /** The first lease on a hold; it may have been lost on its way. */
-  begin(acquired: Acquired, taker: LeaseTaker): Lease;
+  /** The first lease on a hold, asked for at `asOf`; it may have been lost on its way. */
+  begin(grant: Grant, asOf: ClockReading, taker: LeaseTaker): Lease;
   /** The next lease on a hold that stays in this process. */
-  handOn(kept: KeptHold, waiter: Waiter, given: { fencingToken: number; nowMs: number }): Lease;
+  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; nowMs: number }): Lease;
   /** The store has kept the hold for us, between two leases; asked at `asOf`. */
   confirmed(kept: KeptHold, deadlineMs: number, asOf: ClockReading): void;
   /** This hold is ours no more. */

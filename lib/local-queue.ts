@@ -1,12 +1,7 @@
+import type { AcquireLine } from './acquire-line.js';
 import type { AlarmClock, Sleeper } from './alarm-clock.js';
 import type { Lease } from './lease.js';
 import type { AcquireSettings } from './lock-options.js';
-
-/** What a waiter's line does when the waiter gives up. */
-export interface WaiterHome {
-  leave(waiter: Waiter, reason: unknown): void;
-  tooLate(waiter: Waiter): Error;
-}
 
 /** A caller who waits for its turn. */
 export class Waiter implements Sleeper {
@@ -18,7 +13,7 @@ export class Waiter implements Sleeper {
   #onAbort: (() => void) | undefined;
 
   constructor(
-    readonly home: WaiterHome,
+    readonly line: AcquireLine,
     readonly settings: AcquireSettings,
     /** Monotonic: what `waitMs` counts from. */
     readonly calledAtMs: number,
@@ -29,7 +24,7 @@ export class Waiter implements Sleeper {
     const { signal, waitMs } = this.settings;
     alarms.set(this, this.calledAtMs + waitMs);
     if (signal !== undefined) {
-      this.#onAbort = () => this.home.leave(this, signal.reason);
+      this.#onAbort = () => this.line.leave(this, signal.reason);
       signal.addEventListener('abort', this.#onAbort, { once: true });
     }
     return new Promise((resolve, reject) => {

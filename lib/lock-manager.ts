@@ -101,10 +101,18 @@ export class LockManager {
     const place = () => `acquire(${describeValue(canonical)})`;
     const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#checkCall(canonical, settings);
-    if (settings.waitMs > 0) return this.#waitInLine(canonical, settings);
-    const answer = await this.#tryOnce(canonical, settings);
-    if (!('outcome' in answer)) return answer;
-    throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
+    const calledAtMs = this.#settings.clock.monotonicMs();
+    if (settings.waitMs === 0) {
+      const answer = await this.#tryOnce(canonical, settings, calledAtMs);
+      if (!('outcome' in answer)) return answer;
+      throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
+    }
+    for (;;) {
+      const lease = await this.#line(canonical).wait(settings, calledAtMs);
+      if (lease.kept.unconfirmed) await this.#leases.confirm(lease, settings.waitMs);
+      if (this.#leases.handOut(lease)) return lease;
+      this.#refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
+    }
   }
 
   /**
@@ -121,7 +129,7 @@ export class LockManager {
     refuseWait(options, place);
     const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#checkCall(canonical, settings);
-    const answer = await this.#tryOnce(canonical, settings);
+    const answer = await this.#tryOnce(canonical, settings, this.#settings.clock.monotonicMs());
     return 'outcome' in answer ? null : answer;
   }
 
@@ -227,26 +235,12 @@ export class LockManager {
     if (this.#closing !== undefined) throw closedError();
   }
 
-  async #waitInLine(name: string, settings: AcquireSettings): Promise<Lease> {
-    const calledAtMs = this.#settings.clock.monotonicMs();
-    for (;;) {
-      this.#refuseWhenClosed(); // again before each turn: those who wait now are dismissed only once
-      const lease = await this.#line(name).wait(settings, calledAtMs);
-      if (await this.#isInHand(lease, settings)) return lease; // else it ended on its way: wait on
-    }
-  }
-
-  async #tryOnce(name: string, settings: AcquireSettings): Promise<Lease | Busy> {
-    const lease = await this.#line(name).tryOnce(settings, this.#settings.clock.monotonicMs());
+  async #tryOnce(name: string, settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
+    const lease = await this.#line(name).tryOnce(settings, calledAtMs);
     if ('outcome' in lease) return lease;
-    if (await this.#isInHand(lease, settings)) return lease;
+    if (lease.kept.unconfirmed) await this.#leases.confirm(lease, 0);
+    if (this.#leases.handOut(lease)) return lease;
     throw lease.lossError ?? unconfirmedError(name); // ended on its way: never run work with it
-  }
-
-  /** Confirmed where need be, and not ended before its caller gets it. */
-  #isInHand(lease: Lease, settings: AcquireSettings): boolean | Promise<boolean> {
-    if (!lease.kept.unconfirmed) return this.#leases.handOut(lease);
-    return this.#leases.confirm(lease, settings.waitMs).then(() => this.#leases.handOut(lease));
   }
 
   #line(name: string): AcquireLine {
@@ -264,5 +258,5 @@ export class LockManager {
 }
 
 function endWaits(late: readonly Waiter[]): void {
-  for (const waiter of late) waiter.home.leave(waiter, waiter.home.tooLate(waiter));
+  for (const waiter of late) waiter.line.leave(waiter, waiter.line.tooLate(waiter));
 }

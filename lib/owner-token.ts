@@ -14,16 +14,25 @@ const TOKEN_BYTES = 16;
 /** Fetched for 256 tokens at once: a call into the operating system costs more than everything else that makes a token. */
 const POOL_BYTES = TOKEN_BYTES * 256;
 let pool = Buffer.alloc(0);
+let used = 0;
 
-/** The next `length` unused bytes. Each is given out once. */
-function take(length: number): Buffer {
-  if (pool.length < length) pool = randomBytes(POOL_BYTES);
-  const bytes = pool.subarray(0, length);
-  pool = pool.subarray(length);
-  return bytes;
+/** Where the next `length` unused bytes of the pool begin. Each is given out once. */
+function take(length: number): number {
+  if (used + length > pool.length) {
+    pool = randomBytes(POOL_BYTES);
+    used = 0;
+  }
+  used += length;
+  return used - length;
 }
 
 export const systemRandomness: Randomness = {
-  ownerToken: () => take(TOKEN_BYTES).toString('base64url'),
-  fraction: () => take(4).readUInt32LE() / 2 ** 32,
+  ownerToken: () => {
+    const start = take(TOKEN_BYTES);
+    return pool.toString('base64url', start, start + TOKEN_BYTES);
+  },
+  fraction: () => {
+    const start = take(4);
+    return pool.readUInt32LE(start) / 2 ** 32;
+  },
 };
