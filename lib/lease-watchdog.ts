@@ -116,8 +116,9 @@ export class LeaseWatchdog {
         kept.renewAtMs = kept.renews ? nowMs + this.#interval(kept.deadlineMs - nowMs) : Infinity;
         break;
       case 'lost':
-        if (lease === undefined) kept.lost = true;
-        else lease.markLost('taken');
+        if (lease !== undefined) lease.markLost('taken');
+        else kept.lost = true; // its line looks at it next
+        kept.renewAtMs = Infinity;
         break;
       case 'unknown':
         if (lease === undefined) kept.doubted = true;

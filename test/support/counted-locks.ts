@@ -17,9 +17,9 @@ export interface CountedLocks {
   /** When each of them was made, in ms since the beginning. */
   readonly askedAtMs: number[];
   /** Lets everything happen that needs no time. */
-  turn(): Promise<void>;
+  readonly turn: () => Promise<void>;
   /** A section of so many ms in which no timer fires: long enough for the store's clock to pass another fencing token. */
-  work(ms?: number): void;
+  readonly work: (ms?: number) => void;
 }
 
 /** @param spoil as in `ManualLocks.open`; what it replaces is counted, too */
