@@ -14,6 +14,8 @@ export interface Workplace {
   readonly commandMs: number;
   /** Somebody ends holders by force now and then. */
   readonly forceful: boolean;
+  readonly hurried: boolean;
+  readonly broad: boolean;
 }
 
 const LONGEST_WAIT_MS = 8_000;
@@ -25,6 +27,7 @@ export class Caller {
   done = false;
   #count = 0;
   readonly #leaving: SeededRandom;
+  readonly #crowd: SeededRandom;
 
   constructor(
     readonly id: string,
@@ -32,13 +35,15 @@ export class Caller {
     private readonly random: SeededRandom,
   ) {
     this.#leaving = random.fork('leaving');
+    this.#crowd = random.fork('crowd');
   }
 
   /** Never rejects. Stops early when its process closes. */
   async work(rounds: number): Promise<void> {
     const { node } = this.place;
     for (let round = 0; round < rounds && !node.closing; round++) {
-      await this.#sleep(this.random.chance(0.5) ? this.random.between(0, 20) : this.random.between(0, 2_500));
+      const longestMs = this.random.chance(this.place.hurried ? 0.95 : 0.5) ? 20 : 2_500;
+      await this.#sleep(this.random.between(0, longestMs));
       await this.#round();
     }
     this.done = true;
@@ -46,6 +51,10 @@ export class Caller {
 
   async #round(): Promise<void> {
     const what = this.random.next();
+    if (this.place.broad && what > 0.5) {
+      await this.#takeMany();
+      return;
+    }
     const name = this.random.pick(this.place.names);
     if (what < 0.03 && this.place.forceful) await this.#force(name);
     else if (what < 0.06) await this.place.node.locks.inspect(name).catch(() => undefined);
@@ -71,34 +80,51 @@ export class Caller {
   }
 
   async #take(name: string, tries: boolean): Promise<void> {
+    const taken = await this.#obtain(name, tries);
+    if (taken === undefined) return;
+    const { call, lease } = taken;
+    await this.#underLock(call, lease);
+    await this.#release(call, lease);
+    if (this.random.chance(0.1)) await this.#releaseAgain(call, lease);
+  }
+
+  /** All in one turn, and given back in one turn. */
+  async #takeMany(): Promise<void> {
+    const names = this.place.names.filter(() => this.random.chance(0.8));
+    const tries = this.random.chance(0.7);
+    const taken = (await Promise.all(names.map((name) => this.#obtain(name, tries)))).filter(
+      (one) => one !== undefined,
+    );
+    await Promise.all(taken.map(({ call, lease }) => this.#underLock(call, lease)));
+    await Promise.all(taken.map(({ call, lease }) => this.#release(call, lease)));
+  }
+
+  async #obtain(name: string, tries: boolean): Promise<{ call: string; lease: Lease } | undefined> {
     const { locks, process } = this.place.node;
     const { call, options } = this.#begin(name, tries);
     // Now and then the process leaves just then.
     if (this.#leaving.chance(0.01))
       process.later(this.#leaving.between(0, 6), () => void this.place.node.close());
-    let lease: Lease | null;
     try {
       const { waitMs: _, ...tryOptions } = options;
-      lease = tries ? await locks.tryAcquire(name, tryOptions) : await locks.acquire(name, options);
+      const lease = tries ? await locks.tryAcquire(name, tryOptions) : await locks.acquire(name, options);
+      if (lease !== null) {
+        this.place.recorder.begin(process, call, lease);
+        return { call, lease };
+      }
+      this.#record({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
     } catch (error) {
       this.#failed(call, name, error);
-      return;
     }
-    if (lease === null) {
-      this.#record({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
-      return;
-    }
-    this.place.recorder.begin(process, call, lease);
-    await this.#underLock(call, lease);
-    await this.#release(call, lease);
-    if (this.random.chance(0.1)) await this.#releaseAgain(call, lease);
+    return undefined;
   }
 
   #begin(name: string, tries: boolean): { call: string; options: AcquireOptions } {
     const { leases, commandMs } = this.place;
     const call = `${this.id}#${this.#count++}`;
     const leaseMs = this.random.pick(leases);
-    const waitMs = this.random.chance(0.05) ? Infinity : this.random.integer(0, LONGEST_WAIT_MS);
+    const forEver = this.random.chance(this.place.broad ? 0 : 0.05); // many at once, for ever, would be a deadlock
+    const waitMs = forEver ? Infinity : this.random.integer(0, LONGEST_WAIT_MS);
     const inLine = !tries && waitMs > 0;
     const tryBoundMs = commandMs * COMMANDS_OF_A_TRY;
     const waitBoundMs = waitMs === Infinity ? null : waitMs;
@@ -107,6 +133,8 @@ export class Caller {
     const renew = this.random.chance(0.8);
     const options: AcquireOptions = { leaseMs, renew, label: call };
     if (!tries) options.waitMs = waitMs;
+    if (this.#crowd.chance(0.05)) options.maxWaitingProcesses = this.#crowd.integer(1, 3);
+    if (this.#crowd.chance(0.1)) options.cohortMs = this.#crowd.integer(0, 50);
     if (this.random.chance(0.15)) options.signal = this.#changesItsMind();
     return { call, options };
   }
@@ -122,8 +150,9 @@ export class Caller {
   async #underLock(call: string, lease: Lease): Promise<void> {
     const { recorder, resource } = this.place;
     const { process } = this.place.node;
-    const steps = this.random.integer(1, 3);
-    const longMs = this.random.chance(0.8) ? 30 : lease.leaseMs;
+    const { hurried } = this.place;
+    const steps = this.random.integer(1, hurried ? 2 : 3);
+    const longMs = this.random.chance(hurried ? 0.97 : 0.8) ? (hurried ? 2 : 30) : lease.leaseMs;
     for (let step = 0; step < steps; step++) {
       const checkedAtMs = process.nowMs;
       if (lease.state === 'held') {

@@ -16,7 +16,7 @@ const ANSWERS = [
   'release 1 · release 2 · release 3 · release -1 · release several · release the same lock twice',
   'release one refused WRONGTYPE · release one refused ERR · release refused READONLY',
   'yield 1 · yield 2 · yield 3 · yield -1 · yield kept before · yield several · yield the same lock twice',
-  'yield without a place · yield one refused WRONGTYPE · yield one refused ERR · yield refused READONLY',
+  'yield one refused WRONGTYPE · yield one refused ERR · yield refused READONLY',
   'renew 1 · renew newer · renew -1 · renew several · renew refused READONLY',
   'force 1 · force 0 · force -9 · force refused READONLY',
   'inspect free · inspect held · inspect conflict · probe fine',

@@ -3,12 +3,16 @@ import type { Lease } from '../../lib/lease.js';
 import type {
   AcquireRequest,
   Busy,
+  Full,
   Grant,
+  Hold,
   LockStore,
   RenewOutcome,
   RenewRequest,
+  StopSignal,
 } from '../../lib/stores/lock-store.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
+import { type Coverage, noCoverage } from './coverage.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { VirtualWorld } from './virtual-world.js';
 
@@ -25,8 +29,17 @@ export class Recorder {
   readonly readings: HeldReading[] = [];
   /** Whose owner token it was, dead or alive. */
   readonly ownerOf = new Map<string, SimulatedProcess>();
+  readonly coverage: Coverage = noCoverage();
   readonly #events: HistoryEvent[] = [];
-  readonly #calls = new Map<string, string>();
+  /** By owner token: whose the hold is now. It is one call's after another where it is handed on inside a process. */
+  readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }>();
+  /** Calls that got their lease from another one of their process, without a word from the store; the last one of each owner token. */
+  readonly handedOn = new Set<string>();
+  /** Calls whose release was answered without a word from the store, or after one that may have been about an earlier try. */
+  readonly unsure = new Set<string>();
+  readonly #lastUsers = new Map<string, string>();
+  /** Releases that are not answered yet: has the store been asked? */
+  readonly #releasing = new Map<string, boolean>();
   /** By owner token: a grant may be confirmed before, and after, its caller has the lease. */
   readonly #renewing = new Map<string, number>();
   readonly #released = new Set<string>();
@@ -40,7 +53,9 @@ export class Recorder {
   }
 
   record(process: SimulatedProcess, happening: Happening): void {
-    if (happening.f === 'release') this.#released.add(happening.call);
+    if (happening.f === 'release') this.#release(happening);
+    if (happening.f === 'acquire' && 'code' in happening && happening.code === 'LOCK_QUEUE_FULL')
+      this.coverage.fullHere += 1;
     this.#events.push({ ...happening, p: process.id, seq: this.#seq++, atMs: process.nowMs });
   }
 
@@ -49,12 +64,18 @@ export class Recorder {
     const { name, fencingToken: fence } = lease;
     const deadlineMs = process.toWorldMs(lease.deadlineMs);
     const { ownerToken } = lease.hold;
-    this.#calls.set(ownerToken, call);
+    if (this.#lastUsers.has(ownerToken)) {
+      this.coverage.handOffs += 1;
+      this.handedOn.add(call);
+    }
+    this.#lastUsers.set(ownerToken, call);
+    this.#users.set(ownerToken, { call, lease });
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
     for (let i = 0; i < (this.#renewing.get(ownerToken) ?? 0); i++)
       this.record(process, { f: 'renew', type: 'invoke', call });
     lease.signal.addEventListener('abort', () => {
       if (this.#released.has(call)) return; // a refused release says so too, but its section had ended before
+      this.#ended(call);
       const { cause } = lease.signal.reason as { cause: string };
       this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(lease.deadlineMs) });
     });
@@ -71,7 +92,10 @@ export class Recorder {
     observed.ready = () => store.ready();
     observed.acquire = (request, signal) => this.#acquire(process, store, { request, signal });
     observed.renew = (requests) => this.#renew(process, store, requests);
-    observed.release = (hold) => store.release(hold);
+    observed.release = (hold) => this.#ending(hold, () => store.release(hold));
+    if (store.yieldOrKeep !== undefined)
+      observed.yieldOrKeep = (hold, request, signal) =>
+        this.#yield(process, store, { hold, request, signal });
     observed.forceRelease = (name, reason) => store.forceRelease(name, reason);
     observed.inspect = (name) => store.inspect(name);
     observed.stopGranting = () => store.stopGranting();
@@ -89,29 +113,74 @@ export class Recorder {
     return createHash('sha1').update(JSON.stringify(this.#events)).digest('hex');
   }
 
-  async #acquire(
-    process: SimulatedProcess,
-    store: LockStore,
-    { request, signal }: { request: AcquireRequest; signal: AbortSignal },
-  ): Promise<Grant | Busy> {
-    const { ownerToken: place, name, onWaiting } = request;
-    this.ownerOf.set(place, process);
-    if (onWaiting === undefined) return store.acquire(request, signal);
-    const note = (type: 'ask' | 'queued' | 'granted' | 'left') =>
-      this.record(process, { f: 'place', type, place, name });
+  #release({ type, call }: Extract<Happening, { readonly f: 'release' }>): void {
+    this.#ended(call);
+    if (type === 'invoke') {
+      this.#releasing.set(call, false);
+      return;
+    }
+    if (this.#releasing.get(call) === false) this.unsure.add(call);
+    this.#releasing.delete(call);
+  }
+
+  /** The store is asked to end a hold. */
+  async #ending<T extends { readonly outcome: string }>(hold: Hold, ask: () => Promise<T>): Promise<T> {
+    const call = this.#lastUsers.get(hold.ownerToken) ?? '';
+    if (this.#releasing.has(call)) this.#releasing.set(call, true);
+    const answer = await ask();
+    if ('ambiguous' in answer && answer.ambiguous === true) this.unsure.add(call);
+    return answer;
+  }
+
+  #ended(call: string): void {
+    this.#released.add(call);
+    for (const [ownerToken, user] of this.#users) if (user.call === call) this.#users.delete(ownerToken);
+  }
+
+  async #acquire(process: SimulatedProcess, store: LockStore, asked: Asked): Promise<Grant | Busy | Full> {
+    if (!asked.request.wait) {
+      this.ownerOf.set(asked.request.ownerToken, process);
+      return store.acquire(asked.request, asked.signal);
+    }
+    const { request, note } = this.#place(process, asked);
     note('ask');
+    return settled(store.acquire(request, asked.signal), note);
+  }
+
+  /** The same request, with what becomes of its place in the queue written down. */
+  #place(process: SimulatedProcess, { request }: Asked): { request: AcquireRequest; note: Note } {
+    const { ownerToken: place, name } = request;
+    this.ownerOf.set(place, process);
+    const note: Note = (type) => {
+      if (type === 'full') this.coverage.fullInStore += 1;
+      this.record(process, { f: 'place', type: type === 'full' ? 'left' : type, place, name });
+    };
     const waiting: AcquireRequest = {
       ...request,
       onWaiting: (news) => {
         if (news.error === undefined) note('queued');
-        onWaiting(news);
+        request.onWaiting?.(news);
       },
     };
+    return { request: waiting, note };
+  }
+
+  async #yield(process: SimulatedProcess, store: LockStore, asked: Asked & { readonly hold: Hold }) {
+    const { request, note } = this.#place(process, asked);
+    const { hold, signal } = asked;
+    note('ask');
     try {
-      const answer = await store.acquire(waiting, signal);
-      note('granted');
+      const answer = await this.#ending(hold, () => store.yieldOrKeep!(hold, request, signal));
+      this.coverage[answer.outcome] += 1;
+      if (answer.outcome === 'yielded') {
+        const granted = settled(answer.granted, note);
+        granted.catch(() => undefined);
+        return { ...answer, granted };
+      }
+      note('left');
       return answer;
     } catch (error) {
+      this.coverage.failed += 1;
       note('left');
       throw error;
     }
@@ -127,10 +196,11 @@ export class Recorder {
     for (const [index, outcome] of outcomes.entries()) {
       const { ownerToken } = requests[index]?.hold ?? { ownerToken: '' };
       this.#countRenewals(process, ownerToken, -1);
-      const call = this.#calls.get(ownerToken);
-      if (call === undefined) continue;
+      const user = this.#users.get(ownerToken);
+      if (user === undefined) continue;
+      const { call, lease } = user;
       if (outcome.outcome === 'renewed') {
-        const fence = requests[index]?.hold.fencingToken ?? 0;
+        const fence = lease.fencingToken;
         const deadlineMs = process.toWorldMs(outcome.deadlineMs);
         this.record(process, { f: 'renew', type: 'ok', call, fence, deadlineMs });
       } else this.record(process, { f: 'renew', type: outcome.outcome, call });
@@ -140,7 +210,25 @@ export class Recorder {
 
   #countRenewals(process: SimulatedProcess, ownerToken: string, by: 1 | -1): void {
     this.#renewing.set(ownerToken, (this.#renewing.get(ownerToken) ?? 0) + by);
-    const call = this.#calls.get(ownerToken);
-    if (by === 1 && call !== undefined) this.record(process, { f: 'renew', type: 'invoke', call });
+    const user = this.#users.get(ownerToken);
+    if (by === 1 && user !== undefined) this.record(process, { f: 'renew', type: 'invoke', call: user.call });
+  }
+}
+
+interface Asked {
+  readonly request: AcquireRequest;
+  readonly signal: StopSignal;
+}
+
+type Note = (type: 'ask' | 'queued' | 'granted' | 'left' | 'full') => void;
+
+async function settled<T extends Grant | Busy | Full>(answer: Promise<T>, note: Note): Promise<T> {
+  try {
+    const given = await answer;
+    note(given.outcome === 'granted' ? 'granted' : given.outcome === 'full' ? 'full' : 'left');
+    return given;
+  } catch (error) {
+    note('left');
+    throw error;
   }
 }

@@ -9,4 +9,8 @@ export const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = 
   [9_047, 'a waiter whose grant was lost while the manager closed went back into the line'],
   [103_298, 'a pushed grant long over looked new because the clock of the server had been set forward'],
   [116_514, 'a grant that had run out while the machine slept was handed out without a confirmation'],
+  [
+    822,
+    'a yield into a queue that was full for newcomers got no ticket, and its waiter asked with broken bytes',
+  ],
 ];

@@ -52,6 +52,7 @@ for (; seed < firstSeed + schedules; seed++) {
 }
 
 console.log(tally.table());
+console.log(tally.coverageTable());
 console.log(
   `${tally.schedules} schedules from seed ${firstSeed}, ${tally.acquisitions} acquisitions, ${tally.turns} turns, ` +
     `${Math.round((Date.now() - startedMs) / 1_000)} s; failing seeds: ${failed.join(' ') || 'none'}`,

@@ -1,10 +1,12 @@
 import type { Violation } from '../support/history/check-history.js';
 import { Caller } from './caller.js';
+import type { Coverage } from './coverage.js';
 import { type Fault, type FaultKind, planFaults } from './fault-plan.js';
 import { FencedResource } from './fenced-resource.js';
 import { clockBackMs, heal, inject, type Stage } from './injector.js';
 import { Recorder } from './recorder.js';
 import { SeededRandom } from './seeded-random.js';
+import { type Shape, shapeOf } from './shape.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { SimulatedNode } from './simulated-node.js';
 import { SimulatedProcess } from './simulated-process.js';
@@ -26,6 +28,7 @@ export interface ScheduleResult extends Verdict {
   readonly planned: number;
   readonly history: ReturnType<Recorder['history']>;
   readonly turns: number;
+  readonly coverage: Coverage;
   /** Equal for two runs in which the same happened. */
   fingerprint(): string;
 }
@@ -71,7 +74,7 @@ class Schedule {
   readonly #planned: number;
   readonly #faults: readonly Fault[];
   readonly #stage: Stage;
-  readonly #shape: ReturnType<typeof shapeOf>;
+  readonly #shape: Shape;
   #healedAtMs = Infinity;
 
   constructor(private readonly options: ScheduleOptions) {
@@ -79,7 +82,7 @@ class Schedule {
     const orders = random.fork('order');
     this.#world = new VirtualWorld(() => orders.chance(0.5));
     this.#recorder = new Recorder(this.#world);
-    this.#server = new SimulatedServer(this.#world);
+    this.#server = new SimulatedServer(this.#world, this.#recorder.coverage);
     this.#resource = new FencedResource(this.#world, this.#recorder, random.fork('resource'));
     this.#shape = shapeOf(random.fork('shape'));
     const network = new SimulatedNetwork(this.#world, this.#server, random.fork('network'));
@@ -106,7 +109,7 @@ class Schedule {
     const random = this.#random.fork('play');
     for (const fault of this.#faults) inject(this.#stage, fault);
     for (const caller of this.#callers) {
-      const rounds = random.integer(1, 5);
+      const rounds = random.integer(1, 5) * (this.#shape.hurried ? 3 : 1);
       const { process } = this.#nodeOf(caller);
       this.#world.after(random.between(0, 200), () => void caller.work(rounds), { actor: process });
     }
@@ -137,6 +140,7 @@ class Schedule {
       planned: this.#planned,
       history: this.#recorder.history(),
       turns: this.#world.turns,
+      coverage: this.#recorder.coverage,
       fingerprint: () => this.#recorder.fingerprint(),
     };
   }
@@ -216,18 +220,4 @@ class Schedule {
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];
   }
-}
-
-/** How large a schedule is and how it is set up, apart from what goes wrong. */
-function shapeOf(random: SeededRandom) {
-  return {
-    names: ['a', 'b'].slice(0, random.chance(0.7) ? 1 : 2),
-    leases: [random.integer(150, 900), random.integer(400, 6_000)],
-    keepMs: random.integer(500, 10_000),
-    drainMs: random.integer(0, 2_000),
-    commandMs: random.pick([100, 300, 1_000]),
-    /** Somebody ends holders by force now and then. */
-    forceful: random.chance(0.2),
-    callersOf: Array.from({ length: random.integer(2, 4) }, () => random.integer(1, 3)),
-  };
 }

@@ -133,10 +133,10 @@ const yields: Script = (input) => {
     if (state.startsWith('H')) {
       const winner = promote(redis, lock, { fence, lineage, us });
       if (winner !== undefined) {
-        const ticket = joinQueue(redis, lock.queue, { request, us });
+        const returning = request.slice(0, 31) + digits(us) + request.slice(47);
+        const ticket = joinQueue(redis, lock.queue, { request: returning, us });
         redis.overwriteStart(lock.state, 'H');
-        // A Lua list ends at its first nil: where the queue is full.
-        return ticket === undefined ? [2, winner.leaseMs] : [2, winner.leaseMs, ticket, digits(us)];
+        return [2, winner.leaseMs, ticket!, digits(us)];
       }
     }
     redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(request)}`, leaseMs);

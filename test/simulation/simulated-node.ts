@@ -9,6 +9,9 @@ export interface NodeSettings {
   readonly keepMs: number;
   readonly drainMs: number;
   readonly commandMs: number;
+  readonly cohortMs: number;
+  readonly maxWaiters: number;
+  readonly maxWaitingProcesses: number;
 }
 
 /** `disconnectTimeout` of ioredis, and a margin. */
@@ -29,11 +32,12 @@ export class SimulatedNode {
     private readonly place: { readonly recorder: Recorder; readonly settings: NodeSettings },
   ) {
     const { recorder, settings } = place;
-    const { keepMs, drainMs, commandMs } = settings;
+    const { commandMs, keepMs, drainMs, cohortMs, maxWaiters, maxWaitingProcesses } = settings;
     this.#client = new SimulatedClient(process, network);
     const store = recorder.observed(process, redisStore({ client: this.#client, commandMs }));
     const { clock, randomness } = process;
-    this.locks = new LockManager({ store, clock, randomness, keepMs, drainMs, prefix: 'sim' });
+    const options = { keepMs, drainMs, cohortMs, maxWaiters, maxWaitingProcesses };
+    this.locks = new LockManager({ store, clock, randomness, prefix: 'sim', ...options });
     this.locks.on('warning', () => undefined);
   }
 

@@ -12,6 +12,8 @@ const CLOCK_SPEED = 0.004;
 const TIMER_EARLY_MS = 0.9;
 const TIMER_LATE_MS = 1.5;
 
+const LONGEST_TURN_MS = 0.2;
+
 const TOKEN_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** One process: an event loop that can be stopped, clocks that can be wrong, chance of its own. */
@@ -38,6 +40,7 @@ export class SimulatedProcess implements Actor {
     readonly world: VirtualWorld,
     private readonly random: SeededRandom,
   ) {
+    const turns = random.fork('turns');
     this.#speed = 1 + random.between(-CLOCK_SPEED, CLOCK_SPEED);
     this.clock = {
       monotonicMs: () => this.monotonicMs(),
@@ -47,6 +50,9 @@ export class SimulatedProcess implements Actor {
         this.timers.set(event, options?.background === true);
         return { cancel: () => this.#disarm(event) };
       },
+      // A turn of the loop takes its time: messages and timers come in between.
+      nextTurn: (callback) =>
+        void world.at(this.nowMs + turns.between(0, LONGEST_TURN_MS), callback, { actor: this }),
     };
     const letters = random.fork('tokens');
     const fraction = random.fork('fractions');

@@ -1,5 +1,6 @@
 import type { ScriptName } from '../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
+import { type Coverage, noCoverage } from './coverage.js';
 import { ReplyError, ScriptedServer } from './scripted-server.js';
 import type { VirtualWorld } from './virtual-world.js';
 
@@ -55,7 +56,10 @@ export class SimulatedServer {
   readonly #waiting: (() => void)[] = [];
   readonly #loaded = new Set<ScriptName>();
 
-  constructor(private readonly world: VirtualWorld) {
+  constructor(
+    private readonly world: VirtualWorld,
+    private readonly coverage: Coverage = noCoverage(),
+  ) {
     this.data = new ScriptedServer({
       nowUs: () => Math.floor((SERVER_START_MS + world.nowMs + this.#clockStepMs) * 1_000),
       publish: (channel, message) => this.#publish(channel, message),
@@ -123,7 +127,19 @@ export class SimulatedServer {
     if (which === undefined) throw new Error('the client sent a script that is not ours');
     if (name === 'eval') this.#loaded.add(which);
     else if (!this.#loaded.has(which)) throw new ReplyError('NOSCRIPT No matching script.');
+    this.#count(which, script.keys.length);
     return this.data.run(which, script.keys, script.args);
+  }
+
+  #count(script: ScriptName, keys: number): void {
+    const { coverage } = this;
+    if (script === 'renew') {
+      if (keys > 1) coverage.renewBatches += 1;
+      coverage.largestRenewBatch = Math.max(coverage.largestRenewBatch, keys);
+    } else if (keys >= 2) {
+      if (keys > 2) coverage.batches += 1;
+      coverage.largestBatch = Math.max(coverage.largestBatch, keys / 2);
+    }
   }
 
   #publish(channel: string, message: string): number {

@@ -9,7 +9,14 @@ import { VirtualWorld } from './virtual-world.js';
 
 /** What random schedules found in the Redis store, each as its shortest story. */
 
-const SETTINGS = { keepMs: 10_000, drainMs: 1_000, commandMs: 500 };
+const SETTINGS = {
+  keepMs: 10_000,
+  drainMs: 1_000,
+  commandMs: 500,
+  cohortMs: 10,
+  maxWaiters: 1_000,
+  maxWaitingProcesses: 10_000,
+};
 
 function openWorld(nodes: number) {
   const random = new SeededRandom('stories');
@@ -115,6 +122,29 @@ describe('a pushed grant', () => {
     await world.runUntil(world.nowMs + 10_000);
     expect(world.thrown).toEqual([]);
     expect(server.data.keys().filter((key) => server.data.dump(key)?.startsWith('string h'))).toEqual([]);
+  });
+});
+
+describe('a process that yields', () => {
+  it('gets its place again, however full the queue is for newcomers', async () => {
+    const { world, holder, waiter, other } = openWorld(3);
+    const options = { leaseMs: 20_000, waitMs: 20_000, maxWaitingProcesses: 1 };
+    const first = await inTurn(holder, () => holder.locks.acquire('a', options));
+    let servedAtMs = Infinity;
+    const next = begin(holder, () => holder.locks.acquire('a', options)); // waits in the process
+    void next.then(() => (servedAtMs = world.nowMs));
+    const others = [waiter, other].map((node) =>
+      begin(node, () => node.locks.acquire('a', { waitMs: 20_000 })),
+    );
+    await world.runUntil(world.nowMs + 100); // both are queued, and the slice is over
+    await inTurn(holder, () => first.release());
+    for (const [index, node] of [waiter, other].entries()) {
+      const lease = await settled(node, others[index]!);
+      await inTurn(node, () => lease.release());
+    }
+    const freeAtMs = world.nowMs;
+    await settled(holder, next);
+    expect(servedAtMs).toBeLessThan(freeAtMs + 100);
   });
 });
 

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { addCoverage, noCoverage } from './coverage.js';
 import { FAULT_KINDS, type FaultKind } from './fault-plan.js';
 import type { ScheduleResult } from './schedule.js';
 
@@ -15,6 +16,7 @@ export class Tally {
   acquisitions = 0;
   turns = 0;
   violations = 0;
+  readonly coverage = noCoverage();
   readonly #rows = new Map<FaultKind | 'none', Row>(
     ['none' as const, ...FAULT_KINDS].map((kind) => [
       kind,
@@ -27,6 +29,7 @@ export class Tally {
     this.acquisitions += result.acquisitions;
     this.turns += result.turns;
     this.violations += result.violations.length;
+    addCoverage(this.coverage, result.coverage);
     const kinds = new Set<FaultKind | 'none'>(result.faults.map(({ kind }) => kind));
     if (kinds.size === 0) kinds.add('none');
     for (const kind of kinds) {
@@ -54,6 +57,17 @@ export class Tally {
     });
     for (const [kind, { runs, violations, worstIdleMs, overlaps }] of this.#rows)
       table.push([kind, runs, violations, `${Math.round(worstIdleMs)} ms`, overlaps]);
+    return table.toString();
+  }
+
+  /** How often what a run of schedules is about did happen. */
+  coverageTable(): string {
+    const table = new Table({
+      head: ['happened', 'times'],
+      style: { head: [], border: [] },
+      colAligns: ['left', 'right'],
+    });
+    for (const [what, times] of Object.entries(this.coverage)) table.push([what, times]);
     return table.toString();
   }
 }

@@ -41,7 +41,9 @@ export function judge(recorder: Recorder, conditions: Conditions): Verdict {
   const { faults, forceful } = conditions;
   const bounds = boundsOf(conditions);
   const { acquisitions, worstIdleMs, worstWaitMs, overlaps } = measureHistory(history, bounds);
-  const violations = checkHistory(history, bounds).filter(({ rule }) => isPromised(rule, faults));
+  const violations = checkHistory(history, bounds)
+    .filter(({ rule }) => isPromised(rule, faults))
+    .filter((violation) => (bounds.exclusive && !forceful) || !isOfHandOff(violation, recorder));
   // Deadlines stand still while a machine sleeps, so there exclusion is about what leases said at each reading.
   const isOut = forceful || has(faults, 'storeDataLoss', 'storeClockForward', 'wallStep');
   if (has(faults, 'sleep') && !isOut) violations.push(...heldBesideAnother(history, recorder.readings));
@@ -75,4 +77,15 @@ function isPromised(rule: Violation['rule'], faults: readonly Fault[]): boolean 
   // Nobody can see a sleep that a wall clock set back hides.
   if (rule === 'M5') return !(has(faults, 'sleep') && has(faults, 'wallStep'));
   return true;
+}
+
+/**
+ * Where exclusion is not promised, a process may hand a hold on that is its own no more, until it asks the store at the end of its
+ * slice. Such a lease has a token that is too small for the resource, and its release says what the process believed. So does one that
+ * was repeated after a lost reply and then refused.
+ */
+function isOfHandOff({ rule, message }: Violation, { handedOn, unsure }: Recorder): boolean {
+  const [call = ''] = message.split(' ', 1);
+  if (rule === 'M2') return handedOn.has(call) && message.includes(' and got ');
+  return rule === 'M5' && unsure.has(call) && message.includes('was told "released" although');
 }

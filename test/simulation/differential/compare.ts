@@ -87,7 +87,6 @@ function describeAnswer(script: string, answer: unknown, unchanged: boolean): st
   const [code] = answer;
   if (script === 'renew' && answer.length === 4) return 'renew newer';
   if (script === 'yield' && code === 1 && unchanged) return 'yield kept before';
-  if (script === 'yield' && code === 2 && answer.length === 2) return 'yield without a place';
   return `${script} ${String(code)}`;
 }
 

@@ -1,0 +1,42 @@
+/** How often something happened without which a run of schedules would prove little. */
+export interface Coverage {
+  /** A lease on a hold that was handed on inside its process. */
+  handOffs: number;
+  /** Yields, by their outcome; `failed`: no answer. */
+  kept: number;
+  yielded: number;
+  refused: number;
+  failed: number;
+  /** Commands of the server that carried more than one request to acquire, to release, or to yield; and the largest. */
+  batches: number;
+  largestBatch: number;
+  /** The same of renewals. */
+  renewBatches: number;
+  largestRenewBatch: number;
+  /** Refused because too many wait: in the store, and in the process. */
+  fullInStore: number;
+  fullHere: number;
+}
+
+export function noCoverage(): Coverage {
+  return {
+    handOffs: 0,
+    kept: 0,
+    yielded: 0,
+    refused: 0,
+    failed: 0,
+    batches: 0,
+    largestBatch: 0,
+    renewBatches: 0,
+    largestRenewBatch: 0,
+    fullInStore: 0,
+    fullHere: 0,
+  };
+}
+
+/** Adds up; of what is largest, the larger one. */
+export function addCoverage(sum: Coverage, { largestBatch, largestRenewBatch, ...counts }: Coverage): void {
+  for (const [name, count] of Object.entries(counts) as [keyof typeof counts, number][]) sum[name] += count;
+  sum.largestBatch = Math.max(sum.largestBatch, largestBatch);
+  sum.largestRenewBatch = Math.max(sum.largestRenewBatch, largestRenewBatch);
+}
