@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EventLoopTurns } from '../../lib/event-loop-turns.js';
+import { LockManager } from '../../lib/lock-manager.js';
+import { memoryStore } from '../../lib/stores/memory/memory-store.js';
+import { ManualClock } from '../../lib/testing/index.js';
+
+describe('a chain of hand-offs', () => {
+  it('may go on for a millisecond after the loop has turned, and not before it has turned at all', async () => {
+    const clock = new ManualClock();
+    const turns = new EventLoopTurns(clock);
+    const mayGoOn = () => turns.mayGoOn(clock.monotonicMs());
+    expect(mayGoOn()).toBe(false);
+    const seen: boolean[] = [];
+    turns.goOnLater(() => {
+      seen.push(mayGoOn());
+      clock.stall(0.99);
+      seen.push(mayGoOn());
+      clock.stall(0.02);
+      seen.push(mayGoOn());
+    });
+    expect(seen).toEqual([]);
+    await clock.advanceAsync(0);
+    expect(seen).toEqual([true, true, false]);
+  });
+
+  it('of many names goes on in one turn, in the order in which they were postponed', async () => {
+    const clock = new ManualClock();
+    const turns = new EventLoopTurns(clock);
+    const seen: string[] = [];
+    turns.goOnLater(() => {
+      seen.push('a');
+      turns.goOnLater(() => seen.push('a again'));
+    });
+    turns.goOnLater(() => seen.push('b'));
+    await clock.advanceAsync(0);
+    expect(seen).toEqual(['a', 'b', 'a again']);
+  });
+});
+
+describe('200 000 empty sections of 50 callers on one name', () => {
+  const CALLERS = 50;
+  const SECTIONS = 4_000;
+  const TICK_MS = 5;
+  const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
+  beforeAll(() => once(server.listen(0, '127.0.0.1'), 'listening'));
+  afterAll(() => void server.close());
+
+  /** The longest time, in ms, in which a timer and a socket were not served. */
+  async function whileBusy(work: () => Promise<unknown>): Promise<{ timerMs: number; socketMs: number }> {
+    const longest = { timerMs: 0, socketMs: 0 };
+    let [tickedAt, answeredAt] = [performance.now(), performance.now()];
+    const note = (which: keyof typeof longest, since: number) => {
+      longest[which] = Math.max(longest[which], performance.now() - since);
+      return performance.now();
+    };
+    const timer = setInterval(() => (tickedAt = note('timerMs', tickedAt)), TICK_MS);
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.on('data', () => {
+      answeredAt = note('socketMs', answeredAt);
+      socket.write('.');
+    });
+    [tickedAt, answeredAt] = [performance.now(), performance.now()];
+    socket.write('.');
+    await work();
+    note('timerMs', tickedAt);
+    note('socketMs', answeredAt);
+    clearInterval(timer);
+    socket.destroy();
+    return longest;
+  }
+
+  it('starve neither timers nor sockets', async () => {
+    const locks = new LockManager({ store: memoryStore() });
+    locks.on('warning', () => undefined);
+    let sections = 0;
+    const caller = async () => {
+      for (let section = 0; section < SECTIONS; section += 1) await locks.using('hot', () => (sections += 1));
+    };
+    const longest = await whileBusy(() => Promise.all(Array.from({ length: CALLERS }, caller)));
+    expect(sections).toBe(CALLERS * SECTIONS);
+    // Unstarved it is some 10 ms; without turns, the whole run. The rest is for a busy machine.
+    expect(longest.timerMs).toBeLessThan(150);
+    expect(longest.socketMs).toBeLessThan(150);
+    await locks.close();
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { Stop } from '../../lib/stop-signal.js';
+
+describe('a stop', () => {
+  it('tells its listener once, with the first reason', () => {
+    const stop = new Stop();
+    const listener = jest.fn();
+    stop.addEventListener('abort', listener);
+    const reason = new Error('closing');
+    stop.abort(reason);
+    stop.abort(new Error('again'));
+    expect(listener).toHaveBeenCalledTimes(1);
+    expect([stop.aborted, stop.reason]).toEqual([true, reason]);
+  });
+
+  it('is aborted when its listener looks', () => {
+    const stop = new Stop();
+    const seen: boolean[] = [];
+    stop.addEventListener('abort', () => seen.push(stop.aborted));
+    stop.abort(new Error('closing'));
+    expect(seen).toEqual([true]);
+  });
+
+  it('tells nobody who has left, and one who was replaced cannot take the other away', () => {
+    const stop = new Stop();
+    const [left, replaced, present] = [jest.fn(), jest.fn(), jest.fn()];
+    stop.addEventListener('abort', left);
+    stop.removeEventListener('abort', left);
+    stop.addEventListener('abort', replaced);
+    stop.addEventListener('abort', present);
+    stop.removeEventListener('abort', replaced);
+    stop.abort(new Error('closing'));
+    expect([left, replaced, present].map(({ mock }) => mock.calls.length)).toEqual([0, 0, 1]);
+  });
+
+  it('without a listener only remembers', () => {
+    const stop = new Stop();
+    stop.abort('why');
+    expect([stop.aborted, stop.reason]).toEqual([true, 'why']);
+  });
+});
