@@ -237,7 +237,11 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
 
   #renew(requests: readonly RenewRequest[]) {
     const failed = (error: Error) => requests.map(() => ({ outcome: 'unknown' as const, error }));
-    return this.settings.store.renew(requests).catch(failed);
+    const checked = (outcomes: RenewOutcome[]) =>
+      outcomes.length === requests.length
+        ? outcomes
+        : failed(new Error('the store left renewals unanswered'));
+    return this.settings.store.renew(requests).then(checked).catch(failed);
   }
 
   /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */
