@@ -5,17 +5,18 @@ import type { PushedGrant } from './grant-channel.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
-import type { LockKeys } from './redis-keys.js';
+import { type LockKeys, lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
 
-/** What an acquisition needs of its store. */
-export interface AcquisitionPlace {
+/** What every acquisition needs of its store. */
+export interface AcquisitionHome {
   readonly context: StoreContext;
   readonly batcher: RedisBatcher;
-  readonly keys: LockKeys;
   readonly channel: string;
+  /** It is in the queue: from now on pushes must arrive. Called once. */
+  queued(): void;
   /** It is over, with a grant or without. */
-  ended(hold: RedisHold, granted: boolean): void;
+  ended(acquisition: RedisAcquisition, granted: boolean): void;
   /**
    * Unless it was granted, it may have taken the lock or a place in the queue for nobody: it ended while it was queued or a request was
    * on its way, or a request was answered after its end. `requestLost`: one got no reply and may be executed late.
@@ -59,7 +60,7 @@ export class RedisAcquisition implements BatchRequest {
   #clocks: { sentAtMs: number; serverUs: number } | undefined;
   #firstSentAtMs: number;
   #isOver = false;
-  #queued = false;
+  #isQueued = false;
   #asking = false;
   #pollSoon = false;
   #timer: { cancel(): void } | undefined;
@@ -68,15 +69,16 @@ export class RedisAcquisition implements BatchRequest {
   #onAbort: (() => void) | undefined;
 
   constructor(
-    private readonly place: AcquisitionPlace,
+    private readonly home: AcquisitionHome,
     private readonly request: AcquireRequest,
     private readonly signal: StopSignal,
   ) {
     const { name, ownerToken, leaseMs } = request;
-    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys: place.keys });
+    const keys = lockKeys(home.context.prefix, name);
+    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys });
     this.#lease = String(leaseMs).padStart(8, '0');
-    this.#tail = `${place.channel}|${request.label}`;
-    this.#firstSentAtMs = place.context.clock.monotonicMs();
+    this.#tail = `${home.channel}|${request.label}`;
+    this.#firstSentAtMs = home.context.clock.monotonicMs();
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -91,7 +93,7 @@ export class RedisAcquisition implements BatchRequest {
   }
 
   get keys(): LockKeys {
-    return this.place.keys;
+    return this.hold.keys;
   }
 
   /** Once it is over, a repetition could take the lock for nobody. */
@@ -102,7 +104,7 @@ export class RedisAcquisition implements BatchRequest {
   /** Sends the request: for the first time, or as a poll. */
   ask(): void {
     this.text = this.asked();
-    this.place.batcher.send(this);
+    this.home.batcher.send(this);
   }
 
   /**
@@ -122,7 +124,7 @@ export class RedisAcquisition implements BatchRequest {
     this.#asking = false;
     if (this.#isOver) {
       this.#learn(answer);
-      this.place.undo(this.hold, repeated);
+      this.home.undo(this.hold, repeated);
       return;
     }
     const [code, second] = answer;
@@ -135,36 +137,41 @@ export class RedisAcquisition implements BatchRequest {
       this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
     } else if (code === CONFLICT) {
       this.#end(false);
-      this.#reject(conflict(this.place.keys.state, String(second), this.request.name));
+      this.#reject(conflict(this.hold.keys.state, String(second), this.request.name));
     } else {
       this.queued(answer, sentAtMs);
     }
+  }
+
+  /** Was it ever in the queue, as far as we were told? */
+  get isQueued(): boolean {
+    return this.#isQueued;
   }
 
   /** The store says that we are queued, and tells the server's time. */
   queued(answer: ScriptReply, sentAtMs: number): void {
     const [, retryAfterMs, ticket, serverUs] = answer;
     this.#asking = false;
-    this.#queued = true;
+    this.#markQueued();
     if (this.#isOver) {
-      this.place.undo(this.hold, false);
+      this.home.undo(this.hold, false);
       return;
     }
     this.#ticket = String(ticket);
     this.#clocks = { sentAtMs, serverUs: Number(serverUs) };
     this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
-    const spreadMs = this.place.context.randomness.fraction() * POLL_SPREAD_MS;
+    const spreadMs = this.home.context.randomness.fraction() * POLL_SPREAD_MS;
     this.#pollAfter(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, Number(retryAfterMs) + spreadMs)));
   }
 
   failed({ error, mayHaveRun }: CallFailure): void {
     this.#asking = false;
     if (this.#isOver) {
-      if (mayHaveRun) this.place.undo(this.hold, true);
+      if (mayHaveRun) this.home.undo(this.hold, true);
       return;
     }
     // A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait.
-    if (this.#queued) {
+    if (this.#isQueued) {
       if (error instanceof LockStoreError) this.request.onWaiting?.({ error });
       this.#pollAfter(TROUBLE_POLL_MS);
       return;
@@ -177,7 +184,7 @@ export class RedisAcquisition implements BatchRequest {
     if (this.#isOver) return;
     this.#end(false);
     this.#reject(reason);
-    if (mayHaveRun) this.place.undo(this.hold, true);
+    if (mayHaveRun) this.home.undo(this.hold, true);
   }
 
   /** Ends although it may be queued, or be granted at this moment; a request on its way is undone once more when it is answered. */
@@ -185,7 +192,7 @@ export class RedisAcquisition implements BatchRequest {
     if (this.#isOver) return;
     this.#end(false);
     this.#reject(reason);
-    this.place.undo(this.hold, false);
+    this.home.undo(this.hold, false);
   }
 
   /** Was never in the queue, and nobody waits for its outcome. */
@@ -196,8 +203,8 @@ export class RedisAcquisition implements BatchRequest {
   /** Whoever sent the request was told that it had been executed before: ask how it stands. */
   queuedBefore(): void {
     this.#asking = false;
-    this.#queued = true;
-    if (this.#isOver) this.place.undo(this.hold, false);
+    this.#markQueued();
+    if (this.#isOver) this.home.undo(this.hold, false);
     else this.#poll();
   }
 
@@ -216,7 +223,7 @@ export class RedisAcquisition implements BatchRequest {
   #grantedAtMs(push: PushedGrant): number {
     if (this.#clocks === undefined) return this.#firstSentAtMs;
     const { sentAtMs, serverUs } = this.#clocks;
-    const nowMs = this.place.context.clock.monotonicMs();
+    const nowMs = this.home.context.clock.monotonicMs();
     const sinceReplyMs = (push.grantedUs - serverUs) / 1_000;
     const isPossible = sinceReplyMs <= (nowMs - sentAtMs) * (1 + CLOCK_SPEED) + CLOCK_STEP_MS;
     return isPossible ? Math.min(sentAtMs + sinceReplyMs, nowMs) : sentAtMs;
@@ -236,12 +243,18 @@ export class RedisAcquisition implements BatchRequest {
       return;
     }
     this.#timer?.cancel();
-    this.#timer = this.place.context.clock.setTimer(delayMs, () => this.#poll(), { background: true });
+    this.#timer = this.home.context.clock.setTimer(delayMs, () => this.#poll(), { background: true });
   }
 
   #poll(): void {
     this.#timer?.cancel();
     if (!this.#isOver && !this.#asking) this.ask();
+  }
+
+  #markQueued(): void {
+    if (this.#isQueued || this.#isOver) return;
+    this.#isQueued = true;
+    this.home.queued();
   }
 
   #learn(answer: ScriptReply): void {
@@ -257,6 +270,6 @@ export class RedisAcquisition implements BatchRequest {
     this.#isOver = true;
     this.#timer?.cancel();
     if (this.#onAbort !== undefined) this.signal.removeEventListener('abort', this.#onAbort);
-    this.place.ended(this.hold, granted);
+    this.home.ended(this, granted);
   }
 }

@@ -85,6 +85,7 @@ export class RedisBatcher {
 
   #flush(): void {
     this.#flushing = false;
+    this.link.cork();
     for (const script of SCRIPTS) {
       const items = this.#pending[script];
       if (items.length === 0) continue;
@@ -93,6 +94,7 @@ export class RedisBatcher {
         void this.#exchange(script, items.slice(start, start + BATCH));
       }
     }
+    this.link.uncork();
   }
 
   async #exchange(script: BatchScript, given: readonly Item[]): Promise<void> {

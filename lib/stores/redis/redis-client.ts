@@ -8,6 +8,8 @@ import { describeValue, LockUsageError, redactPasswords } from '../../lock-error
 export interface RedisClient {
   readonly status: string;
   readonly options?: { readonly keyPrefix?: string | undefined };
+  /** Its socket, once there is one. */
+  readonly stream?: { cork?(): void; uncork?(): void };
   duplicate(override?: object): RedisClient;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;

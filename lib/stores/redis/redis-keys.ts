@@ -13,10 +13,10 @@ export interface LockKeys {
  */
 export function lockKeys(prefix: string, name: string): LockKeys {
   const slash = name.indexOf('/', 1);
-  const root = slash === -1 ? name : name.slice(0, slash);
-  const rest = slash === -1 ? '' : name.slice(slash);
-  const state = `${prefix}:{${escape(root, /[%{}\p{Cc}]/gu)}}${escape(rest, /[%{}:\p{Cc}]/gu)}`;
-  return withQueue(state);
+  if (slash === -1) return withQueue(`${prefix}:{${escape(name, IN_ROOT)}}`);
+  return withQueue(
+    `${prefix}:{${escape(name.slice(0, slash), IN_ROOT)}}${escape(name.slice(slash), IN_REST)}`,
+  );
 }
 
 /** The keys of the lock whose state key this is. */
@@ -34,6 +34,16 @@ export function probeKeys(prefix: string, processId: string): LockKeys {
   return withQueue(`${prefix}:{}probe:${processId}`);
 }
 
+/** Without the flag `u`, which makes the test of a plain name, the usual one, several times slower. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const IN_ROOT = /[%{}\u0000-\u001f\u007f-\u009f]/;
+// oxlint-disable-next-line no-control-regex -- as above
+const IN_REST = /[%{}:\u0000-\u001f\u007f-\u009f]/;
+
 function escape(text: string, reserved: RegExp): string {
-  return text.replaceAll(reserved, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  if (!reserved.test(text)) return text;
+  return text.replaceAll(
+    new RegExp(reserved, 'g'),
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
 }

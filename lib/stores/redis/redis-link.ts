@@ -116,6 +116,15 @@ export class RedisLink {
     }
   }
 
+  /** What is sent until {@link uncork} goes to the system in one write. */
+  cork(): void {
+    this.client.stream?.cork?.();
+  }
+
+  uncork(): void {
+    this.client.stream?.uncork?.();
+  }
+
   get isReady(): boolean {
     return this.client.status === 'ready';
   }

@@ -20,7 +20,7 @@ import type {
   Yielded,
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
-import { RedisAcquisition } from './redis-acquisition.js';
+import { type AcquisitionHome, RedisAcquisition } from './redis-acquisition.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
@@ -56,6 +56,9 @@ class RedisStore implements LockStore {
   readonly #server: RedisServer;
   /** From the first request to the release, by owner token: whom a push is for. */
   readonly #acquisitions = new Map<string, RedisAcquisition>();
+  /** Slices that end, by the new place that is asked for. */
+  readonly #yields = new Map<RedisAcquisition, RedisYield>();
+  #home: AcquisitionHome | undefined;
   #waiting = 0;
   #closed = false;
   #attached: StoreContext | undefined;
@@ -87,61 +90,50 @@ class RedisStore implements LockStore {
 
   #acquire(session: RedisSession, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    const acquisition = this.#register(session, request, { signal });
+    const acquisition = this.#register(session, request, signal);
     acquisition.ask();
     return acquisition.outcome;
-  }
-
-  /** From here on pushes reach it. */
-  #register(
-    session: RedisSession,
-    request: AcquireRequest,
-    { signal, onGranted }: { signal: StopSignal; onGranted?: () => void },
-  ): RedisAcquisition {
-    const { context } = this;
-    const acquisition = new RedisAcquisition(
-      {
-        context,
-        batcher: session.batcher,
-        keys: lockKeys(context.prefix, request.name),
-        channel: session.channel,
-        ended: (hold, granted) => {
-          if (request.wait) this.#waiting -= 1;
-          if (granted) onGranted?.();
-          else this.#acquisitions.delete(hold.ownerToken);
-        },
-        undo: (hold, requestLost) => {
-          if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, requestLost);
-        },
-      },
-      request,
-      signal,
-    );
-    this.#acquisitions.set(request.ownerToken, acquisition);
-    if (request.wait) {
-      this.#waiting += 1;
-      session.listen();
-    }
-    return acquisition;
   }
 
   yieldOrKeep(given: Hold, request: AcquireRequest, signal: StopSignal): Promise<Kept | Yielded | Refused> {
     if (this.#closed) return Promise.reject(closedError());
     const hold = given as RedisHold;
     const session = this.#open();
-    const onGranted = () => yielding.overtaken();
-    const place = this.#register(session, request, { signal, onGranted });
-    const onLost = () => {
-      this.#acquisitions.delete(hold.ownerToken);
-      session.endings.undo(hold, true);
-    };
-    const yielding = new RedisYield(hold, place, onLost);
+    const place = this.#register(session, request, signal);
+    const yielding = new RedisYield(hold, place, {
+      gone: () => void this.#acquisitions.delete(hold.ownerToken),
+      unknown: () => session.endings.undo(hold, true),
+    });
+    this.#yields.set(place, yielding);
     session.batcher.send(yielding);
     if (signal.aborted) place.leave(signal.reason);
-    return yielding.outcome.then((answer) => {
-      if (answer.outcome !== 'kept') this.#acquisitions.delete(hold.ownerToken);
-      return answer;
-    });
+    return yielding.outcome.finally(() => this.#yields.delete(place));
+  }
+
+  /** From here on pushes reach it. */
+  #register(session: RedisSession, request: AcquireRequest, signal: StopSignal): RedisAcquisition {
+    this.#home ??= {
+      context: this.context,
+      batcher: session.batcher,
+      channel: session.channel,
+      queued: () => {
+        this.#waiting += 1;
+        session.listen();
+      },
+      ended: (acquisition, granted) => this.#onEnded(acquisition, granted),
+      undo: (hold, requestLost) => {
+        if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, requestLost);
+      },
+    };
+    const acquisition = new RedisAcquisition(this.#home, request, signal);
+    this.#acquisitions.set(request.ownerToken, acquisition);
+    return acquisition;
+  }
+
+  #onEnded(acquisition: RedisAcquisition, granted: boolean): void {
+    if (acquisition.isQueued) this.#waiting -= 1;
+    if (granted) this.#yields.get(acquisition)?.overtaken();
+    else this.#acquisitions.delete(acquisition.hold.ownerToken);
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {

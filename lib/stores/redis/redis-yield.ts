@@ -11,6 +11,14 @@ const KEPT = 1;
 const YIELDED = 2;
 const YIELDED_BEFORE = 3;
 
+/** What a yield tells its store of the hold. */
+export interface YieldHome {
+  /** It is ours no more. */
+  gone(): void;
+  /** Nobody can tell whether it is: it must be ended. */
+  unknown(): void;
+}
+
 /**
  * The end of a cohort slice: the hold on its way to the next process, or back to us. The new place is an acquisition whose first
  * request this is.
@@ -23,11 +31,10 @@ export class RedisYield implements BatchRequest {
   #reject!: (reason: unknown) => void;
   #isOver = false;
 
-  /** @param onLost nobody can tell whether the hold is still ours: it must be ended */
   constructor(
     private readonly hold: RedisHold,
     private readonly place: RedisAcquisition,
-    private readonly onLost: () => void,
+    private readonly home: YieldHome,
   ) {
     this.text = hold.ownerToken + hold.yields + place.asked();
     this.outcome = new Promise((resolve, reject) => {
@@ -68,6 +75,7 @@ export class RedisYield implements BatchRequest {
         this.#yielded();
         return;
       default:
+        this.home.gone();
         this.place.withdraw();
         this.#resolve({ outcome: 'refused', ambiguous: repeated });
     }
@@ -83,12 +91,14 @@ export class RedisYield implements BatchRequest {
   failed({ error, mayHaveRun }: CallFailure): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.home.gone();
     this.#reject(error);
-    this.onLost();
+    this.home.unknown();
     this.place.giveUp(error, mayHaveRun);
   }
 
   #yielded(): void {
+    this.home.gone();
     this.#resolve({ outcome: 'yielded', granted: this.place.outcome as Promise<Grant> });
   }
 }

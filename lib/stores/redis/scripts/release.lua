@@ -10,14 +10,33 @@
 -- Reply {nonce, answer, …}, one answer for each hold
 --    {1} released   {2} had ended cleanly before   {3} nothing held, and not queued any more   {-1} refused: not ours
 --    {-8, error} refused by the server, as it would have refused the command alone
+local keep_ms = ARGV[2]
+local reply, others = { ARGV[1] }, nil
+
+-- The usual case first, before anything else is even defined: ours, and nobody is queued ('h').
+for index = 3, #ARGV do
+  local key, ending = KEYS[index * 2 - 5], ARGV[index]
+  local state = redis.pcall('GET', key)
+  local done
+  if type(state) == 'string' and #state >= 72 and string.byte(state) == 104 and string.sub(state, 50, 71) == string.sub(ending, 1, 22) then
+    local used, fence = string.sub(ending, 23, 38), string.sub(state, 2, 17)
+    if used < fence then used = fence end
+    done = redis.pcall('SET', key, 'f' .. used .. string.sub(state, 18, 33), 'PX', keep_ms)
+  end
+  if done and done.ok then
+    reply[index - 1] = { 1 }
+  else
+    others = others or {}
+    others[#others + 1] = index
+  end
+end
+if not others then return reply end
+
 --- @include includes/state.lua
 --- @include includes/promote.lua
 --- @include includes/batch.lua
 
-local keep_ms = ARGV[2]
-
-return for_each_request(3, function(index, ending)
-  local keys = { state = KEYS[index * 2 - 1], queue = KEYS[index * 2] }
+return answer_others(reply, others, function(keys, ending)
   local token, used, lineage = string.sub(ending, 1, 22), string.sub(ending, 23, 38), string.sub(ending, 39, 54)
   -- Always: a poll that crossed the push may have queued a token that is already the owner.
   if #ending > 54 then redis.call('ZREM', keys.queue, token .. string.sub(ending, 55)) end

@@ -20,8 +20,10 @@
 --- @include includes/queue.lua
 --- @include includes/batch.lua
 
-return for_each_request(2, function(index, ending)
-  local keys = { state = KEYS[index * 2 - 1], queue = KEYS[index * 2] }
+local numbers = {}
+for number = 2, #ARGV do numbers[number - 1] = number end
+
+return answer_others({ ARGV[1] }, numbers, function(keys, ending)
   local token, known, lineage = string.sub(ending, 1, 22), string.sub(ending, 23, 38), string.sub(ending, 39, 54)
   local used, request = string.sub(ending, 55, 70), string.sub(ending, 71)
 

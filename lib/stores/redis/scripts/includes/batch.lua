@@ -1,20 +1,19 @@
--- One answer as a text that the client reads back as the server's own refusal: an error of one request (a key of another type, memory
--- that is full) must not end the others of its batch.
-local function answer_of(work, ...)
-  local ok, answer = pcall(work, ...)
-  if ok then return answer end
-  local text = type(answer) == 'table' and answer.err or tostring(answer)
-  return { -8, (string.gsub(text, '^@?user_script:? ?%d+: %-?', '')) }
-end
-
--- Answers every argument from the first one on, by its number.
-local function for_each_request(first, work)
-  local reply = { ARGV[1] }
-  for argument = first, #ARGV do
-    local index = argument - first + 1
-    local answer = answer_of(work, index, ARGV[argument])
-    -- A replica refuses every write, so nothing was done: said as an error of the whole, at which the client connects anew.
-    if answer[1] == -8 and string.sub(answer[2], 1, 8) == 'READONLY' then return { err = answer[2] } end
+-- Answers the arguments with these numbers, each with work(keys, argument); the reply has a nonce and then one answer for each
+-- pair of KEYS. An error of one of them (a key of another type, memory that is full) is its own answer and must not end the others: a
+-- text that the client reads back as the server's refusal.
+local function answer_others(reply, numbers, work)
+  local before = #ARGV - #KEYS / 2
+  for _, number in ipairs(numbers) do
+    local index = number - before
+    local keys = { state = KEYS[index * 2 - 1], queue = KEYS[index * 2] }
+    local ok, answer = pcall(work, keys, ARGV[number])
+    if not ok then
+      local text = type(answer) == 'table' and answer.err or tostring(answer)
+      text = string.gsub(text, '^@?user_script:? ?%d+: %-?', '')
+      -- A replica refuses every write, so nothing was done: said as an error of the whole, at which the client connects anew.
+      if string.sub(text, 1, 8) == 'READONLY' then return { err = text } end
+      answer = { -8, text }
+    end
     reply[index + 1] = answer
   end
   return reply
