@@ -17,6 +17,8 @@ type Meddling = (send: Send) => Promise<unknown>;
 export class MeddledRedis {
   /** Every script that was sent so far, oldest first. */
   readonly sent: Script[] = [];
+  /** What was sent last for each script, to be sent once more: `raw.evalsha(...bytes)`. */
+  readonly bytes = new Map<Script, [sha: string, keys: number, ...args: string[]]>();
   readonly #client: Redis;
   readonly #plans: { script: Script; meddle: Meddling; struck: () => void }[] = [];
 
@@ -42,6 +44,25 @@ export class MeddledRedis {
     return { held, letGo: () => (letGo(), executed) };
   }
 
+  /** The next command of this script is executed, but its reply comes only when `letGo` is called; `executed` resolves before. */
+  holdReply(script: Script): { executed: Promise<void>; letGo(): void } {
+    let letGo!: () => void;
+    const released = new Promise<void>((resolve) => (letGo = resolve));
+    let done!: () => void;
+    const executed = new Promise<void>((resolve) => (done = resolve));
+    void this.#plan(script, async (send) => {
+      const reply = await send().finally(done);
+      await released;
+      return reply;
+    });
+    return { executed, letGo };
+  }
+
+  /** The connection of the next command of this script seems to be lost before it is sent. Resolves when it has struck. */
+  loseRequest(script: Script): Promise<void> {
+    return this.#plan(script, () => Promise.reject(new Error('Connection is closed.')));
+  }
+
   /** The next command of this script is executed, and then its connection seems to have been lost. Resolves when it has struck. */
   loseReply(script: Script): Promise<void> {
     return this.#plan(script, async (send) => {
@@ -63,7 +84,7 @@ export class MeddledRedis {
     const special: Record<string, unknown> = {
       duplicate: (override?: object) => this.#wrapped(client.duplicate(override)),
       evalsha: (sha: string, ...args: [number, ...string[]]) =>
-        this.#pass(sha, () => client.evalsha(sha, ...args)),
+        this.#pass([sha, ...args], () => client.evalsha(sha, ...args)),
     };
     const get = (_target: Redis, property: string): unknown => {
       const value: unknown = special[property] ?? Reflect.get(client, property, client);
@@ -72,10 +93,11 @@ export class MeddledRedis {
     return new Proxy(client, { get });
   }
 
-  #pass(sha: string, send: Send): Promise<unknown> {
-    const script = (Object.keys(SCRIPTS) as Script[]).find((name) => SCRIPTS[name].sha === sha);
+  #pass(bytes: [sha: string, keys: number, ...args: string[]], send: Send): Promise<unknown> {
+    const script = (Object.keys(SCRIPTS) as Script[]).find((name) => SCRIPTS[name].sha === bytes[0]);
     if (script === undefined) return send();
     this.sent.push(script);
+    this.bytes.set(script, bytes);
     const index = this.#plans.findIndex((plan) => plan.script === script);
     const [plan] = index === -1 ? [] : this.#plans.splice(index, 1);
     if (plan === undefined) return send();
