@@ -72,6 +72,7 @@ if (!prepareOnly) {
   if (redis === null) throw new Error(HOW_TO_INSTALL_REDIS);
   const main = join(bench, 'dist/src/main.js');
   // Another package's figures are not this commit's.
-  if (givenLibrary !== undefined && !args.includes('--out')) args.push('--out', join(bench, 'results/partial'));
+  if (givenLibrary !== undefined && !args.includes('--out'))
+    args.push('--out', join(bench, 'results/partial'));
   run(process.execPath, [main, ...args], { env: { ...process.env, REDIS_SERVER_BIN: redis } });
 }

@@ -12,10 +12,10 @@ export interface OpenOptions {
   /** Where Redis is. */
   readonly url: string;
   /**
-   * Keep what is held alive, with a sign of life this often; the lease is what the library needs for that. Left out: the cheapest
-   * way that the library documents, with a lease of {@link LEASE_MS} and, where that can be chosen, no renewal.
+   * A lease of this length, kept alive by the library. Left out: the cheapest way that the library documents, with a lease of
+   * {@link LEASE_MS} and, where that can be chosen, no renewal.
    */
-  readonly renewEveryMs?: number | undefined;
+  readonly renewedLeaseMs?: number | undefined;
 }
 
 export interface Adapter {
@@ -27,8 +27,8 @@ export interface Adapter {
   readonly packageName: string;
   /** How it was set up, for the reader who asks whether that was fair. */
   readonly setUp: string;
-  /** Can it keep a lock alive by itself? */
-  readonly renews: boolean;
+  /** At what part of the lease it renews; a third where that can be chosen. null: it does not keep a lock alive by itself. */
+  readonly renewsAt: number | null;
   open(options: OpenOptions): Promise<LockClient>;
 }
 
@@ -40,6 +40,9 @@ export const LEASE_MS = 30_000;
  * and costs them commands. Some add a random part, where they document one.
  */
 export const RETRY_MS = 5;
+
+/** Two more tries fit in before the lease ends. */
+export const RENEW_AT = 1 / 3;
 
 /** Enough that nobody gives up. */
 export const RETRIES = 1_000_000;

@@ -1,4 +1,4 @@
-import type { Adapter, LockClient } from './adapter.js';
+import { type Adapter, type LockClient, RENEW_AT } from './adapter.js';
 
 /** Does not lock at all, very fast. For the tests: every scenario must refuse it. */
 export const broken: Adapter = {
@@ -6,7 +6,7 @@ export const broken: Adapter = {
   label: 'no lock at all',
   packageName: '',
   setUp: 'runs the work at once',
-  renews: true,
+  renewsAt: RENEW_AT,
   open: async () => ({ using: (_name, work) => work(), close: async () => {} }),
 };
 

@@ -44,7 +44,7 @@ export const floor: Adapter = {
   label: 'by hand: SET NX PX + Lua',
   packageName: '',
   setUp: `ioredis; SET NX PX, compare-and-delete by EVALSHA; polls every ${RETRY_MS / 2} to ${RETRY_MS * 1.5} ms`,
-  renews: false,
+  renewsAt: null,
   open: (options) => open(options, false),
 };
 

@@ -30,6 +30,6 @@ export const murlock: Adapter = {
   label: 'murlock',
   packageName: 'murlock',
   setUp: `MurLockService.runWithLock in a Nest application context (its own node-redis 4); blocking, wait: ${RETRY_MS}`,
-  renews: false,
+  renewsAt: null,
   open,
 };

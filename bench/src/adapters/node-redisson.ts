@@ -1,13 +1,10 @@
 import { Redisson } from 'node-redisson';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions } from './adapter.js';
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT } from './adapter.js';
 
-/** Its watchdog renews when a third of the lease has passed. */
-const LEASE_PER_RENEWAL = 3;
-
-async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
   const { hostname, port } = new URL(url);
-  const lockWatchdogTimeout = BigInt((renewEveryMs ?? LEASE_MS) * LEASE_PER_RENEWAL);
+  const lockWatchdogTimeout = BigInt(renewedLeaseMs ?? LEASE_MS);
   const redisson = new Redisson({
     redis: { options: { host: hostname, port: Number(port) } },
     lockWatchdogTimeout,
@@ -17,7 +14,7 @@ async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
     async using(name, work) {
       const lock = redisson.getLock(name);
       // With a lease of its own a lock has no watchdog.
-      await (renewEveryMs === undefined ? lock.lock(BigInt(LEASE_MS)) : lock.lock());
+      await (renewedLeaseMs === undefined ? lock.lock(BigInt(LEASE_MS)) : lock.lock());
       try {
         return await work();
       } finally {
@@ -33,6 +30,6 @@ export const nodeRedisson: Adapter = {
   label: 'node-redisson',
   packageName: 'node-redisson',
   setUp: 'getLock(name).lock(lease)/unlock, pub/sub; with renewal: lock()',
-  renews: true,
+  renewsAt: RENEW_AT,
   open,
 };

@@ -1,14 +1,10 @@
 import { LockManager, redisStore } from 'nestjs-distributed-lock/engine';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, type Work } from './adapter.js';
-
-/** It renews when a third of a lease has passed. */
-const LEASE_PER_RENEWAL = 3;
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, type Work } from './adapter.js';
 
 /** Fencing tokens, queue and renewal are always on: there is no cheaper way. */
 async function open(options: OpenOptions, more: { cohortMs?: number } = {}): Promise<LockClient> {
-  const { url, renewEveryMs } = options;
-  const leaseMs = renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL;
+  const { url, renewedLeaseMs: leaseMs = LEASE_MS } = options;
   const locks = new LockManager({
     store: redisStore({ url }),
     leaseMs,
@@ -28,7 +24,7 @@ export const ours: Adapter = {
   label: 'nestjs-distributed-lock',
   packageName: 'nestjs-distributed-lock',
   setUp: 'locks.using(name, work); defaults, waitMs: Infinity',
-  renews: true,
+  renewsAt: RENEW_AT,
   open: (options) => open(options),
 };
 

@@ -1,19 +1,18 @@
 import { Redis } from 'ioredis';
 import { Mutex } from 'redis-semaphore';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRY_MS } from './adapter.js';
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, RETRY_MS } from './adapter.js';
 
-const LEASE_PER_RENEWAL = 3;
 const A_DAY_MS = 86_400_000;
 
-async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
   const redis = new Redis(url);
   await redis.ping();
   const settings = {
-    lockTimeout: renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL,
+    lockTimeout: renewedLeaseMs ?? LEASE_MS,
     acquireTimeout: A_DAY_MS,
     retryInterval: RETRY_MS,
-    refreshInterval: renewEveryMs ?? 0, // 0: no renewal
+    refreshInterval: (renewedLeaseMs ?? 0) * RENEW_AT, // 0: no renewal
   };
   return {
     async using(name, work) {
@@ -36,6 +35,6 @@ export const redisSemaphore: Adapter = {
   label: 'redis-semaphore',
   packageName: 'redis-semaphore',
   setUp: `Mutex with ioredis; retryInterval: ${RETRY_MS}, acquireTimeout: one day, refreshInterval: 0 (no renewal) unless asked for`,
-  renews: true,
+  renewsAt: RENEW_AT,
   open,
 };

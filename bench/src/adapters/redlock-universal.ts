@@ -4,14 +4,14 @@ import { createLock, IoredisAdapter } from 'redlock-universal';
 import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRIES, RETRY_MS } from './adapter.js';
 
 /** It renews at 80 % of the lease, which cannot be chosen. */
-const LEASE_PER_RENEWAL = 1.25;
+const RENEWS_AT = 0.8;
 
-async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
   const redis = new Redis(url);
   await redis.ping();
   const settings = {
     adapter: new IoredisAdapter(redis),
-    ttl: renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL,
+    ttl: renewedLeaseMs ?? LEASE_MS,
     retryAttempts: RETRIES,
     retryDelay: RETRY_MS,
     performance: 'lean', // its fastest
@@ -19,7 +19,7 @@ async function open({ url, renewEveryMs }: OpenOptions): Promise<LockClient> {
   return {
     async using(name, work) {
       const lock = createLock({ ...settings, key: name });
-      if (renewEveryMs !== undefined) return lock.using(work);
+      if (renewedLeaseMs !== undefined) return lock.using(work);
       const handle = await lock.acquire();
       try {
         return await work();
@@ -38,6 +38,6 @@ export const redlockUniversal: Adapter = {
   label: 'redlock-universal',
   packageName: 'redlock-universal',
   setUp: `createLock with ioredis, performance: 'lean', retryDelay: ${RETRY_MS}; acquire/release; with renewal: using`,
-  renews: true,
+  renewsAt: RENEWS_AT,
   open,
 };

@@ -1,9 +1,6 @@
 import { Redis } from 'ioredis';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRY_MS } from './adapter.js';
-
-/** Renews at this part of the lease, so that two more tries fit in. */
-const LEASE_PER_RENEWAL = 3;
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, RETRY_MS } from './adapter.js';
 
 /** The part that redlock and its fork have in common. Each is imported only where it is measured. */
 interface RedlockApi {
@@ -21,20 +18,19 @@ type RedlockClass = new (
   },
 ) => RedlockApi;
 
-async function open(Api: RedlockClass, { url, renewEveryMs }: OpenOptions): Promise<LockClient> {
+async function open(Api: RedlockClass, { url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
   const redis = new Redis(url);
   await redis.ping();
-  const leaseMs = renewEveryMs === undefined ? LEASE_MS : renewEveryMs * LEASE_PER_RENEWAL;
-  const automaticExtensionThreshold = leaseMs - (renewEveryMs ?? 0);
+  const leaseMs = renewedLeaseMs ?? LEASE_MS;
   const redlock = new Api([redis], {
     retryCount: -1,
     retryDelay: RETRY_MS,
     retryJitter: RETRY_MS / 2,
-    automaticExtensionThreshold,
+    automaticExtensionThreshold: leaseMs * (1 - RENEW_AT),
   });
   return {
     async using(name, work) {
-      if (renewEveryMs !== undefined) return redlock.using([name], leaseMs, work);
+      if (renewedLeaseMs !== undefined) return redlock.using([name], leaseMs, work);
       const lock = await redlock.acquire([name], leaseMs);
       try {
         return await work();
@@ -55,7 +51,7 @@ export const redlock: Adapter = {
   label: 'redlock 5 beta',
   packageName: 'redlock',
   setUp,
-  renews: true,
+  renewsAt: RENEW_AT,
   open: async (options) => open((await import('redlock')).default, options),
 };
 
@@ -64,6 +60,6 @@ export const sesamecareRedlock: Adapter = {
   label: '@sesamecare-oss/redlock',
   packageName: '@sesamecare-oss/redlock',
   setUp,
-  renews: true,
+  renewsAt: RENEW_AT,
   open: async (options) => open((await import('@sesamecare-oss/redlock')).Redlock, options),
 };

@@ -27,6 +27,6 @@ export const simpleRedisMutex: Adapter = {
   label: 'simple-redis-mutex',
   packageName: 'simple-redis-mutex',
   setUp: 'lock/release with node-redis 5; woken by pub/sub, default settings',
-  renews: false,
+  renewsAt: null,
   open,
 };

@@ -24,6 +24,6 @@ export const verrou: Adapter = {
   label: 'verrou',
   packageName: '@verrou/core',
   setUp: `LockFactory with ioredis (declares ^5, works with 6), retry delay ${RETRY_MS} ms; createLock(name).run(work)`,
-  renews: false,
+  renewsAt: null,
   open,
 };

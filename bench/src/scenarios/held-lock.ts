@@ -60,5 +60,5 @@ export const heldLock: Scenario = {
     { key: 'nextMs', title: 'released → next, ms', digits: 1, better: 'less' },
   ],
   takesPart: isMainRow,
-  measure: ({ inProcess, ms }) => runAlone(crowd, { windowMs: ms(1_500) }, inProcess(BOUND_MS)),
+  measure: ({ inProcess, ms }) => runAlone(crowd, { windowMs: ms(1_200) }, inProcess(BOUND_MS)),
 };

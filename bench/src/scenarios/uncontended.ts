@@ -6,7 +6,7 @@ import { role } from '../child/role.js';
 import { runAlone } from '../run/measured-process.js';
 import { isMainRow, type Scenario } from './scenario.js';
 
-const WARM_UP_MS = 300;
+const WARM_UP_MS = 250;
 const LOOPS = 64;
 const BOUND_MS = 15_000;
 
