@@ -1,5 +1,6 @@
+import { attempt } from './attempt.js';
 import { Ask, type Asker, type AskKind } from './ask.js';
-import { readClocks } from './clock.js';
+import { type ClockReading, readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
 import { closedError, queueFullError } from './lock-errors.js';
@@ -121,12 +122,11 @@ export class AcquireLine implements Asker {
    * The lease on this hold has ended in time: what becomes of the hold? A promise when the store has to be asked, with what it says
    * of the ended hold.
    */
-  ended(kept: KeptHold): ReleaseOutcome | Promise<ReleaseOutcome> {
-    const { clock, leases, turns } = this.around;
+  ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome> {
+    const { leases, turns } = this.around;
     const { head } = this.#queue;
     if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
       return this.#release(kept);
-    const now = readClocks(clock);
     const nowMs = now.monotonicMs;
     if (kept.isDoubtful(now)) return this.#release(kept);
     if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);
@@ -137,7 +137,7 @@ export class AcquireLine implements Asker {
     const fencingToken = kept.nextFence(nowMs);
     if (fencingToken === undefined) return this.#yieldOrKeep(kept, head);
     this.#queue.remove(head);
-    head.resolve(leases.handOn(kept, head, { fencingToken, nowMs }));
+    head.resolve(leases.handOn(kept, head, { fencingToken, now }));
     return RELEASED;
   }
 
@@ -148,24 +148,26 @@ export class AcquireLine implements Asker {
 
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
   #goOn(kept: KeptHold): void {
-    const outcome = this.ended(kept);
+    const outcome = this.ended(kept, readClocks(this.around.clock));
     if ('catch' in outcome) outcome.catch(() => undefined);
   }
 
   #release(kept: KeptHold): Promise<ReleaseOutcome> {
     this.#drop(kept);
-    const outcome = this.around.store.release(kept.hold);
+    const outcome = attempt(() => this.around.store.release(kept.hold));
     this.#proceed();
     return outcome;
   }
 
   #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
     const { store } = this.around;
-    if (store.yieldOrKeep === undefined) return this.#release(kept);
+    const { yieldOrKeep } = store;
+    if (yieldOrKeep === undefined) return this.#release(kept);
     const place = this.#ask(head.settings, 'yield');
     this.#place = place;
-    return store.yieldOrKeep(kept.hold, place, place).then(
-      (answer) => this.#onYield(kept, place, answer),
+    const answer = attempt(() => yieldOrKeep.call(store, kept.hold, place, place));
+    return answer.then(
+      (given) => this.#onYield(kept, place, given),
       (error: unknown) => {
         this.#endYield(kept, place);
         throw error;
@@ -205,8 +207,10 @@ export class AcquireLine implements Asker {
     if (head !== undefined) {
       if (this.#place !== undefined || (this.#kept !== undefined && this.#mayHandOn(this.#kept, head)))
         return;
-      this.#place = this.#ask(head.settings, 'place');
-      this.#await(this.around.store.acquire(this.#place, this.#place), this.#place);
+      const place = this.#ask(head.settings, 'place');
+      this.#place = place;
+      const answer = attempt(() => this.around.store.acquire(place, place));
+      this.#await(answer, place);
       return;
     }
     // A yield is answered first: until then the store alone knows whose the hold is.
@@ -286,7 +290,7 @@ export class AcquireLine implements Asker {
 
   #giveBack({ hold }: Grant): void {
     this.around.leases.unused(hold.ownerToken);
-    this.around.store.release(hold).catch(() => undefined);
+    attempt(() => this.around.store.release(hold)).catch(() => undefined);
   }
 
   #isUsable({ deadlineMs }: Grant): boolean {

@@ -1,7 +1,8 @@
+import { attempt } from './attempt.js';
 import { type ClockReading, pause, readClocks } from './clock.js';
 import { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
-import type { LeaseKeeper } from './lease-keeper.js';
+import { type Ending, isThenable, type LeaseKeeper } from './lease-keeper.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import type { LeaseMaker, LeaseTaker } from './line-surroundings.js';
 import { type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
@@ -9,7 +10,7 @@ import type { LockEventName, LockEvents } from './lock-events.js';
 import { LockFrames } from './lock-frames.js';
 import type { ManagerSettings } from './lock-options.js';
 import { checkLeaseMs } from './option-checks.js';
-import type { Grant, ReleaseOutcome, RenewRequest } from './stores/lock-store.js';
+import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from './stores/lock-store.js';
 
 /** The work of `using`: gets the lease, may be synchronous. */
 export type Work<T> = (lease: Lease) => T | PromiseLike<T>;
@@ -66,11 +67,11 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   begin(grant: Grant, asOf: ClockReading, taker: LeaseTaker): Lease {
     const { hold, leaseMs: grantedMs } = grant;
     const { settings } = taker;
-    const nowMs = this.clock.monotonicMs();
-    const kept = new KeptHold(grant, taker, { asOf, nowMs });
-    const lease = new Lease(this, kept, { taker, nowMs, fencingToken: hold.fencingToken });
+    const now = readClocks(this.clock);
+    const kept = new KeptHold(grant, taker, { asOf, nowMs: now.monotonicMs });
+    const lease = new Lease(this, kept, { taker, now, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
-    this.#watchdog.watch(kept, nowMs, grantedMs);
+    this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
     this.#expected.delete(hold.ownerToken);
     if (early !== undefined) lease.markLost(early.cause, early.note);
@@ -80,7 +81,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     return lease;
   }
 
-  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; nowMs: number }): Lease {
+  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): Lease {
     return new Lease(this, kept, { taker, ...given });
   }
 
@@ -93,12 +94,12 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     // By the wall clock it has run out, and the store did not say otherwise.
     lease.markReleased();
     kept.line.lost(kept);
-    this.settings.store.release(kept.hold).catch(() => undefined);
+    attempt(() => this.settings.store.release(kept.hold)).catch(() => undefined);
   }
 
   /** false: it ended before it was in its caller's hands. */
   handOut(lease: Lease): boolean {
-    if (!lease.active) return false;
+    if (lease.isOver) return false;
     if (this.audience.has('acquired')) {
       this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
     }
@@ -138,14 +139,21 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   async run<T>(lease: Lease, work: Work<T>): Promise<T> {
     let value: T;
     try {
-      value = await this.frames.run(lease, () => work(lease));
+      const result = this.frames.run(lease, () => work(lease));
+      value = isThenable(result) ? await result : result; // nothing to wait for costs no promise
     } catch (error) {
-      await lease.release().catch(() => undefined);
+      await Promise.resolve(lease.end()).catch(() => undefined);
       if (lease.lossError !== undefined) lease.lossError.reason = error;
       throw error;
     }
     const stateAtEnd = lease.state;
-    const ending = await lease.release().catch(() => 'unconfirmed' as const);
+    let ending: Ending | 'unconfirmed';
+    try {
+      const ended = lease.end();
+      ending = isThenable(ended) ? await ended : ended;
+    } catch {
+      ending = 'unconfirmed';
+    }
     const lost = stateAtEnd === 'lost' || (stateAtEnd === 'uncertain' && ending === 'lost');
     if (!lost || lease.lossError === undefined) return value;
     lease.lossError.result = value;
@@ -165,21 +173,22 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     });
   }
 
-  async release(lease: Lease): Promise<'released' | 'lost'> {
+  release(lease: Lease): Ending | Promise<Ending> {
     const { kept } = lease;
-    const inTime = lease.remainingMs() > 0; // by the wall clock too: a machine that slept may be late without knowing
+    const now = readClocks(this.clock);
+    const inTime = lease.remainingAt(now) > 0; // by the wall clock too: a machine that slept may be late without knowing
     if (!inTime && !lease.active) return 'lost';
     lease.markReleased();
-    try {
-      const ending = kept.line.ended(kept);
-      return this.#released(lease, ending instanceof Promise ? await ending : ending, inTime);
-    } catch (error) {
+    const failed = (error: unknown) => {
       this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
       throw error;
-    }
+    };
+    const outcome = kept.line.ended(kept, now);
+    if (!isThenable(outcome)) return this.#released(lease, outcome, inTime);
+    return outcome.then((answer) => this.#released(lease, answer, inTime), failed);
   }
 
-  #released(lease: Lease, outcome: ReleaseOutcome, inTime: boolean): 'released' | 'lost' {
+  #released(lease: Lease, outcome: ReleaseOutcome, inTime: boolean): Ending {
     if (outcome.outcome === 'released') {
       if (this.audience.has('released'))
         this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
@@ -199,7 +208,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
     // force, and then for nobody: end it with the same token.
     if (error.cause === 'expired' || error.cause === 'forced') {
-      this.settings.store.release(kept.hold).catch(() => undefined);
+      attempt(() => this.settings.store.release(kept.hold)).catch(() => undefined);
     }
     kept.line.lost(kept);
   }
@@ -241,7 +250,9 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
       outcomes.length === requests.length
         ? outcomes
         : failed(new Error('the store left renewals unanswered'));
-    return this.settings.store.renew(requests).then(checked).catch(failed);
+    return attempt(() => this.settings.store.renew(requests))
+      .then(checked)
+      .catch(failed);
   }
 
   /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */

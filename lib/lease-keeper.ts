@@ -1,12 +1,16 @@
-import type { Clock } from './clock.js';
+import type { Clock, ClockReading } from './clock.js';
 import type { Lease } from './lease.js';
 import type { LeaseTaker } from './line-surroundings.js';
 import type { LockLostError } from './lock-errors.js';
 
+/** How a lease ended: given back, or it was ours no longer. */
+export type Ending = 'released' | 'lost';
+
 /** What a lease asks of its manager. */
 export interface LeaseKeeper {
   readonly clock: Clock;
-  release(lease: Lease): Promise<'released' | 'lost'>;
+  /** A promise only when the store has to be asked. */
+  release(lease: Lease): Ending | Promise<Ending>;
   extend(lease: Lease, leaseMs: number): Promise<void>;
   run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
   /** The lease just became lost. Called once, synchronously. */
@@ -23,6 +27,10 @@ export interface LeaseKeeper {
 export interface LeaseStart {
   readonly taker: LeaseTaker;
   readonly fencingToken: number;
-  /** Monotonic. */
-  readonly nowMs: number;
+  readonly now: ClockReading;
+}
+
+/** Not `instanceof Promise`: the work of a caller may return a promise of another realm, or of another library. */
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -1,7 +1,7 @@
 import { type ClockReading, readClocks } from './clock.js';
 import { LockLostError, LockStoreError, LockUsageError, type LossCause } from './lock-errors.js';
 import type { KeptHold } from './kept-hold.js';
-import type { LeaseKeeper, LeaseStart } from './lease-keeper.js';
+import type { Ending, LeaseKeeper, LeaseStart } from './lease-keeper.js';
 import type { Hold } from './stores/lock-store.js';
 
 /**
@@ -34,10 +34,10 @@ export class Lease {
   #released = false;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
-  #releasing: Promise<'released' | 'lost'> | undefined;
+  #ending: Ending | Promise<Ending> | undefined;
 
   /** @internal */
-  constructor(keeper: LeaseKeeper, kept: KeptHold, { taker, fencingToken, nowMs }: LeaseStart) {
+  constructor(keeper: LeaseKeeper, kept: KeptHold, { taker, fencingToken, now }: LeaseStart) {
     const { settings } = taker;
     this.#keeper = keeper;
     this.#kept = kept;
@@ -45,9 +45,9 @@ export class Lease {
     this.label = settings.label;
     this.leaseMs = settings.leaseMs;
     this.renews = settings.renew;
-    this.waitedMs = nowMs - taker.calledAtMs;
+    this.waitedMs = now.monotonicMs - taker.calledAtMs;
     this.#fencingToken = fencingToken;
-    this.#started = { monotonicMs: nowMs, wallMs: keeper.clock.wallMs() };
+    this.#started = now;
     kept.lease = this;
   }
 
@@ -108,11 +108,7 @@ export class Lease {
 
   /** How long the lease may still be believed, in ms; 0 when it is lost or released. */
   remainingMs(): number {
-    if (this.#released || this.#loss !== undefined) return 0;
-    const now = readClocks(this.#keeper.clock);
-    if (this.#stateAt(now) === 'lost') return 0;
-    const { deadlineMs } = this.#kept;
-    return Math.max(0, deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
+    return this.remainingAt(readClocks(this.#keeper.clock));
   }
 
   /**
@@ -156,7 +152,12 @@ export class Lease {
    * @throws LockStoreError when the store gave no answer; the attempt goes on in the background until the lease has run out
    */
   release(): Promise<'released' | 'lost'> {
-    return (this.#releasing ??= this.#keeper.release(this));
+    return Promise.resolve(this.end());
+  }
+
+  /** As `release`, without a promise where nobody has to be asked. @internal */
+  end(): Ending | Promise<Ending> {
+    return (this.#ending ??= this.#keeper.release(this));
   }
 
   /** Runs the work inside this lease and releases it afterwards; see `LockManager.using`. */
@@ -187,6 +188,18 @@ export class Lease {
   /** Monotonic. @internal */
   get deadlineMs(): number {
     return this.#kept.deadlineMs;
+  }
+
+  /** @internal */
+  remainingAt(now: ClockReading): number {
+    if (this.isOver || this.#stateAt(now) === 'lost') return 0;
+    const { deadlineMs } = this.#kept;
+    return Math.max(0, deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
+  }
+
+  /** Known to be lost or released, without a look at the clock. @internal */
+  get isOver(): boolean {
+    return this.#released || this.#loss !== undefined;
   }
 
   /** Neither lost nor released. @internal */

@@ -41,7 +41,7 @@ export interface LeaseMaker {
   /** The first lease on a hold, asked for at `asOf`; it may have been lost on its way. */
   begin(grant: Grant, asOf: ClockReading, taker: LeaseTaker): Lease;
   /** The next lease on a hold that stays in this process. */
-  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; nowMs: number }): Lease;
+  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): Lease;
   /** The store has kept the hold for us, between two leases; asked at `asOf`. */
   confirmed(kept: KeptHold, deadlineMs: number, asOf: ClockReading): void;
   /** This hold is ours no more. */

@@ -140,7 +140,7 @@ export class LockManager {
    * @throws what `acquire` throws · what the work throws · LockLostError
    */
   async using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
-    return this.#leases.run(await this.acquire(name, options), work);
+    return await this.#leases.run(await this.acquire(name, options), work);
   }
 
   /** As `using`, but never waits: `{ acquired: false }` when somebody else has the lock. */
