@@ -9,23 +9,26 @@ interface Panel {
   readonly scenario: string;
   readonly key: string;
   readonly title: string;
+  /** Where bars are cut off, so that one that is off the scale leaves the others their length. */
+  readonly most?: number;
 }
 
 const PANELS: readonly Panel[] = [
   {
     scenario: 'throughput',
     key: 'pairsPerSecond',
-    title: 'Nobody waits, 64 at once: pairs/s → more is better',
+    title: 'Nobody waits, 64 at once: pairs/s (more is better)',
   },
   {
     scenario: 'hot-process',
     key: 'msPerSection',
-    title: 'Hot name, 100 waiters × 1 ms: ms per section ← less',
+    title: 'Hot name, 100 waiters × 1 ms: ms per section (less)',
+    most: 8,
   },
-  { scenario: 'hot-empty', key: 'sectionsPerSecond', title: 'Hot name, 4 processes × 25: sections/s → more' },
-  { scenario: 'hot-1ms', key: 'longestWaitMs', title: 'The same with 1 ms: longest wait, ms ← less' },
-  { scenario: 'hand-off', key: 'roundTrips10', title: 'Hand-off over a 10 ms link: round trips ← less' },
-  { scenario: 'held-lock', key: 'commandsPerSecond', title: '500 waiters: commands/s ← less' },
+  { scenario: 'hot-empty', key: 'sectionsPerSecond', title: 'Hot name, 4 processes × 25: sections/s (more)' },
+  { scenario: 'hot-1ms', key: 'longestWaitMs', title: 'The same with 1 ms: longest wait, ms (less)' },
+  { scenario: 'hand-off', key: 'roundTrips10', title: 'Hand-off over a 10 ms link: round trips (less)' },
+  { scenario: 'held-lock', key: 'commandsPerSecond', title: '500 waiters: commands/s (less)' },
 ];
 
 const COLUMNS = 2;
@@ -33,10 +36,8 @@ const PANEL = { width: 470, height: 300, left: 170, top: 44, bottom: 8, right: 7
 const OURS = '#c2410c';
 const OTHERS = '#64748b';
 const TEXT = { color: '#1e293b', fontFamily: 'sans-serif' };
-/** A bar needs some length on a logarithmic axis, also for 0. */
-const SMALLEST = 0.1;
 
-/** Bars on logarithmic axes, because the libraries are orders of magnitude apart. Undefined: nothing to show. */
+/** Undefined: nothing to show. */
 export function chartSvg(summaries: readonly Summary[], libraries: readonly Library[]): string | undefined {
   const panels = PANELS.flatMap((panel) => {
     const summary = summaries.find(({ scenario }) => scenario.id === panel.scenario);
@@ -68,7 +69,7 @@ function drawPanel(
   index: number,
   libraries: readonly Library[],
 ): DrawnPanel {
-  const { summary, key, title } = panel;
+  const { summary, key, title, most = Infinity } = panel;
   const left = (index % COLUMNS) * PANEL.width;
   const top = Math.floor(index / COLUMNS) * PANEL.height;
   const label = (id: AdapterId): string => libraries.find((library) => library.id === id)?.label ?? id;
@@ -77,9 +78,9 @@ function drawPanel(
     const says =
       value === undefined
         ? (summary.problem(id)?.split(':')[0]?.replaceAll('*', '') ?? '–')
-        : formatNumber(value, value < 10 ? 2 : 0);
+        : formatNumber(value, value < 10 ? 2 : 0) + (value > most ? ' ▸' : ''); // longer than it is drawn
     return {
-      value: Math.max(value ?? 0, SMALLEST),
+      value: Math.min(value ?? 0, most),
       itemStyle: { color: id.startsWith('ours') ? OURS : OTHERS },
       label: { show: true, position: 'right', formatter: says, ...TEXT, fontSize: 11 },
     };
@@ -87,12 +88,13 @@ function drawPanel(
   return {
     title: { text: title, left: left + 12, top: top + 12, textStyle: { ...TEXT, fontSize: 13 } },
     grid: {
+      outerBoundsMode: 'none',
       left: left + PANEL.left,
       top: top + PANEL.top,
       width: PANEL.width - PANEL.left - PANEL.right,
       height: PANEL.height - PANEL.top - PANEL.bottom,
     },
-    xAxis: { type: 'log', gridIndex: index, show: false, min: SMALLEST / 2 },
+    xAxis: { type: 'value', gridIndex: index, show: false, min: 0 },
     yAxis: {
       type: 'category',
       gridIndex: index,

@@ -7,7 +7,9 @@ export interface Library {
   readonly setUp: string;
 }
 
-/** 12 345.68: a gap between thousands, as in our other pages. */
+/** 345.68, 12 345: a gap between thousands, as in our other pages, and no more digits than tell something. */
 export function formatNumber(value: number, digits: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: digits }).replaceAll(',', ' ');
+  return value
+    .toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) >= 1_000 ? 0 : digits })
+    .replaceAll(',', ' ');
 }
