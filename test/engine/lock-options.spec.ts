@@ -11,7 +11,7 @@ import { checkLeaseMs } from '../../lib/option-checks.js';
 import { memoryStore } from '../../lib/stores/memory/memory-store.js';
 
 const resolve = (options: object = {}): ManagerSettings =>
-  resolveManagerOptions({ store: memoryStore(), ...options } as LockManagerOptions);
+  resolveManagerOptions({ store: memoryStore(), ...options });
 
 /** The misuse that is reported. */
 function refusal(options: object): { name: string; code: string; message: string } {

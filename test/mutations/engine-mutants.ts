@@ -25,8 +25,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: MEMORY,
-        find: 'if (holder?.hold.ownerToken !== hold.ownerToken) return',
-        put: 'if (!holder) return',
+        find: "if (holder?.hold.ownerToken !== hold.ownerToken) return { outcome: 'lost' };",
+        put: "if (!holder) return { outcome: 'lost' };",
       },
     ],
     suites: [contract('memory', '')],
@@ -56,32 +56,22 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'a grant older than its lease is not handed out',
     edits: [
-      {
-        file: LINE,
-        find: 'return grant.deadlineMs > this.manager.clock.monotonicMs();',
-        put: 'return true;',
-      },
+      { file: LINE, find: 'return deadlineMs > this.around.clock.monotonicMs();', put: 'return true;' },
     ],
     suites: [suite('test/engine/lock-manager-waiting.spec.ts')],
   },
   {
     name: 'local line: first come, first served',
-    edits: [
-      {
-        file: QUEUE,
-        find: 'return this.#waiters.values().next().value;',
-        put: 'return [...this.#waiters].at(-1);',
-      },
-    ],
+    edits: [{ file: QUEUE, find: 'this.#waiters.values().next().value;', put: '[...this.#waiters].at(-1);' }],
     suites: [suite('test/engine/local-queue.spec.ts')],
   },
   {
     name: 'local line: the place of a head that leaves is inherited',
     edits: [
       {
-        file: QUEUE,
-        find: 'this.#waiters.delete(waiter);\n        if (this.#waiters.size === 0) this.#place?.abort();',
-        put: 'const wasHead = this.#first() === waiter;\n        this.#waiters.delete(waiter);\n        if (wasHead) this.#place?.abort();',
+        file: LINE,
+        find: 'if (!this.#queue.remove(waiter)) return;\n    waiter.reject(reason);\n    this.#proceed();',
+        put: 'const wasHead = this.#queue.head === waiter;\n    if (!this.#queue.remove(waiter)) return;\n    waiter.reject(reason);\n    if (wasHead) this.#place?.abort(reason);\n    this.#proceed();',
       },
     ],
     suites: [suite('test/engine/local-queue.spec.ts')],
@@ -90,8 +80,8 @@ export const engineMutants: readonly Mutant[] = [
     name: 'local line: a grant for nobody goes back',
     edits: [
       {
-        file: QUEUE,
-        find: 'if (head === undefined) this.giveBack(grant);',
+        file: LINE,
+        find: 'if (head === undefined) this.#giveBack(grant);',
         put: 'if (head === undefined) {}',
       },
     ],
@@ -99,12 +89,18 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'no listener is left on the signal of a caller',
-    edits: [{ file: QUEUE, find: "member.signal?.removeEventListener('abort', onAbort);", put: '' }],
+    edits: [
+      {
+        file: QUEUE,
+        find: "if (this.#onAbort !== undefined) this.settings.signal?.removeEventListener('abort', this.#onAbort);",
+        put: '',
+      },
+    ],
     suites: [suite('test/engine/local-queue.spec.ts', 'leaves no timer and no listener')],
   },
   {
     name: 'no timer is left of a wait',
-    edits: [{ file: QUEUE, find: 'timer.cancel();', put: '' }],
+    edits: [{ file: QUEUE, find: 'alarms.clear(this);', put: '' }],
     suites: [suite('test/engine/local-queue.spec.ts', 'leaves no timer and no listener')],
   },
   {
@@ -127,7 +123,13 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'closing: a grant on its way goes back',
-    edits: [{ file: LEASES, find: 'this.#closing = true;', put: '' }],
+    edits: [
+      {
+        file: LINE,
+        find: 'if (this.#isUsable(answer) && !this.#closed) return',
+        put: 'if (this.#isUsable(answer)) return',
+      },
+    ],
     suites: [suite('test/engine/lock-manager-closing.spec.ts')],
   },
   {
@@ -148,7 +150,9 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'owner tokens: each of them new',
-    edits: [{ file: 'lib/owner-token.ts', find: 'pool = pool.subarray(length);', put: '' }],
+    edits: [
+      { file: 'lib/owner-token.ts', find: 'used += length;\n  return used - length;', put: 'return used;' },
+    ],
     suites: [suite('test/bad-input.spec.ts', 'an owner token of its own')],
   },
   {

@@ -13,46 +13,29 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     name: 'deadline timer: the watchdog wakes for deadlines',
-    edits: [
-      {
-        file: WATCHDOG,
-        find: 'this.#wakeBy(Math.min(renewAtMs, lease.deadlineMs));',
-        put: 'this.#wakeBy(renewAtMs);',
-      },
-      {
-        file: WATCHDOG,
-        find: 'atMs = Math.min(atMs, lease.deadlineMs, underWay ? Infinity : renewAtMs);',
-        put: 'atMs = Math.min(atMs, underWay ? Infinity : renewAtMs);',
-      },
-    ],
+    edits: [{ file: WATCHDOG, find: 'Math.min(kept.renewAtMs, kept.deadlineMs)', put: 'kept.renewAtMs' }],
     suites: [suite('test/engine/lease.spec.ts', 'aborts at the deadline by itself')],
   },
   {
     name: '«not yours» is a loss at once',
-    edits: [
-      {
-        file: WATCHDOG,
-        find: "lease.markLost('taken');",
-        put: 'lease.markUncertain();\n        watched.renewAtMs = nowMs + 1_000;',
-      },
-    ],
+    edits: [{ file: WATCHDOG, find: "lease.markLost('taken');", put: 'lease.markUncertain();' }],
     suites: [suite('test/engine/lease-watchdog.spec.ts', '«not yours» is a loss')],
   },
   {
     name: 'an unanswered renewal makes uncertain',
-    edits: [
-      { file: WATCHDOG, find: 'lease.markUncertain();\n        watched.renewAtMs', put: 'watched.renewAtMs' },
-    ],
+    edits: [{ file: WATCHDOG, find: 'else lease.markUncertain();', put: 'else {}' }],
     suites: [suite('test/engine/lease-watchdog.spec.ts', 'doubts the lease')],
   },
   {
     name: 'one renewal of a lease at a time',
-    edits: [{ file: WATCHDOG, find: 'if (watched.underWay) continue;', put: '' }],
+    edits: [
+      { file: WATCHDOG, find: 'kept.renewing = true;', put: 'kept.renewAtMs = asOf.monotonicMs + 100;' },
+    ],
     suites: [suite('test/engine/lease-watchdog.spec.ts', 'hang')],
   },
   {
     name: 'nothing is renewed after the end',
-    edits: [{ file: LEASES, find: 'this.#watchdog.forget(lease);', put: '' }],
+    edits: [{ file: LEASES, find: 'this.#watchdog.forget(kept);', put: '' }],
     suites: [
       contract('memory', 'nothing is renewed after a release'),
       suite('test/engine/lease-watchdog.spec.ts', 'arms nothing'),
@@ -63,7 +46,7 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return 'lost';\n    }",
+        find: "if (now.monotonicMs >= this.#kept.deadlineMs) {\n      this.markLost('expired');\n      return 'lost';\n    }",
         put: '',
       },
     ],
@@ -74,7 +57,7 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: "if (this.#keeper.clock.monotonicMs() >= this.#deadlineMs) {\n      this.markLost('expired');\n      return;\n    }",
+        find: "if (this.#keeper.clock.monotonicMs() >= this.#kept.deadlineMs) {\n      this.markLost('expired');\n      return;\n    }",
         put: '',
       },
     ],
@@ -82,7 +65,7 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     name: 'wall clock ahead: uncertain',
-    edits: [{ file: LEASE, find: 'if (this.#wallAheadMs() > WALL_AHEAD_DOUBT_MS) {', put: 'if (false) {' }],
+    edits: [{ file: LEASE, find: "if (!this.#kept.isDoubtful(now)) return 'held';", put: "return 'held';" }],
     suites: [suite('test/engine/lease.spec.ts')],
   },
   {
@@ -98,7 +81,13 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     name: 'a lease that ran out is ended at the store, too',
-    edits: [{ file: LEASES, find: "error.cause !== 'expired' && error.cause", put: 'error.cause' }],
+    edits: [
+      {
+        file: LEASES,
+        find: "if (error.cause === 'expired' || error.cause === 'forced') {",
+        put: "if (error.cause === 'forced') {",
+      },
+    ],
     suites: [suite('test/engine/lease-end.spec.ts', 'that ran out')],
   },
   {
@@ -106,8 +95,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASES,
-        find: "error.cause !== 'expired' && error.cause !== 'forced'",
-        put: "error.cause !== 'expired'",
+        find: "if (error.cause === 'expired' || error.cause === 'forced') {",
+        put: "if (error.cause === 'expired') {",
       },
     ],
     suites: [suite('test/faults/crossing-messages.spec.ts')],
@@ -126,9 +115,11 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: 'an owner token is not a field of a lease',
     edits: [
-      { file: LEASE, find: 'readonly #hold: Hold;', put: 'readonly theHold: Hold;' },
-      { file: LEASE, find: 'this.#hold = start.hold;', put: 'this.theHold = start.hold;' },
-      { file: LEASE, find: 'return this.#hold;', put: 'return this.theHold;' },
+      {
+        file: LEASE,
+        find: 'kept.lease = this;',
+        put: 'kept.lease = this;\n    Object.assign(this, { theHold: kept.hold });',
+      },
     ],
     suites: [suite('test/engine/lease.spec.ts', 'shows no owner token')],
   },

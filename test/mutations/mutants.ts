@@ -1,3 +1,4 @@
+import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -12,5 +13,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisConnectionMutants,
   ...engineMutants,
   ...leaseMutants,
+  ...cohortMutants,
   ...nestMutants,
 ];

@@ -15,8 +15,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'deadlineMs: leaseDeadline(sentAtMs, leaseMs), leaseMs };',
-        put: 'deadlineMs: leaseDeadline(this.place.context.clock.monotonicMs(), leaseMs), leaseMs };',
+        find: 'this.#grant(leaseDeadline(sentAtMs, leaseMs), leaseMs);',
+        put: 'this.#grant(leaseDeadline(this.home.context.clock.monotonicMs(), leaseMs), leaseMs);',
       },
     ],
     suites: [suite(RULES, 'when its reply was slow')],
@@ -38,7 +38,7 @@ export const redisClientMutants: readonly Mutant[] = [
       {
         file: ACQUISITION,
         find: 'leaseDeadline(this.#grantedAtMs(push), push.leaseMs)',
-        put: 'leaseDeadline(this.place.context.clock.monotonicMs(), push.leaseMs)',
+        put: 'leaseDeadline(this.home.context.clock.monotonicMs(), push.leaseMs)',
       },
     ],
     suites: [suite(RULES, 'its push was slow')],
@@ -63,9 +63,9 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'undo after an unanswered acquire',
     edits: [
       {
-        file: STORE,
-        find: 'else if (failure.mayHaveRun) this.#session?.endings.undo(hold, true);',
-        put: '',
+        file: ACQUISITION,
+        find: 'this.#reject(reason);\n    if (mayHaveRun) this.home.undo(this.hold, true);',
+        put: 'this.#reject(reason);',
       },
     ],
     suites: [
@@ -77,22 +77,16 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'undo after an abort',
     edits: [
       {
-        file: STORE,
-        find: 'if (failure === undefined) this.#session?.endings.undo(hold);',
-        put: 'if (failure === undefined) {}',
+        file: ACQUISITION,
+        find: 'this.#reject(reason);\n    this.home.undo(this.hold, false);',
+        put: 'this.#reject(reason);',
       },
     ],
     suites: [contract('redis', 'a waiter that gives up leaves the queue')],
   },
   {
     name: 'undo of a late answer',
-    edits: [
-      {
-        file: STORE,
-        find: 'if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, true);',
-        put: '',
-      },
-    ],
+    edits: [{ file: ACQUISITION, find: 'this.home.undo(this.hold, repeated);', put: '' }],
     suites: [suite(RULES, 'answered afterwards')],
   },
   {
@@ -113,12 +107,18 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'a release without an answer goes on in the background',
-    edits: [{ file: ENDINGS, find: '() => this.#undo(hold, false),', put: '() => undefined,' }],
+    edits: [
+      {
+        file: ENDINGS,
+        find: 'this.undo(hold, false);\n      throw failure.error;',
+        put: 'throw failure.error;',
+      },
+    ],
     suites: [suite(RULES, 'a release without an answer')],
   },
   {
     name: 'nothing is sent again for an acquisition that is over',
-    edits: [{ file: ACQUISITION, find: 'wanted: () => this.#settle !== undefined,', put: '' }],
+    edits: [{ file: ACQUISITION, find: 'return !this.#isOver;', put: 'return true;' }],
     suites: [suite(RULES, 'is not sent again')],
   },
   {
@@ -126,8 +126,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'await this.#idle(answer?.nextPollMs ?? TROUBLE_POLL_MS);',
-        put: 'await this.#idle(Infinity);',
+        find: 'setTimer(delayMs, () => this.#poll()',
+        put: 'setTimer(Infinity, () => this.#poll()',
       },
     ],
     suites: [suite(WAITING, 'asks every few seconds')],
@@ -153,7 +153,7 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: STORE,
-        find: 'session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }));',
+        find: 'session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }), false);',
         put: '',
       },
     ],
@@ -162,11 +162,7 @@ export const redisClientMutants: readonly Mutant[] = [
   {
     name: 'a place queued beside its own grant is cleaned up at a loss',
     edits: [
-      {
-        file: STORE,
-        find: "if (hold.member !== '') this.#session?.endings.undo(hold);",
-        put: '',
-      },
+      { file: STORE, find: "if (hold.queuedAs !== '') this.#session?.endings.undo(hold, false);", put: '' },
     ],
     suites: [suite(WAITING, 'is given up when the lease beside it is lost')],
   },

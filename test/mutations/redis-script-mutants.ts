@@ -6,6 +6,7 @@ const RELEASE = `${SCRIPTS}/release.lua`;
 const RENEW = `${SCRIPTS}/renew.lua`;
 const FORCE = `${SCRIPTS}/force.lua`;
 const PROMOTE = `${SCRIPTS}/includes/promote.lua`;
+const QUEUE = `${SCRIPTS}/includes/queue.lua`;
 const PROTOCOL = 'test/stores/redis-protocol.spec.ts';
 const WAITING = 'test/faults/waiting-rules.spec.ts';
 
@@ -13,7 +14,13 @@ const WAITING = 'test/faults/waiting-rules.spec.ts';
 export const redisScriptMutants: readonly Mutant[] = [
   {
     name: 'release: owner check, nobody queued',
-    edits: [{ file: RELEASE, find: ' and string.sub(state, 50, 71) == ARGV[2] then', put: ' then' }],
+    edits: [
+      {
+        file: RELEASE,
+        find: ' and string.sub(state, 50, 71) == string.sub(ending, 1, 22) then',
+        put: ' then',
+      },
+    ],
     suites: [contract('redis', 'the late release of an old holder')],
   },
   {
@@ -24,24 +31,22 @@ export const redisScriptMutants: readonly Mutant[] = [
   {
     name: 'release: queue clean-up',
     edits: [
-      { file: RELEASE, find: "if ARGV[5] ~= '' then redis.call('ZREM', KEYS[2], ARGV[5]) end", put: '' },
+      {
+        file: RELEASE,
+        find: "if #ending > 54 then redis.call('ZREM', keys.queue, token .. string.sub(ending, 55)) end",
+        put: '',
+      },
     ],
     suites: [contract('redis', 'a waiter that gives up leaves the queue')],
   },
   {
     name: 'release: a repeated one is known by its lineage',
-    edits: [{ file: RELEASE, find: 'then return { nonce, 2 } end', put: 'then end' }],
+    edits: [{ file: RELEASE, find: 'then return { 2 } end', put: 'then end' }],
     suites: [contract('redis', 'release: «released» both times')],
   },
   {
     name: 'release: a larger fence for the next waiter',
-    edits: [
-      {
-        file: RELEASE,
-        find: 'digits(math.max(tonumber(fence_of(state)) + 1, us))',
-        put: 'fence_of(state)',
-      },
-    ],
+    edits: [{ file: RELEASE, find: 'fence = next_fence(last, us)', put: 'fence = fence_of(state)' }],
     suites: [contract('redis', 'they go up over a hand-off')],
   },
   {
@@ -56,7 +61,9 @@ export const redisScriptMutants: readonly Mutant[] = [
   },
   {
     name: 'acquire: recognises its own token',
-    edits: [{ file: ACQUIRE, find: 'if owner_of(state) == token then', put: 'if false then' }],
+    edits: [
+      { file: ACQUIRE, find: 'if owner_of(state) == string.sub(request, 1, 22) then', put: 'if false then' },
+    ],
     suites: [contract('redis', 'acquire: the same hold')],
   },
   {
@@ -64,8 +71,8 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUIRE,
-        find: 'math.max(string.sub(state, 2, 17) + 1, us)',
-        put: 'string.sub(state, 2, 17)',
+        find: 'fence, lineage = now, string.sub(state, 18, 33)',
+        put: 'fence, lineage = string.sub(state, 2, 17), string.sub(state, 18, 33)',
       },
     ],
     suites: [contract('redis', 'they go up from holder')],
@@ -75,45 +82,42 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUIRE,
-        find: 'math.max(string.sub(state, 2, 17) + 1, us)',
-        put: '(string.sub(state, 2, 17) + 1)',
+        find: 'fence, lineage = now, string.sub(state, 18, 33)',
+        put: "fence, lineage = string.format('%016.0f', string.sub(state, 2, 17) + 1), string.sub(state, 18, 33)",
       },
     ],
     suites: [suite('test/faults/rolled-back.spec.ts', 'after a clean release')],
   },
   {
     name: 'release: fence of the next waiter by the clock',
-    edits: [
-      {
-        file: RELEASE,
-        find: 'math.max(tonumber(fence_of(state)) + 1, us)',
-        put: 'tonumber(fence_of(state)) + 1',
-      },
-    ],
+    edits: [{ file: RELEASE, find: 'fence = next_fence(last, us)', put: 'fence = digits(last + 1)' }],
     suites: [suite('test/faults/rolled-back.spec.ts', 'repeated')],
   },
   {
     name: 'acquire: fence rises after a lease that ran out',
-    edits: [{ file: ACQUIRE, find: 'local fence = digits(us)', put: 'local fence = digits(1)' }],
+    edits: [
+      {
+        file: ACQUIRE,
+        find: 'fence, lineage = now, now',
+        put: "fence, lineage = '0000000000000001', '0000000000000001'",
+      },
+    ],
     suites: [contract('redis', 'they go up when')],
   },
   {
     name: 'acquire: those who were queued are first',
-    edits: [{ file: ACQUIRE, find: "if redis.call('EXISTS', queue_key) == 1 then", put: 'if false then' }],
+    edits: [
+      { file: ACQUIRE, find: "if redis.call('EXISTS', KEYS[index * 2 - 2]) == 0 then", put: 'if true then' },
+    ],
     suites: [suite(WAITING, 'the order between processes')],
   },
   {
     name: 'acquire: one place per waiter (ZADD NX)',
     edits: [
       {
-        file: ACQUIRE,
-        find: "redis.call('ZADD', queue_key, 'NX', score, member)",
-        put: "redis.call('ZADD', queue_key, score, member)",
-      },
-      {
-        file: ACQUIRE,
-        find: "ticket ~= '0' and ticket or string.format('%.0f', us)",
-        put: "string.format('%.0f', us)",
+        file: QUEUE,
+        find: "redis.call('ZADD', queue_key, 'NX', ticket, member) == 0",
+        put: "redis.call('ZADD', queue_key, digits(us), member) < 0",
       },
     ],
     suites: [suite(WAITING, 'kept over polls')],
@@ -122,31 +126,37 @@ export const redisScriptMutants: readonly Mutant[] = [
     name: 'acquire: a lost place comes back with its old ticket',
     edits: [
       {
-        file: ACQUIRE,
-        find: "ticket ~= '0' and ticket or string.format('%.0f', us)",
-        put: "string.format('%.0f', us)",
+        file: QUEUE,
+        find: 'local ticket = string.sub(request, 32, 47)',
+        put: "local ticket = '0000000000000000'",
       },
     ],
     suites: [suite(WAITING, 'over a loss of the queue')],
   },
   {
     name: 'acquire: flag H, somebody may be queued',
-    edits: [{ file: ACQUIRE, find: "redis.call('SETRANGE', state_key, 0, 'H')", put: '' }],
+    edits: [{ file: ACQUIRE, find: "redis.call('SETRANGE', keys.state, 0, 'H')", put: '' }],
     suites: [suite(WAITING, 'goes on by pushes alone')],
   },
   {
     name: 'acquire: an abandoned queue goes away',
-    edits: [{ file: ACQUIRE, find: "redis.call('PEXPIRE', queue_key, 90000)", put: '' }],
+    edits: [{ file: QUEUE, find: "redis.call('PEXPIRE', queue_key, 90000)", put: '' }],
     suites: [suite('test/bad-input.spec.ts', 'has an end')],
   },
   {
     name: 'acquire: a foreign key is not a lock',
-    edits: [{ file: ACQUIRE, find: 'if state and not is_lock(state) then', put: 'if false then' }],
+    edits: [
+      {
+        file: ACQUIRE,
+        find: "if not is_lock(state) then return { -9, 'its value is not a lock' } end",
+        put: '',
+      },
+    ],
     suites: [suite(PROTOCOL, 'in the place of the lock')],
   },
   {
     name: 'push: flag H while others are queued',
-    edits: [{ file: PROMOTE, find: "redis.call('EXISTS', queue_key) == 1 and 'H' or 'h'", put: "'h'" }],
+    edits: [{ file: PROMOTE, find: "redis.call('EXISTS', keys.queue) == 1 and 'H' or 'h'", put: "'h'" }],
     suites: [suite(WAITING, 'goes on by pushes alone')],
   },
   {
@@ -170,8 +180,8 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: FORCE,
-        find: 'promote(state_key, queue_key, fence, fence, us, false)',
-        put: 'promote(state_key, queue_key, fence, lineage_of(state), us, false)',
+        find: 'promote(keys, { fence = fence, lineage = fence, us = us })',
+        put: 'promote(keys, { fence = fence, lineage = lineage_of(state), us = us })',
       },
       { file: FORCE, find: "'f' .. fence .. fence", put: "'f' .. fence .. lineage_of(state)" },
     ],
@@ -179,9 +189,7 @@ export const redisScriptMutants: readonly Mutant[] = [
   },
   {
     name: 'force: fence above that of the victim',
-    edits: [
-      { file: FORCE, find: 'digits(math.max(us, tonumber(fence_of(state)) + 1))', put: 'fence_of(state)' },
-    ],
+    edits: [{ file: FORCE, find: 'digits(math.max(us, known + 1 + unwritten))', put: 'fence_of(state)' }],
     suites: [contract('redis', 'they go up over a release by force')],
   },
   {

@@ -62,6 +62,20 @@ describe('what is asked for in one turn of the event loop', () => {
     expect(await scriptsDuring(() => locks.using('group:1', () => 1))).toEqual({ acquire: 1, release: 1 });
   });
 
+  it('and given up in the same turn is not sent at all', async () => {
+    const { redis, locks } = await meddled();
+    const leaving = new AbortController();
+    const left = settled([locks.acquire('group:1', { signal: leaving.signal })]);
+    const stays = locks.acquire('group:2');
+    leaving.abort(Object.assign(new Error('gone'), { code: 'GONE' }));
+    expect(await left).toEqual(['GONE']);
+    expect((await stays).state).toBe('held');
+    expect(redis.sent.filter((script) => script === 'acquire')).toHaveLength(1);
+    const [, , ...sent] = redis.bytes.get('acquire')!;
+    expect(sent).toContain('lock:{group:2}');
+    expect(sent).not.toContain('lock:{group:1}');
+  });
+
   it('those who were answered together and ask again travel together', async () => {
     const locks = await bench.manager();
     const pairs = await scriptsDuring(async () => {
