@@ -9,8 +9,18 @@ import { addServiceSlot } from './service-slot.js';
 import { type NameSpec, phaseOf } from './template/compile-names.js';
 import { parseTemplate } from './template/lock-template.js';
 
+/** What a decorator may say about its calls. */
+type CallOption =
+  | 'leaseMs'
+  | 'waitMs'
+  | 'renew'
+  | 'label'
+  | 'cohortMs'
+  | 'maxWaiters'
+  | 'maxWaitingProcesses';
+
 /** Options of one `@Locked`; what is left out comes from the module's options. */
-export interface LockedOptions extends Pick<AcquireOptions, 'leaseMs' | 'waitMs' | 'renew' | 'label'> {
+export interface LockedOptions extends Pick<AcquireOptions, CallOption> {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
    * after the pipes, names from the final arguments. A key function always means 'handler'.
@@ -24,7 +34,16 @@ export interface LockedOptions extends Pick<AcquireOptions, 'leaseMs' | 'waitMs'
   service?: string;
 }
 
-const OPTIONS = ['leaseMs', 'waitMs', 'renew', 'label', 'phase', 'busyStatus', 'onBusy', 'service'];
+const CALL_OPTIONS: readonly CallOption[] = [
+  'leaseMs',
+  'waitMs',
+  'renew',
+  'label',
+  'cohortMs',
+  'maxWaiters',
+  'maxWaitingProcesses',
+];
+const OPTIONS: readonly string[] = [...CALL_OPTIONS, 'phase', 'busyStatus', 'onBusy', 'service'];
 const MAX_LABEL_LENGTH = 128;
 
 /** A method that gives a Promise, an Observable or an AsyncGenerator; over HTTP also what Nest can send as a stream. */
@@ -133,10 +152,11 @@ function checkOptions(options: LockedOptions, place: string): void {
 }
 
 function acquireOptionsOf(options: LockedOptions, place: string): AcquireOptions {
-  const { leaseMs, renew, label = place.slice(0, MAX_LABEL_LENGTH), onBusy } = options;
+  const { label = place.slice(0, MAX_LABEL_LENGTH), onBusy } = options;
   const waitMs = onBusy === 'reject' ? 0 : options.waitMs;
-  const given = Object.entries({ leaseMs, waitMs, renew, label }).filter(([, value]) => value !== undefined);
-  const acquire: AcquireOptions = Object.fromEntries(given);
+  const wanted = { ...options, label, waitMs };
+  const given = CALL_OPTIONS.filter((option) => wanted[option] !== undefined);
+  const acquire: AcquireOptions = Object.fromEntries(given.map((option) => [option, wanted[option]]));
   checkAcquireOptions(acquire, `@Locked on ${place}`);
   return acquire;
 }
