@@ -13,7 +13,7 @@ export interface Coverage {
   /** The same of renewals. */
   renewBatches: number;
   largestRenewBatch: number;
-  /** Refused because too many wait: in the store, and in the process. */
+  /** Refused because too many wait: requests by the store, and callers. */
   fullInStore: number;
   fullHere: number;
 }

@@ -37,6 +37,8 @@ export class Recorder {
   readonly handedOn = new Set<string>();
   /** Calls whose release was answered without a word from the store, or after one that may have been about an earlier try. */
   readonly unsure = new Set<string>();
+  /** Calls whose hold was somebody else's when the store was asked to end it. */
+  readonly refused = new Set<string>();
   readonly #lastUsers = new Map<string, string>();
   /** Releases that are not answered yet: has the store been asked? */
   readonly #releasing = new Map<string, boolean>();
@@ -128,6 +130,7 @@ export class Recorder {
     const call = this.#lastUsers.get(hold.ownerToken) ?? '';
     if (this.#releasing.has(call)) this.#releasing.set(call, true);
     const answer = await ask();
+    if (answer.outcome === 'refused') this.refused.add(call);
     if ('ambiguous' in answer && answer.ambiguous === true) this.unsure.add(call);
     return answer;
   }

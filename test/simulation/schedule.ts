@@ -42,6 +42,8 @@ const DEAD_QUEUE_MS = 90_000;
 const GIVEN_BACK_MS = 1_000;
 /** A stray request may come so late (simulated-network.ts), and an undo later still. */
 const STRAGGLERS_MS = 5_000;
+/** Polls, retries and repetitions of one request within a tenth of a second; more would be a loop that only the network slows down. */
+const MOST_REPEATS = 15;
 
 /** Faults that may keep a process from the store for longer than it tries to leave a queue, or let a request come after that. */
 const OUTAGES: readonly FaultKind[] = [
@@ -211,12 +213,18 @@ class Schedule {
       .map((token) => `${key} of ${this.#recorder.ownerOf.get(token)?.id ?? 'nobody'}`);
   }
 
+  #rush(): string[] {
+    const { times, bytes } = this.#stage.network.busiest;
+    return times > MOST_REPEATS ? [`the same was sent ${times} times within 100 ms: ${bytes}`] : [];
+  }
+
   #unfinished(): Violation[] {
     const atMs = this.#world.nowMs;
     const said = (rule: 'L1' | 'R1', message: string) => ({ rule, atMs, message });
     return [
       ...this.#world.thrown.map((error) => said('R1', `thrown from a timer or a socket: ${String(error)}`)),
       ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
+      ...this.#rush().map((message) => said('R1', message)),
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];
   }

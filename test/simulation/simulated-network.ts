@@ -36,6 +36,8 @@ export const FAIR_WEATHER: Weather = {
   blackHoleUntilMs: 0,
 };
 
+/** How often the same is sent within so long is looked at: see schedule.ts. */
+const RUSH_MS = 100;
 const FASTEST_MS = 0.2;
 const SLOWEST_MS = 3;
 const LONGEST_DETOUR_MS = 3_000;
@@ -71,6 +73,7 @@ export class SimulatedConnection implements ServerSession {
   /** Written to the socket. */
   send(command: ServerCommand): void {
     if (!this.#clientOpen) return;
+    this.network.count(command);
     const { random, server } = this.network;
     const weather = this.network.weatherOf(this.process);
     const execute = () => {
@@ -208,6 +211,23 @@ export class SimulatedNetwork {
       this.#weather.set(process, weather);
     }
     return weather;
+  }
+
+  /** Of all requests, the one that was sent most often within {@link RUSH_MS} with the same bytes. */
+  busiest = { times: 0, bytes: '' };
+  readonly #sent = new Map<string, { sinceMs: number; times: number }>();
+
+  count({ script }: ServerCommand): void {
+    if (script === undefined) return;
+    const { nowMs } = this.world;
+    const bytes = script.args.slice(1).join(' '); // without the nonce
+    let recent = this.#sent.get(bytes);
+    if (recent === undefined || nowMs > recent.sinceMs + RUSH_MS) {
+      recent = { sinceMs: nowMs, times: 0 };
+      this.#sent.set(bytes, recent);
+    }
+    recent.times += 1;
+    if (recent.times > this.busiest.times) this.busiest = { times: recent.times, bytes };
   }
 
   connect(process: SimulatedProcess, user: ConnectionUser): SimulatedConnection {

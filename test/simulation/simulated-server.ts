@@ -5,6 +5,7 @@ import { ReplyError, ScriptedServer } from './scripted-server.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 const SERVER_START_MS = Date.UTC(2026, 0, 1);
+const SCRIPT_US = 2;
 
 export interface ServerCommand {
   readonly name: 'evalsha' | 'eval' | 'info' | 'subscribe' | 'unsubscribe';
@@ -53,6 +54,7 @@ export class SimulatedServer {
   #clockStepMs = 0;
   #refusal: Refusal | undefined;
   #frozenUntilMs = 0;
+  #lastScript = { atMs: -1, us: 0 };
   readonly #waiting: (() => void)[] = [];
   readonly #loaded = new Set<ScriptName>();
 
@@ -61,9 +63,22 @@ export class SimulatedServer {
     private readonly coverage: Coverage = noCoverage(),
   ) {
     this.data = new ScriptedServer({
-      nowUs: () => Math.floor((SERVER_START_MS + world.nowMs + this.#clockStepMs) * 1_000),
+      nowUs: () => this.#nowUs(),
       publish: (channel, message) => this.#publish(channel, message),
     });
+  }
+
+  /** A script takes its time: no two of them see the same microsecond, even if their requests arrive together. */
+  #nowUs(): number {
+    const us = Math.floor((SERVER_START_MS + this.world.nowMs + this.#clockStepMs) * 1_000);
+    const { atMs, us: lastUs } = this.#lastScript;
+    return this.world.nowMs === atMs ? Math.max(us, lastUs) : us;
+  }
+
+  /** The clock as the next script finds it. */
+  #beginScript(): void {
+    const us = this.#nowUs();
+    this.#lastScript = { atMs: this.world.nowMs, us: us + SCRIPT_US };
   }
 
   get refusal(): Refusal | undefined {
@@ -128,6 +143,7 @@ export class SimulatedServer {
     if (name === 'eval') this.#loaded.add(which);
     else if (!this.#loaded.has(which)) throw new ReplyError('NOSCRIPT No matching script.');
     this.#count(which, script.keys.length);
+    this.#beginScript();
     return this.data.run(which, script.keys, script.args);
   }
 

@@ -1,21 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { addCoverage, type Coverage, noCoverage } from './coverage.js';
 import { REGRESSIONS } from './regressions.js';
 import { runSchedule } from './schedule.js';
 import { trace } from './shrink.js';
 
 /** The fast tier. The long one: `npm run test:simulation -- --schedules 200000`. */
-const SCHEDULES = 5_000;
+const SCHEDULES = 2_500;
 const BATCHES = 10;
 const BATCH_LIMIT_MS = 120_000;
+
+/** What schedules that break no rule must have been about, and how often at least. */
+const ENOUGH: readonly (readonly [what: keyof Coverage, times: number])[] = [
+  ['handOffs', 3_000],
+  ['kept', 100],
+  ['yielded', 300],
+  ['refused', 2],
+  ['failed', 3],
+  ['batches', 1_000],
+  ['largestBatch', 16],
+  ['renewBatches', 5_000],
+  ['largestRenewBatch', 16],
+  ['fullInStore', 500],
+  ['fullHere', 1_000],
+];
 
 const { stackTraceLimit } = Error;
 beforeAll(() => void (Error.stackTraceLimit = 0)); // half of the time of a schedule went into stacks that nobody reads
 afterAll(() => void (Error.stackTraceLimit = stackTraceLimit));
 
-async function failuresOf(seeds: Iterable<number>): Promise<string[]> {
+async function failuresOf(seeds: Iterable<number>, coverage = noCoverage()): Promise<string[]> {
   const failures: string[] = [];
   for (const seed of seeds) {
     const result = await runSchedule({ seed });
+    addCoverage(coverage, result.coverage);
     if (result.violations.length > 0) failures.push(`seed ${seed}\n${trace(result)}`);
   }
   return failures;
@@ -59,6 +76,8 @@ describe('a schedule', () => {
 });
 
 describe('no rule is broken', () => {
+  const coverage = noCoverage();
+
   it.each(REGRESSIONS)('by seed %d, which found: %s', async (seed) => {
     expect(await failuresOf([seed])).toEqual([]);
   });
@@ -68,8 +87,12 @@ describe('no rule is broken', () => {
     async (batch) => {
       const count = SCHEDULES / BATCHES;
       const seeds = Array.from({ length: count }, (_, i) => batch * count + i + 1);
-      expect(await failuresOf(seeds)).toEqual([]);
+      expect(await failuresOf(seeds, coverage)).toEqual([]);
     },
     BATCH_LIMIT_MS,
   );
+
+  it.each(ENOUGH)('and in them happened often enough: %s', (what, times) => {
+    expect(coverage[what]).toBeGreaterThanOrEqual(times);
+  });
 });

@@ -146,6 +146,33 @@ describe('a process that yields', () => {
     await settled(holder, next);
     expect(servedAtMs).toBeLessThan(freeAtMs + 100);
   });
+
+  it('and is refused when it asks again after a lost reply leaves no place behind', async () => {
+    const { world, server, holder, waiter } = openWorld(2);
+    await inTurn(holder, async () => (await holder.locks.acquire('b')).release()); // the server knows the script
+    const first = await inTurn(holder, () => holder.locks.acquire('a', { leaseMs: 20_000 }));
+    const next = begin(holder, () => holder.locks.acquire('a', { leaseMs: 20_000 }));
+    void begin(waiter, () => waiter.locks.acquire('a', { leaseMs: 100, renew: false }));
+    await world.runUntil(world.nowMs + 100); // it is queued, and the slice is over
+    const grants: string[] = [];
+    for (const connection of holder.connections()) {
+      const reply = connection.reply.bind(connection);
+      connection.push = (_channel, message) => void grants.push(message);
+      // Yielded, but nobody hears of it until the lease of the next one has run out.
+      connection.reply = (answer) => {
+        if ('error' in answer) {
+          reply(answer); // the script is not known yet
+          return;
+        }
+        connection.cut();
+        server.down = true;
+        world.after(200, () => (server.down = false));
+      };
+    }
+    void begin(holder, () => first.release());
+    const lease = await settled(holder, next);
+    expect({ state: lease.state, grants }).toEqual({ state: 'held', grants: [] });
+  });
 });
 
 describe('closing', () => {

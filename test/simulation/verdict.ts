@@ -42,8 +42,8 @@ export function judge(recorder: Recorder, conditions: Conditions): Verdict {
   const bounds = boundsOf(conditions);
   const { acquisitions, worstIdleMs, worstWaitMs, overlaps } = measureHistory(history, bounds);
   const violations = checkHistory(history, bounds)
-    .filter(({ rule }) => isPromised(rule, faults))
-    .filter((violation) => (bounds.exclusive && !forceful) || !isOfHandOff(violation, recorder));
+    .filter((violation) => isPromised(violation, faults))
+    .filter((violation) => (bounds.exclusive && !forceful) || !isOfStaleHold(violation, recorder));
   // Deadlines stand still while a machine sleeps, so there exclusion is about what leases said at each reading.
   const isOut = forceful || has(faults, 'storeDataLoss', 'storeClockForward', 'wallStep');
   if (has(faults, 'sleep') && !isOut) violations.push(...heldBesideAnother(history, recorder.readings));
@@ -69,11 +69,14 @@ function boundsOf({ faults, longestLeaseMs, forceful }: Conditions): Bounds {
 }
 
 /** Rules that docs/guarantees.md restricts under some faults. */
-function isPromised(rule: Violation['rule'], faults: readonly Fault[]): boolean {
+function isPromised({ rule, message }: Violation, faults: readonly Fault[]): boolean {
   // A token is the store's time: set back, and with the trace of the last holder run out, it begins anew below.
   if (rule === 'M2') return !has(faults, 'storeClockBack');
   // A deadline stands still while the machine sleeps: see sleeper-rule.ts for what is promised then.
   if (rule === 'M4') return !has(faults, 'sleep');
+  // Who came after whom is told by tokens: see M2.
+  if (rule === 'M5' && has(faults, 'storeClockBack') && has(faults, 'storeDataLoss'))
+    return !message.includes(' although ');
   // Nobody can see a sleep that a wall clock set back hides.
   if (rule === 'M5') return !(has(faults, 'sleep') && has(faults, 'wallStep'));
   return true;
@@ -82,10 +85,13 @@ function isPromised(rule: Violation['rule'], faults: readonly Fault[]): boolean 
 /**
  * Where exclusion is not promised, a process may hand a hold on that is its own no more, until it asks the store at the end of its
  * slice. Such a lease has a token that is too small for the resource, and its release says what the process believed. So does one that
- * was repeated after a lost reply and then refused.
+ * was repeated after a lost reply and then refused. And whoever was ended by force when its grant was still on its way believes until
+ * it is told.
  */
-function isOfHandOff({ rule, message }: Violation, { handedOn, unsure }: Recorder): boolean {
+function isOfStaleHold({ rule, message }: Violation, { handedOn, unsure, refused }: Recorder): boolean {
   const [call = ''] = message.split(' ', 1);
+  const other = / beside (\S+) /.exec(message)?.[1] ?? '';
+  if (rule === 'M1') return [call, other].some((one) => handedOn.has(one) || refused.has(one));
   if (rule === 'M2') return handedOn.has(call) && message.includes(' and got ');
   return rule === 'M5' && unsure.has(call) && message.includes('was told "released" although');
 }
