@@ -4,21 +4,16 @@ const LINE = 'lib/acquire-line.ts';
 const KEPT = 'lib/kept-hold.ts';
 const WATCHDOG = 'lib/lease-watchdog.ts';
 const SCRIPTS = 'lib/stores/redis/scripts';
-const YIELD = `${SCRIPTS}/yield.lua`;
-const RELEASE = `${SCRIPTS}/release.lua`;
-const BATCH = `${SCRIPTS}/includes/batch.lua`;
-const BATCHER = 'lib/stores/redis/redis-batcher.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const COHORT = 'test/engine/cohort.spec.ts';
 const ENDS = 'test/engine/cohort-ends.spec.ts';
 const PRESSURE = 'test/engine/back-pressure.spec.ts';
 const RENEWALS = 'test/engine/renewal-batches.spec.ts';
-const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
 
-/** Protections in the hand-off inside a process, at the end of a slice, in batches, and against crowds. */
+/** Protections in the hand-off inside a process, in batches of renewals, and against crowds. */
 export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: the store is asked at the end of a slice',
@@ -150,102 +145,5 @@ export const cohortMutants: readonly Mutant[] = [
     name: 'renewal batch: an answer that is missing is no crash',
     edits: off('lib/held-leases.ts', 'outcomes.length === requests.length', 'outcomes.length > -1'),
     suites: [suite(RENEWALS, 'forgets an answer')],
-  },
-  {
-    name: 'release: the last token used is written back, nobody queued',
-    edits: off(RELEASE, 'if used < fence then used = fence end', 'used = fence'),
-    suites: [suite(REDIS_YIELD, 'writes back')],
-  },
-  {
-    name: 'release: the last token used is written back, somebody queued',
-    edits: off(
-      RELEASE,
-      'local last = math.max(fence_of(state), used)',
-      'local last = tonumber(fence_of(state))',
-    ),
-    suites: [contract('redis', 'counted')],
-  },
-  {
-    name: 'yield: a late copy gives nothing away (fence compare)',
-    edits: off(
-      YIELD,
-      'if fence_of(state) ~= known then return { 1, fence_of(state), lineage_of(state), left } end',
-    ),
-    suites: [suite(REDIS_YIELD, 'does not give away')],
-  },
-  {
-    name: 'yield: owner check',
-    edits: off(
-      YIELD,
-      'if not (state and is_lock(state) and owner_of(state) == token) then',
-      'if not (state and is_lock(state) and #state >= 72) then',
-    ),
-    suites: [suite(REDIS_YIELD, 'the name went to the other'), contract('redis', 'yield')],
-  },
-  {
-    name: 'yield: the new place has a token of its own',
-    edits: off(
-      YIELD,
-      'local ticket = join_queue(keys.queue, request, us)',
-      'local ticket = join_queue(keys.queue, token .. string.sub(request, 23), us)',
-    ),
-    suites: [suite(REDIS_YIELD, 'the name went to the other')],
-  },
-  {
-    name: 'yield: above the tokens that were counted on',
-    edits: off(YIELD, 'local fence = next_fence(used, us)', 'local fence = next_fence(known, us)'),
-    suites: [contract('redis', 'counted on')],
-  },
-  {
-    name: 'yield: somebody may be queued',
-    edits: off(YIELD, 'if string.byte(state) == 72 then', 'if false then'),
-    suites: [contract('redis', 'somebody waits')],
-  },
-  {
-    name: 'yield: a hold whose yield has no answer is ended by the store',
-    edits: off(STORE, 'unknown: () => session.endings.undo(hold, true),', 'unknown: () => undefined,'),
-    suites: [suite(REDIS_YIELD, 'for good')],
-  },
-  {
-    name: 'yield: a push that comes before its reply',
-    edits: off(STORE, 'if (granted) this.#yields.get(acquisition)?.overtaken();', 'if (granted) {}'),
-    suites: [suite(REDIS_YIELD, 'comes before the reply')],
-  },
-  {
-    name: 'batch: many requests in one command',
-    edits: off(BATCHER, 'const BATCH = 16;', 'const BATCH = 1;'),
-    suites: [suite(REDIS_BATCHES, 'in few commands')],
-  },
-  {
-    name: 'batch: what becomes free goes first',
-    edits: off(
-      BATCHER,
-      "['release', 'yield', 'acquire'] as const",
-      "['acquire', 'yield', 'release'] as const",
-    ),
-    suites: [suite(REDIS_BATCHES, 'what becomes free')],
-  },
-  {
-    name: 'batch: what nobody wants any more is not sent',
-    edits: off(
-      BATCHER,
-      'items = given.filter((item) => item.request.wanted() || this.#drop(item));',
-      'items = given;',
-    ),
-    suites: [suite(REDIS_BATCHES, 'is not sent at all')],
-  },
-  {
-    name: 'batch: one refusal does not end the others',
-    edits: off(
-      BATCH,
-      'local ok, answer = pcall(work, keys, ARGV[number])',
-      'local ok, answer = true, work(keys, ARGV[number])',
-    ),
-    suites: [suite(REDIS_BATCHES, 'one request that the server refuses')],
-  },
-  {
-    name: 'batch: a replica is an error of the whole',
-    edits: off(BATCH, "if string.sub(text, 1, 8) == 'READONLY' then return { err = text } end"),
-    suites: [suite(REDIS_BATCHES, 'is a replica')],
   },
 ];

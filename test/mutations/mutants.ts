@@ -3,6 +3,7 @@ import { engineMutants } from './engine-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
+import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
@@ -11,6 +12,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisScriptMutants,
   ...redisClientMutants,
   ...redisConnectionMutants,
+  ...redisBatchMutants,
   ...engineMutants,
   ...leaseMutants,
   ...cohortMutants,

@@ -1,0 +1,130 @@
+import { contract, type Edit, type Mutant, suite } from './mutant.js';
+
+const SCRIPTS = 'lib/stores/redis/scripts';
+const ACQUIRE = `${SCRIPTS}/acquire.lua`;
+const YIELD = `${SCRIPTS}/yield.lua`;
+const RELEASE = `${SCRIPTS}/release.lua`;
+const FORCE = `${SCRIPTS}/force.lua`;
+const BATCH = `${SCRIPTS}/includes/batch.lua`;
+const BATCHER = 'lib/stores/redis/redis-batcher.ts';
+const STORE = 'lib/stores/redis/redis-store.ts';
+const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
+const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
+const REDIS_FENCES = 'test/stores/redis-fences.spec.ts';
+
+const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
+
+/** Protections of the Redis store at the end of a slice, in batches, and of the tokens that a process has counted on. */
+export const redisBatchMutants: readonly Mutant[] = [
+  {
+    name: 'acquire: above the last token also when the clock was set back',
+    edits: off(
+      ACQUIRE,
+      'string.byte(state) == 102 and string.sub(state, 2, 17) < now then',
+      'string.byte(state) == 102 then',
+    ),
+    suites: [suite(REDIS_FENCES, 'set back')],
+  },
+  {
+    name: 'force: above tokens that the victim has not written back',
+    edits: off(FORCE, 'us <= known and 1000000 or 0', '0'),
+    suites: [suite(REDIS_FENCES, 'by force')],
+  },
+  {
+    name: 'release: the last token used is written back, nobody queued',
+    edits: off(RELEASE, 'if used < fence then used = fence end', 'used = fence'),
+    suites: [suite(REDIS_YIELD, 'writes back')],
+  },
+  {
+    name: 'release: the last token used is written back, somebody queued',
+    edits: off(
+      RELEASE,
+      'local last = math.max(fence_of(state), used)',
+      'local last = tonumber(fence_of(state))',
+    ),
+    suites: [contract('redis', 'counted')],
+  },
+  {
+    name: 'yield: a late copy gives nothing away (fence compare)',
+    edits: off(
+      YIELD,
+      'if fence_of(state) ~= known then return { 1, fence_of(state), lineage_of(state), left } end',
+    ),
+    suites: [suite(REDIS_YIELD, 'does not give away')],
+  },
+  {
+    name: 'yield: owner check',
+    edits: off(
+      YIELD,
+      'if not (state and is_lock(state) and owner_of(state) == token) then',
+      'if not (state and is_lock(state) and #state >= 72) then',
+    ),
+    suites: [suite(REDIS_YIELD, 'the name went to the other'), contract('redis', 'yield')],
+  },
+  {
+    name: 'yield: the new place has a token of its own',
+    edits: off(
+      YIELD,
+      'local ticket = join_queue(keys.queue, request, us)',
+      'local ticket = join_queue(keys.queue, token .. string.sub(request, 23), us)',
+    ),
+    suites: [suite(REDIS_YIELD, 'the name went to the other')],
+  },
+  {
+    name: 'yield: above the tokens that were counted on',
+    edits: off(YIELD, 'local fence = next_fence(used, us)', 'local fence = next_fence(known, us)'),
+    suites: [contract('redis', 'counted on')],
+  },
+  {
+    name: 'yield: somebody may be queued',
+    edits: off(YIELD, 'if string.byte(state) == 72 then', 'if false then'),
+    suites: [contract('redis', 'somebody waits')],
+  },
+  {
+    name: 'yield: a hold whose yield has no answer is ended by the store',
+    edits: off(STORE, 'unknown: () => session.endings.undo(hold, true),', 'unknown: () => undefined,'),
+    suites: [suite(REDIS_YIELD, 'for good')],
+  },
+  {
+    name: 'yield: a push that comes before its reply',
+    edits: off(STORE, 'if (granted) this.#yields.get(acquisition)?.overtaken();', 'if (granted) {}'),
+    suites: [suite(REDIS_YIELD, 'comes before the reply')],
+  },
+  {
+    name: 'batch: many requests in one command',
+    edits: off(BATCHER, 'const BATCH = 16;', 'const BATCH = 1;'),
+    suites: [suite(REDIS_BATCHES, 'in few commands')],
+  },
+  {
+    name: 'batch: what becomes free goes first',
+    edits: off(
+      BATCHER,
+      "['release', 'yield', 'acquire'] as const",
+      "['acquire', 'yield', 'release'] as const",
+    ),
+    suites: [suite(REDIS_BATCHES, 'what becomes free')],
+  },
+  {
+    name: 'batch: what nobody wants any more is not sent',
+    edits: off(
+      BATCHER,
+      'items = given.filter((item) => item.request.wanted() || this.#drop(item));',
+      'items = given;',
+    ),
+    suites: [suite(REDIS_BATCHES, 'is not sent at all')],
+  },
+  {
+    name: 'batch: one refusal does not end the others',
+    edits: off(
+      BATCH,
+      'local ok, answer = pcall(work, keys, ARGV[number])',
+      'local ok, answer = true, work(keys, ARGV[number])',
+    ),
+    suites: [suite(REDIS_BATCHES, 'one request that the server refuses')],
+  },
+  {
+    name: 'batch: a replica is an error of the whole',
+    edits: off(BATCH, "if string.sub(text, 1, 8) == 'READONLY' then return { err = text } end"),
+    suites: [suite(REDIS_BATCHES, 'is a replica')],
+  },
+];
