@@ -44,7 +44,9 @@ describe('a server that forgot only the last seconds', () => {
     await bench.queued('group:1');
     // Its reply was lost in the crash: sent again with the same bytes.
     const [token, grant] = [before.slice(49, 71), before.slice(1, 33)];
-    await bench.raw.eval(SCRIPTS.release.text, 2, STATE, `${STATE}:q`, 'nonce', token, '10000', grant, '');
+    const [script, queue] = [SCRIPTS.release.text, `${STATE}:q`];
+    const answer = await bench.raw.eval(script, 2, STATE, queue, 'nonce', '10000', token + grant);
+    expect(answer).toEqual(['nonce', [1]]);
     expect((await next).fencingToken).toBeGreaterThan(Math.max(...forgotten));
   });
 });
