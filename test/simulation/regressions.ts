@@ -1,6 +1,6 @@
 /**
- * Seeds that failed once and fail again when the fix is taken out. Each find has its shortest story besides, which does not depend on
- * what the seeds happen to mean: stories.spec.ts, test/engine/found-by-simulation.spec.ts.
+ * Seeds that failed when they found something. What a seed means changes with the engine and with the simulator; so each find has its
+ * shortest story besides, which does not: stories.spec.ts, test/engine/found-by-simulation.spec.ts, model/yield-bugs.ts.
  */
 export const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = [
   [330, 'a timer that kept the process alive after close()'],
