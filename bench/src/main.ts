@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -57,12 +58,13 @@ function write(options: BenchOptions, report: Report, rows: readonly ScenarioRow
 }
 
 const options = readOptions(process.argv.slice(2));
+const [load = 0] = loadavg();
 const redis = await startRedis();
 try {
   const rows = await runScenarios(options, redis, progress);
   const summaries = rows.map((each) => new Summary(each));
   const report: Report = {
-    machine: describeMachine(redis.version),
+    machine: describeMachine(redis.version, load),
     rounds: options.rounds,
     isQuick: options.isQuick,
     libraries: await describeLibraries(options),

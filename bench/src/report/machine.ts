@@ -10,9 +10,11 @@ export interface Machine {
   readonly redis: string;
   readonly ioredis: string;
   readonly date: string;
+  /** Before the run began: processes that wanted to run, on average over a minute. What is not near 0 is in the figures. */
+  readonly load: number;
 }
 
-export function describeMachine(redisVersion: string): Machine {
+export function describeMachine(redisVersion: string, load: number): Machine {
   const processors = cpus();
   return {
     cores: processors.length,
@@ -20,6 +22,7 @@ export function describeMachine(redisVersion: string): Machine {
     node: process.versions.node,
     redis: redisVersion,
     ioredis: versionOf('ioredis'),
+    load: Math.round(load * 10) / 10,
     date: new Date().toISOString().slice(0, 10),
   };
 }

@@ -17,6 +17,8 @@ export interface Report {
 }
 
 const LONGEST_REASON = 160;
+/** From this load per core on a run is not evidence. */
+const BUSY = 0.4;
 
 export function reportMarkdown(report: Report): string {
   const { libraries, summaries, targets } = report;
@@ -52,9 +54,10 @@ export function reportMarkdown(report: Report): string {
 }
 
 export function describeRun({ machine, rounds, isQuick }: Report): string {
-  const { cores, cpu, node, redis, ioredis, date } = machine;
+  const { cores, cpu, node, redis, ioredis, date, load } = machine;
+  const busy = load > cores * BUSY ? ` **The machine was busy with other things (load ${load}).**` : '';
   const how = `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}${isQuick ? ', **quick run**' : ''}`;
-  return `${how}, ${date}: ${cores} cores (${cpu}), Node ${node}, Redis ${redis}, ioredis ${ioredis}; written by \`npm run bench\`.`;
+  return `${how}, ${date}: ${cores} cores (${cpu}), Node ${node}, Redis ${redis}, ioredis ${ioredis}; written by \`npm run bench\`.${busy}`;
 }
 
 function targetsTable(targets: readonly JudgedTarget[]): string {

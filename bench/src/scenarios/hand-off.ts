@@ -13,7 +13,7 @@ import { isMainRow, type Measuring, type Scenario } from './scenario.js';
 const ROUND_TRIPS_MS = [2, 10] as const;
 const PING_EVERY_MS = 10;
 const BOUND_MS = 20_000;
-const ENOUGH_HAND_OFFS = 5;
+const ENOUGH_HAND_OFFS = 3;
 const SHORTEST_WINDOW_MS = 1_000;
 
 interface Params {
@@ -89,9 +89,8 @@ async function measureAt({ redis, inProcess, ms }: Measuring, delayMs: number): 
     const spans = results.map((result) => result.spans);
     checkNoOverlap(spans);
     const found = handOffsMs(spans);
-    if (found.length < ENOUGH_HAND_OFFS) {
-      throw new Error(`only ${found.length} hand-offs in ${params.windowMs / 1_000} s at ${delayMs} ms`);
-    }
+    // Else one of the two starves: its partner takes the lock again and again.
+    if (found.length < ENOUGH_HAND_OFFS) return { roundTrips: NaN, ms: NaN, commands: NaN };
     const acquisitions = spans.reduce((sum, { length }) => sum + length / 2, 0);
     const roundTripMs = median(results.flatMap(({ pingsMs }) => pingsMs));
     return {
@@ -109,7 +108,7 @@ export const handOff: Scenario = {
   title: 'Hand-off between two processes over a slow link',
   how:
     'Two processes take turns through a proxy that adds 2 or 10 ms to each round trip. Hand-off: from the end of the work in one to the ' +
-    "beginning of the work in the other, in round trips as a PING at the same time through the same proxy takes (median of each). Checked: the sections' times never overlap.",
+    "beginning of the work in the other, in round trips as a PING at the same time through the same proxy takes (median of each). –: hardly ever handed over, one of the two starved. Checked: the sections' times never overlap.",
   columns: ROUND_TRIPS_MS.flatMap((delayMs) => [
     { key: `ms${delayMs}`, title: `${delayMs} ms link: hand-off, ms`, digits: 1, better: 'less' as const },
     { key: `roundTrips${delayMs}`, title: 'round trips', digits: 2, better: 'less' as const },
@@ -124,6 +123,8 @@ export const handOff: Scenario = {
       values[`roundTrips${delayMs}`] = roundTrips;
       values[`commands${delayMs}`] = commands;
     }
+    if (Object.values(values).every(Number.isNaN))
+      throw new Error('hardly ever handed over: one of the two starved');
     return values;
   },
 };
