@@ -1,3 +1,4 @@
+// over budget: one state machine; its halves (who waits, whose the hold is) would each need every field of the other
 import { attempt } from './attempt.js';
 import { Ask, type Asker, type AskKind } from './ask.js';
 import { type ClockReading, readClocks } from './clock.js';
@@ -161,11 +162,11 @@ export class AcquireLine implements Asker {
 
   #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
     const { store } = this.around;
-    const { yieldOrKeep } = store;
-    if (yieldOrKeep === undefined) return this.#release(kept);
     const place = this.#ask(head.settings, 'yield');
     this.#place = place;
-    const answer = attempt(() => yieldOrKeep.call(store, kept.hold, place, place));
+    const answer = attempt(
+      () => store.yieldOrKeep?.(kept.hold, place, place) ?? Promise.reject(new Error('no yieldOrKeep')),
+    );
     return answer.then(
       (given) => this.#onYield(kept, place, given),
       (error: unknown) => {

@@ -4,6 +4,7 @@ import { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import { type Ending, isThenable, type LeaseKeeper } from './lease-keeper.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
+import { runWork, type Work } from './lease-work.js';
 import type { LeaseMaker, LeaseTaker } from './line-surroundings.js';
 import { type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
 import type { LockEventName, LockEvents } from './lock-events.js';
@@ -11,9 +12,6 @@ import { LockFrames } from './lock-frames.js';
 import type { ManagerSettings } from './lock-options.js';
 import { checkLeaseMs } from './option-checks.js';
 import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from './stores/lock-store.js';
-
-/** The work of `using`: gets the lease, may be synchronous. */
-export type Work<T> = (lease: Lease) => T | PromiseLike<T>;
 
 /** Where events go. */
 export interface Audience {
@@ -135,29 +133,8 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });
   }
 
-  /** Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. */
-  async run<T>(lease: Lease, work: Work<T>): Promise<T> {
-    let value: T;
-    try {
-      const result = this.frames.run(lease, () => work(lease));
-      value = isThenable(result) ? await result : result; // nothing to wait for costs no promise
-    } catch (error) {
-      await Promise.resolve(lease.end()).catch(() => undefined);
-      if (lease.lossError !== undefined) lease.lossError.reason = error;
-      throw error;
-    }
-    const stateAtEnd = lease.state;
-    let ending: Ending | 'unconfirmed';
-    try {
-      const ended = lease.end();
-      ending = isThenable(ended) ? await ended : ended;
-    } catch {
-      ending = 'unconfirmed';
-    }
-    const lost = stateAtEnd === 'lost' || (stateAtEnd === 'uncertain' && ending === 'lost');
-    if (!lost || lease.lossError === undefined) return value;
-    lease.lossError.result = value;
-    throw lease.lossError;
+  run<T>(lease: Lease, work: Work<T>): Promise<T> {
+    return runWork(lease, this.frames, work);
   }
 
   async extend(lease: Lease, leaseMs: number): Promise<void> {

@@ -1,5 +1,5 @@
 export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.js';
-export type { Work } from './held-leases.js';
+export type { Work } from './lease-work.js';
 export type { Lease, LeaseState } from './lease.js';
 export {
   describeValue,

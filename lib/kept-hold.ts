@@ -50,8 +50,6 @@ export class KeptHold implements Sleeper {
   /** The token that the store gave last, and when we learned of it: what counting on begins with. */
   #fence: number;
   #fenceKnownAtMs: number;
-  /** Does no lease have that token yet? */
-  #fenceIsFree = false;
   /** That token came with a hold that was kept: no lease has it yet. */
   #fenceIsUnused = false;
 

@@ -9,7 +9,7 @@ import type { RenewOutcome, RenewRequest } from './stores/lock-store.js';
 const RENEW_AFTER = 1 / 3;
 /** Leases that come due within this part of the interval may go along in a batch: few commands for many leases. */
 const BATCH_WINDOW = 0.1;
-/** As many as a store renews with one command; see RENEW_BATCH in the Redis store. */
+/** As many as a store renews with one command; see RENEW_BATCH in redis-renewals.ts. */
 const BATCH = 100;
 /** Renewals of leases that began together drift apart by up to this part of the interval, and so spread over time. */
 const JITTER = 0.1;

@@ -1,5 +1,5 @@
 import { type ClockReading, readClocks } from './clock.js';
-import { LockLostError, LockStoreError, LockUsageError, type LossCause } from './lock-errors.js';
+import { LockLostError, type LossCause, releasedError, uncertainError } from './lock-errors.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Ending, LeaseKeeper, LeaseStart } from './lease-keeper.js';
 import type { Hold } from './stores/lock-store.js';
@@ -77,8 +77,7 @@ export class Lease {
   }
 
   get state(): LeaseState {
-    if (this.#released) return 'released';
-    if (this.#loss !== undefined) return 'lost';
+    if (this.isOver) return this.#released ? 'released' : 'lost';
     return this.#stateAt(readClocks(this.#keeper.clock));
   }
 
@@ -99,10 +98,9 @@ export class Lease {
    * calls: `fetch(url, { signal: lease.signal })`. Made when first read.
    */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#loss !== undefined) this.#abort.abort(this.#loss);
-    }
+    if (this.#abort !== undefined) return this.#abort.signal;
+    this.#abort = new AbortController();
+    if (this.#loss !== undefined) this.#abort.abort(this.#loss);
     return this.#abort.signal;
   }
 
@@ -120,20 +118,7 @@ export class Lease {
     const state = this.state;
     if (state === 'held') return;
     if (this.#loss !== undefined) throw this.#loss;
-    if (state === 'released') {
-      throw new LockUsageError(
-        'LOCK_RELEASED',
-        `the lease on "${this.name}" was released; acquire again before the next step`,
-        {
-          lockName: this.name,
-        },
-      );
-    }
-    throw new LockStoreError(
-      'LOCK_STORE_UNAVAILABLE',
-      `it is uncertain whether lock "${this.name}" is still held; a renewal is under way`,
-      { lockName: this.name },
-    );
+    throw state === 'released' ? releasedError(this.name) : uncertainError(this.name);
   }
 
   /**

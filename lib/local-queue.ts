@@ -76,3 +76,8 @@ export class LocalQueue {
     for (const waiter of waiters) waiter.reject(reason(waiter));
   }
 }
+
+/** For the alarm clock of all waiters. */
+export function endWaits(late: readonly Waiter[]): void {
+  for (const waiter of late) waiter.line.leave(waiter, waiter.line.tooLate(waiter));
+}

@@ -1,4 +1,5 @@
-import type { LeaseState } from './lease.js';
+import type { Lease, LeaseState } from './lease.js';
+import type { StoreInspection } from './stores/lock-store.js';
 
 /** What `tryUsing` resolves to: `acquired: false` when somebody else has the lock and the work was not run. */
 export type TryUsingResult<T> = { readonly acquired: true; readonly value: T } | { readonly acquired: false };
@@ -29,4 +30,22 @@ export interface HeldLock {
   readonly state: LeaseState;
   readonly acquiredAt: Date;
   readonly remainingMs: number;
+}
+
+/** What the store says, and what only this process knows. */
+export function inspection(
+  name: string,
+  { heldSinceMs, waiting, ...told }: StoreInspection,
+  here: { readonly lease: Lease | undefined; readonly waitingHere: number },
+): LockInspection {
+  // Of a hold that was handed on in this process the store only knows the first lease.
+  const { fencingToken = told.fencingToken, label = told.label } = (told.held && here.lease) || {};
+  const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
+  const { waitingHere } = here;
+  return { name, ...told, fencingToken, label, heldSince, waitingProcesses: waiting, waitingHere };
+}
+
+export function heldLock(lease: Lease): HeldLock {
+  const { name, label, fencingToken, state, acquiredAt } = lease;
+  return { name, label, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
 }

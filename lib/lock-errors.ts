@@ -145,6 +145,24 @@ export class LockUsageError extends LockError {
   }
 }
 
+/** Until re-entry is built, a nested acquisition of the same name would wait for itself. */
+export function reentrantError(lockName: string): LockUsageError {
+  const message = `lock "${lockName}" is already held by this call chain and would wait for itself; pass the lease on, or use another name`;
+  return new LockUsageError('LOCK_REENTRANT', message, { lockName });
+}
+
+/** What `assertHeld` throws after the release. */
+export function releasedError(lockName: string): LockUsageError {
+  const message = `the lease on "${lockName}" was released; acquire again before the next step`;
+  return new LockUsageError('LOCK_RELEASED', message, { lockName });
+}
+
+/** What `assertHeld` throws while nobody can tell. */
+export function uncertainError(lockName: string): LockStoreError {
+  const message = `it is uncertain whether lock "${lockName}" is still held; a renewal is under way`;
+  return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName });
+}
+
 /**
  * A store client's error carries the command with its arguments (ioredis: `err.command.args`), so printing it would print
  * owner tokens, and a connection error may carry a URL with a password. Keep what helps, drop the rest.

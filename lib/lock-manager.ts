@@ -1,13 +1,14 @@
 import { AcquireLine } from './acquire-line.js';
 import { AlarmClock } from './alarm-clock.js';
 import { EventLoopTurns } from './event-loop-turns.js';
-import { HeldLeases, type Work } from './held-leases.js';
+import { HeldLeases } from './held-leases.js';
+import type { Work } from './lease-work.js';
 import type { Lease } from './lease.js';
 import {
   closedError,
   describeValue,
   LockBusyError,
-  LockUsageError,
+  reentrantError,
   unconfirmedError,
 } from './lock-errors.js';
 import {
@@ -17,8 +18,14 @@ import {
   type LockEvents,
 } from './lock-events.js';
 import type { LineSurroundings } from './line-surroundings.js';
-import type { Waiter } from './local-queue.js';
-import type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
+import { endWaits } from './local-queue.js';
+import {
+  heldLock,
+  type HeldLock,
+  inspection,
+  type LockInspection,
+  type TryUsingResult,
+} from './lock-answers.js';
 import { canonicalName, singleName } from './lock-name.js';
 import {
   type AcquireOptions,
@@ -29,6 +36,7 @@ import {
   resolveAcquireOptions,
   resolveManagerOptions,
 } from './lock-options.js';
+import { checkReason } from './option-checks.js';
 import type { Busy, ForcedRelease } from './stores/lock-store.js';
 
 /**
@@ -140,7 +148,8 @@ export class LockManager {
    * @throws what `acquire` throws · what the work throws · LockLostError
    */
   async using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
-    return await this.#leases.run(await this.acquire(name, options), work);
+    const lease = await this.acquire(name, options);
+    return this.#leases.run(lease, work);
   }
 
   /** As `using`, but never waits: `{ acquired: false }` when somebody else has the lock. */
@@ -150,22 +159,17 @@ export class LockManager {
     options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<TryUsingResult<T>> {
     const lease = await this.tryAcquire(name, options);
-    return lease === null
-      ? { acquired: false }
-      : { acquired: true, value: await this.#leases.run(lease, work) };
+    if (lease === null) return { acquired: false };
+    return { acquired: true, value: await this.#leases.run(lease, work) };
   }
 
   /** Who holds it since when, and how many wait. @throws LockStoreError · LockUsageError */
   async inspect(name: string): Promise<LockInspection> {
     const canonical = canonicalName(name);
     this.#refuseWhenClosed();
-    const { heldSinceMs, waiting, ...rest } = await this.#settings.store.inspect(canonical);
+    const told = await this.#settings.store.inspect(canonical);
     const line = this.#lines.get(canonical);
-    const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
-    const told = { name: canonical, ...rest, heldSince, waitingProcesses: waiting };
-    // Of a lease that was handed on in this process the store only knows the first one.
-    const { fencingToken = told.fencingToken, label = told.label } = (told.held && line?.lease) || {};
-    return { ...told, fencingToken, label, waitingHere: line?.waiting ?? 0 };
+    return inspection(canonical, told, { lease: line?.lease, waitingHere: line?.waiting ?? 0 });
   }
 
   /** Does anybody hold it? The answer may be old when you read it: to act on it, `tryAcquire`. */
@@ -175,10 +179,7 @@ export class LockManager {
 
   /** What this process holds now, oldest first. */
   held(): HeldLock[] {
-    return this.#leases.list().map((lease) => {
-      const { name, label, fencingToken, state, acquiredAt } = lease;
-      return { name, label, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
-    });
+    return this.#leases.list().map(heldLock);
   }
 
   /**
@@ -190,10 +191,7 @@ export class LockManager {
    */
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
     const canonical = canonicalName(name);
-    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 200) {
-      const message = `forceRelease(${describeValue(canonical)}): reason must be a text of 1 to 200 characters, got ${describeValue(reason)}`;
-      throw new LockUsageError('LOCK_OPTIONS_INVALID', message, { lockName: canonical });
-    }
+    checkReason(canonical, reason);
     this.#refuseWhenClosed();
     const forced = await this.#settings.store.forceRelease(canonical, reason);
     this.#emit('forceReleased', { name: canonical, reason, fencingToken: forced?.fencingToken ?? null });
@@ -224,10 +222,7 @@ export class LockManager {
 
   #checkCall(name: string, settings: AcquireSettings): void {
     this.#refuseWhenClosed();
-    if (this.#leases.frames.holds(name)) {
-      const message = `lock "${name}" is already held by this call chain and would wait for itself; pass the lease on, or use another name`;
-      throw new LockUsageError('LOCK_REENTRANT', message, { lockName: name });
-    }
+    if (this.#leases.frames.holds(name)) throw reentrantError(name);
     settings.signal?.throwIfAborted();
   }
 
@@ -244,10 +239,8 @@ export class LockManager {
   }
 
   #line(name: string): AcquireLine {
-    const found = this.#lines.get(name);
-    if (found !== undefined) return found;
-    const line = new AcquireLine(name, this.#surroundings);
-    this.#lines.set(name, line);
+    let line = this.#lines.get(name);
+    if (line === undefined) this.#lines.set(name, (line = new AcquireLine(name, this.#surroundings)));
     return line;
   }
 
@@ -255,8 +248,4 @@ export class LockManager {
     if (event !== 'warning' && !this.#events.has(event)) return;
     this.#leases.frames.outside(() => this.#events.emit(event, payload));
   }
-}
-
-function endWaits(late: readonly Waiter[]): void {
-  for (const waiter of late) waiter.line.leave(waiter, waiter.line.tooLate(waiter));
 }

@@ -62,3 +62,10 @@ export function invalid(
   const message = `${place}: ${option} must be ${expected}, got ${describeValue(value)}`;
   return new LockUsageError('LOCK_OPTIONS_INVALID', message);
 }
+
+/** Of a forced release: it goes to the holder's error and into audit logs. @throws LockUsageError LOCK_OPTIONS_INVALID */
+export function checkReason(lockName: string, reason: unknown): void {
+  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= 200) return;
+  const message = `forceRelease(${describeValue(lockName)}): reason must be a text of 1 to 200 characters, got ${describeValue(reason)}`;
+  throw new LockUsageError('LOCK_OPTIONS_INVALID', message, { lockName });
+}

@@ -7,6 +7,7 @@ import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { type LockKeys, lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
+import { ServerClock } from './server-clock.js';
 
 /** What every acquisition needs of its store. */
 export interface AcquisitionHome {
@@ -37,9 +38,6 @@ const LONGEST_POLL_MS = 5_000;
 const SHORTEST_POLL_MS = 25;
 const POLL_SPREAD_MS = 20;
 const TROUBLE_POLL_MS = 500;
-/** Clocks run at the same speed within 1 % each; a server's clock that is ahead by more than this besides was set. */
-const CLOCK_SPEED = 0.02;
-const CLOCK_STEP_MS = 20;
 const NEW_TICKET = '0'.repeat(16);
 
 /**
@@ -49,24 +47,25 @@ const NEW_TICKET = '0'.repeat(16);
  */
 export class RedisAcquisition implements BatchRequest {
   readonly script = 'acquire';
+  readonly lockName: string;
+  readonly keys: LockKeys;
   readonly hold: RedisHold;
   /** What the caller waits for. */
   readonly outcome: Promise<Grant | Busy | Full>;
   text = '';
+  /** Was it ever in the queue, as far as we were told? */
+  isQueued = false;
   readonly #lease: string;
   readonly #tail: string;
   #ticket = NEW_TICKET;
-  /** When the request was sent whose reply told us the server's time, and that time. */
-  #clocks: { sentAtMs: number; serverUs: number } | undefined;
-  #firstSentAtMs: number;
+  readonly #serverClock: ServerClock;
   #isOver = false;
-  #isQueued = false;
   #asking = false;
   #pollSoon = false;
   #timer: { cancel(): void } | undefined;
   #resolve!: (answer: Grant | Busy | Full) => void;
   #reject!: (reason: unknown) => void;
-  #onAbort: (() => void) | undefined;
+  readonly #onAbort = (): void => this.leave(this.signal.reason);
 
   constructor(
     private readonly home: AcquisitionHome,
@@ -74,26 +73,17 @@ export class RedisAcquisition implements BatchRequest {
     private readonly signal: StopSignal,
   ) {
     const { name, ownerToken, leaseMs } = request;
-    const keys = lockKeys(home.context.prefix, name);
-    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys });
+    this.lockName = name;
+    this.keys = lockKeys(home.context.prefix, name);
+    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys: this.keys });
     this.#lease = String(leaseMs).padStart(8, '0');
     this.#tail = `${home.channel}|${request.label}`;
-    this.#firstSentAtMs = home.context.clock.monotonicMs();
+    this.#serverClock = new ServerClock(home.context.clock.monotonicMs());
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const onAbort = () => this.leave(signal.reason);
-    this.#onAbort = onAbort;
-    if (!signal.aborted) signal.addEventListener('abort', onAbort);
-  }
-
-  get lockName(): string {
-    return this.request.name;
-  }
-
-  get keys(): LockKeys {
-    return this.hold.keys;
+    if (!signal.aborted) signal.addEventListener('abort', this.#onAbort);
   }
 
   /** Once it is over, a repetition could take the lock for nobody. */
@@ -137,15 +127,10 @@ export class RedisAcquisition implements BatchRequest {
       this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
     } else if (code === CONFLICT) {
       this.#end(false);
-      this.#reject(conflict(this.hold.keys.state, String(second), this.request.name));
+      this.#reject(conflict(this.keys.state, String(second), this.request.name));
     } else {
       this.queued(answer, sentAtMs);
     }
-  }
-
-  /** Was it ever in the queue, as far as we were told? */
-  get isQueued(): boolean {
-    return this.#isQueued;
   }
 
   /** The store says that we are queued, and tells the server's time. */
@@ -158,7 +143,7 @@ export class RedisAcquisition implements BatchRequest {
       return;
     }
     this.#ticket = String(ticket);
-    this.#clocks = { sentAtMs, serverUs: Number(serverUs) };
+    this.#serverClock.told(sentAtMs, Number(serverUs));
     this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
     const spreadMs = this.home.context.randomness.fraction() * POLL_SPREAD_MS;
     this.#pollAfter(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, Number(retryAfterMs) + spreadMs)));
@@ -171,7 +156,7 @@ export class RedisAcquisition implements BatchRequest {
       return;
     }
     // A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait.
-    if (this.#isQueued) {
+    if (this.isQueued) {
       if (error instanceof LockStoreError) this.request.onWaiting?.({ error });
       this.#pollAfter(TROUBLE_POLL_MS);
       return;
@@ -211,22 +196,11 @@ export class RedisAcquisition implements BatchRequest {
   /** A release granted the lock to this acquisition. Called for a push that crosses a reply too. */
   onPush(push: PushedGrant): void {
     // Older than our last reply, which said «queued»: that grant ran out before the push came, and we wait again.
-    if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;
+    if (this.#serverClock.isBeforeReply(push.grantedUs)) return;
     this.hold.learn(push.fence, push.lineage);
-    if (!this.#isOver) this.#grant(leaseDeadline(this.#grantedAtMs(push), push.leaseMs), push.leaseMs);
-  }
-
-  /**
-   * The earliest instant at which the grant can have happened: after our last reply, by as much as the server's clock says, and
-   * before we heard of it. Without such a reply, or when its clock was set forward since: after we asked.
-   */
-  #grantedAtMs(push: PushedGrant): number {
-    if (this.#clocks === undefined) return this.#firstSentAtMs;
-    const { sentAtMs, serverUs } = this.#clocks;
-    const nowMs = this.home.context.clock.monotonicMs();
-    const sinceReplyMs = (push.grantedUs - serverUs) / 1_000;
-    const isPossible = sinceReplyMs <= (nowMs - sentAtMs) * (1 + CLOCK_SPEED) + CLOCK_STEP_MS;
-    return isPossible ? Math.min(sentAtMs + sinceReplyMs, nowMs) : sentAtMs;
+    if (this.#isOver) return;
+    const grantedAtMs = this.#serverClock.earliestMs(push.grantedUs, this.home.context.clock.monotonicMs());
+    this.#grant(leaseDeadline(grantedAtMs, push.leaseMs), push.leaseMs);
   }
 
   /** Pushes may have been lost: ask now instead of at the next poll. */
@@ -252,8 +226,8 @@ export class RedisAcquisition implements BatchRequest {
   }
 
   #markQueued(): void {
-    if (this.#isQueued || this.#isOver) return;
-    this.#isQueued = true;
+    if (this.isQueued || this.#isOver) return;
+    this.isQueued = true;
     this.home.queued();
   }
 
@@ -269,7 +243,7 @@ export class RedisAcquisition implements BatchRequest {
   #end(granted: boolean): void {
     this.#isOver = true;
     this.#timer?.cancel();
-    if (this.#onAbort !== undefined) this.signal.removeEventListener('abort', this.#onAbort);
+    this.signal.removeEventListener('abort', this.#onAbort);
     this.home.ended(this, granted);
   }
 }

@@ -112,7 +112,7 @@ export class RedisLink {
     } catch (error) {
       // NOSCRIPT: a new server, a restart or SCRIPT FLUSH. Nothing was executed.
       if (!isReply(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return await this.client.eval(text, keys, ...args);
+      return this.client.eval(text, keys, ...args);
     }
   }
 

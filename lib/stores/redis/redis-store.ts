@@ -1,4 +1,3 @@
-import { leaseDeadline } from '../../clock.js';
 import { closedError, LockUsageError } from '../../lock-errors.js';
 import type {
   AcquireRequest,
@@ -25,15 +24,12 @@ import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-c
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import type { CallFailure, ScriptAnswer, ScriptReply } from './redis-link.js';
+import type { CallFailure, ScriptAnswer } from './redis-link.js';
+import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
 import { RedisYield } from './redis-yield.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
-
-/** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
-const RENEW_BATCH = 100;
-const SHORTEST_RENEW_BOUND_MS = 50;
 
 /**
  * Locks on one Redis (or Valkey) server, 6.2 or newer: one command per uncontended acquire and per release, a queue in the order of
@@ -137,11 +133,16 @@ class RedisStore implements LockStore {
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
-    const batches: Promise<RenewOutcome[]>[] = [];
-    for (let start = 0; start < requests.length; start += RENEW_BATCH) {
-      batches.push(this.#renewBatch(requests.slice(start, start + RENEW_BATCH)));
-    }
-    return (await Promise.all(batches)).flat();
+    const session = this.#open();
+    return renewAll(requests, {
+      link: session.link,
+      commandMs: this.#server.commandMs,
+      lost: (hold) => {
+        this.#acquisitions.delete(hold.ownerToken);
+        // A poll that crossed the push may have queued it again: nobody waits at that place any more.
+        if (hold.queuedAs !== '') session.endings.undo(hold, false);
+      },
+    });
   }
 
   release(given: Hold): Promise<ReleaseOutcome> {
@@ -216,41 +217,6 @@ class RedisStore implements LockStore {
     const { ownerToken, leaseMs } = push;
     const name = push.stateKey.slice(session.keyPrefix.length);
     session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }), false);
-  }
-
-  async #renewBatch(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
-    const holds = requests.map(({ hold }) => hold as RedisHold);
-    const shortestMs = Math.min(...requests.map(({ leaseMs }) => leaseMs));
-    // Leave time for another try before the lease ends.
-    const boundMs = Math.min(this.#server.commandMs, Math.max(SHORTEST_RENEW_BOUND_MS, shortestMs / 4));
-    try {
-      const { reply, sentAtMs } = await this.#open().link.call({
-        script: 'renew',
-        keys: holds.map(({ keys }) => keys.state),
-        args: requests.flatMap(({ leaseMs }, i) => [
-          holds[i]?.ownerToken ?? '',
-          String(leaseMs),
-          holds[i]?.grant ?? '',
-        ]),
-        boundMs,
-      });
-      return holds.map((hold, i) => this.#readRenewal(hold, reply[i] as ScriptReply, sentAtMs));
-    } catch (failure) {
-      const { error } = failure as CallFailure;
-      return holds.map(() => ({ outcome: 'unknown', error: error ?? failure }));
-    }
-  }
-
-  #readRenewal(hold: RedisHold, answer: ScriptReply, sentAtMs: number): RenewOutcome {
-    const [code, leftMs, fence, lineage] = answer;
-    if (code !== 1) {
-      this.#acquisitions.delete(hold.ownerToken);
-      // A poll that crossed the push may have queued it again: nobody waits at that place any more.
-      if (hold.queuedAs !== '') this.#session?.endings.undo(hold, false);
-      return { outcome: 'lost' };
-    }
-    if (fence !== undefined) hold.learn(String(fence), String(lineage));
-    return { outcome: 'renewed', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) };
   }
 
   /** @throws LockStoreError */

@@ -60,26 +60,20 @@ export class RedisYield implements BatchRequest {
     if (this.#isOver) return; // a push has told us: yielded, and granted again
     const [code, fence, lineage, leftMs] = answer;
     this.#isOver = true;
-    switch (code) {
-      case KEPT:
-        this.hold.learn(String(fence), String(lineage));
-        this.place.withdraw();
-        this.#resolve({ outcome: 'kept', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) });
-        return;
-      case YIELDED:
-        this.place.queued(answer, sentAtMs);
-        this.#yielded();
-        return;
-      case YIELDED_BEFORE:
-        this.place.queuedBefore();
-        this.#yielded();
-        return;
-      default:
-        this.home.gone();
-        // This copy did nothing; an earlier one may have yielded and queued us before the hold of the next one ran out.
-        if (repeated) this.place.giveUp(new Error('the hold was lost while it was yielded'), true);
-        else this.place.withdraw();
-        this.#resolve({ outcome: 'refused', ambiguous: repeated });
+    if (code === KEPT) {
+      this.hold.learn(String(fence), String(lineage));
+      this.place.withdraw();
+      this.#resolve({ outcome: 'kept', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) });
+    } else if (code === YIELDED) {
+      this.place.queued(answer, sentAtMs);
+      this.#yielded();
+    } else if (code === YIELDED_BEFORE) {
+      this.place.queuedBefore();
+      this.#yielded();
+    } else {
+      this.home.gone();
+      this.place.withdraw();
+      this.#resolve({ outcome: 'refused', ambiguous: repeated });
     }
   }
 

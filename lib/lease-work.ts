@@ -1,0 +1,31 @@
+import type { Lease } from './lease.js';
+import { type Ending, isThenable } from './lease-keeper.js';
+import type { LockFrames } from './lock-frames.js';
+
+/** The work of `using`: gets the lease, may be synchronous. */
+export type Work<T> = (lease: Lease) => T | PromiseLike<T>;
+
+/** Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. */
+export async function runWork<T>(lease: Lease, frames: LockFrames, work: Work<T>): Promise<T> {
+  let value: T;
+  try {
+    const result = frames.run(lease, () => work(lease));
+    value = isThenable(result) ? await result : result; // nothing to wait for costs no promise
+  } catch (error) {
+    await Promise.resolve(lease.end()).catch(() => undefined);
+    if (lease.lossError !== undefined) lease.lossError.reason = error;
+    throw error;
+  }
+  const stateAtEnd = lease.state;
+  let ending: Ending | 'unconfirmed';
+  try {
+    const ended = lease.end();
+    ending = isThenable(ended) ? await ended : ended;
+  } catch {
+    ending = 'unconfirmed';
+  }
+  const lost = stateAtEnd === 'lost' || (stateAtEnd === 'uncertain' && ending === 'lost');
+  if (!lost || lease.lossError === undefined) return value;
+  lease.lossError.result = value;
+  throw lease.lossError;
+}
