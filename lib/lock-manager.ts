@@ -88,11 +88,7 @@ export class LockManager {
     });
   }
 
-  /**
-   * Connects and checks the store, so that what is wrong with it is said at start-up and not at the first lock. Optional.
-   *
-   * @throws LockStoreError
-   */
+  /** Optional: connects and checks the store, so that what is wrong is said at start-up. @throws LockStoreError */
   async ready(): Promise<void> {
     this.#refuseWhenClosed();
     await this.#settings.store.ready();
