@@ -207,6 +207,19 @@ describe('waiters who leave during a yield', () => {
     expect(await counted.other.inspect(NAME)).toMatchObject({ held: true, waitingProcesses: 0 });
   });
 
+  it('all of them, and another comes before the answer: it takes over the place that was asked for', async () => {
+    const counted = lateYield();
+    const leaving = new AbortController();
+    let theirs: Promise<Lease> | undefined;
+    await askedToYield(counted, [{ signal: leaving.signal }], () => (theirs = counted.other.acquire(NAME)));
+    leaving.abort(new Error('gone'));
+    const late = counted.locks.acquire(NAME);
+    counted.answer();
+    await (await theirs)?.release();
+    expect((await late).state).toBe('held');
+    expect(counted.asked).toEqual(['acquire', 'yield']);
+  });
+
   it('the head alone: the next one has its turn', async () => {
     const counted = lateYield();
     const leaving = new AbortController();
