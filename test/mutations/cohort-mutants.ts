@@ -4,7 +4,6 @@ const LINE = 'lib/acquire-line.ts';
 const KEPT = 'lib/kept-hold.ts';
 const WATCHDOG = 'lib/lease-watchdog.ts';
 const SCRIPTS = 'lib/stores/redis/scripts';
-const STORE = 'lib/stores/redis/redis-store.ts';
 const COHORT = 'test/engine/cohort.spec.ts';
 const ENDS = 'test/engine/cohort-ends.spec.ts';
 const PRESSURE = 'test/engine/back-pressure.spec.ts';
@@ -130,9 +129,9 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'renewal batch: none is dropped by the store',
     edits: off(
-      STORE,
-      'this.#renewBatch(requests.slice(start, start + RENEW_BATCH))',
-      'this.#renewBatch(requests.slice(start, start + RENEW_BATCH - 1))',
+      'lib/stores/redis/redis-renewals.ts',
+      'renewBatch(requests.slice(start, start + RENEW_BATCH), home)',
+      'renewBatch(requests.slice(start, start + RENEW_BATCH - 1), home)',
     ),
     suites: [suite(REDIS_BATCHES, 'renewals on a real server')],
   },

@@ -134,7 +134,9 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 're-entrancy is refused at once',
-    edits: [{ file: MANAGER, find: 'if (this.#leases.frames.holds(name)) {', put: 'if (false) {' }],
+    edits: [
+      { file: MANAGER, find: 'if (this.#leases.frames.holds(name)) throw reentrantError(name);', put: '' },
+    ],
     suites: [suite('test/engine/lock-manager.spec.ts', 'the same call chain')],
   },
   {

@@ -105,7 +105,7 @@ export const leaseMutants: readonly Mutant[] = [
     name: 'a result obtained after the loss is not returned',
     edits: [
       {
-        file: LEASES,
+        file: 'lib/lease-work.ts',
         find: 'if (!lost || lease.lossError === undefined) return value;',
         put: 'return value;',
       },

@@ -2,6 +2,8 @@ import { contract, type Mutant, suite } from './mutant.js';
 
 const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
+const LINK = 'lib/stores/redis/redis-link.ts';
+const SERVER_CLOCK = 'lib/stores/redis/server-clock.ts';
 const ENDINGS = 'lib/stores/redis/redis-endings.ts';
 const LOST = 'test/faults/lost-replies.spec.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
@@ -25,9 +27,9 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'deadline of a renewal counts from before the request',
     edits: [
       {
-        file: STORE,
-        find: 'leaseDeadline(sentAtMs, Number(leftMs))',
-        put: 'leaseDeadline(this.context.clock.monotonicMs(), Number(leftMs))',
+        file: LINK,
+        find: 'endsAtMs - sentAtMs), sentAtMs };',
+        put: 'endsAtMs - sentAtMs), sentAtMs: this.clock.monotonicMs() };',
       },
     ],
     suites: [suite(RULES, 'its renewal was slow')],
@@ -37,7 +39,7 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'leaseDeadline(this.#grantedAtMs(push), push.leaseMs)',
+        find: 'leaseDeadline(grantedAtMs, push.leaseMs)',
         put: 'leaseDeadline(this.home.context.clock.monotonicMs(), push.leaseMs)',
       },
     ],
@@ -45,17 +47,13 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'a pushed grant is dated by our clock when the clock of the server jumps',
-    edits: [{ file: ACQUISITION, find: 'return isPossible ?', put: 'return true ?' }],
+    edits: [{ file: SERVER_CLOCK, find: 'return isPossible ?', put: 'return true ?' }],
     suites: [suite(STORIES, 'set forward')],
   },
   {
     name: 'a push older than our last reply is no grant',
     edits: [
-      {
-        file: ACQUISITION,
-        find: 'if (this.#clocks !== undefined && push.grantedUs < this.#clocks.serverUs) return;',
-        put: '',
-      },
+      { file: ACQUISITION, find: 'if (this.#serverClock.isBeforeReply(push.grantedUs)) return;', put: '' },
     ],
     suites: [suite(WAITING, 'older than the last reply')],
   },
@@ -161,9 +159,7 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'a place queued beside its own grant is cleaned up at a loss',
-    edits: [
-      { file: STORE, find: "if (hold.queuedAs !== '') this.#session?.endings.undo(hold, false);", put: '' },
-    ],
+    edits: [{ file: STORE, find: "if (hold.queuedAs !== '') session.endings.undo(hold, false);", put: '' }],
     suites: [suite(WAITING, 'is given up when the lease beside it is lost')],
   },
 ];
