@@ -151,6 +151,7 @@ export class Caller {
     const { recorder, resource } = this.place;
     const { process } = this.place.node;
     const { hurried } = this.place;
+    if (hurried && this.#crowd.chance(0.15)) return; // an empty section
     const steps = this.random.integer(1, hurried ? 2 : 3);
     const longMs = this.random.chance(hurried ? 0.97 : 0.8) ? (hurried ? 2 : 30) : lease.leaseMs;
     for (let step = 0; step < steps; step++) {

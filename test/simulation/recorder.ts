@@ -14,6 +14,7 @@ import type {
 import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
 import { type Coverage, noCoverage } from './coverage.js';
 import type { SimulatedProcess } from './simulated-process.js';
+import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
 
 /** A moment in which a lease said `held`: what exclusion is about where a machine slept, because deadlines then stand still. */
@@ -30,6 +31,7 @@ export class Recorder {
   /** Whose owner token it was, dead or alive. */
   readonly ownerOf = new Map<string, SimulatedProcess>();
   readonly coverage: Coverage = noCoverage();
+  readonly slices = new SliceRule();
   readonly #events: HistoryEvent[] = [];
   /** By owner token: whose the hold is now. It is one call's after another where it is handed on inside a process. */
   readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }>();
@@ -37,7 +39,7 @@ export class Recorder {
   readonly handedOn = new Set<string>();
   /** Calls whose release was answered without a word from the store, or after one that may have been about an earlier try. */
   readonly unsure = new Set<string>();
-  /** Calls whose hold was somebody else's when the store was asked to end it. */
+  /** Calls whose hold was somebody else's when the store was asked to end it, or was ended by force. */
   readonly refused = new Set<string>();
   readonly #lastUsers = new Map<string, string>();
   /** Releases that are not answered yet: has the store been asked? */
@@ -69,7 +71,9 @@ export class Recorder {
     if (this.#lastUsers.has(ownerToken)) {
       this.coverage.handOffs += 1;
       this.handedOn.add(call);
+      this.slices.handedOn(process, call, ownerToken);
     }
+    this.slices.used(process, call, fence);
     this.#lastUsers.set(ownerToken, call);
     this.#users.set(ownerToken, { call, lease });
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
@@ -79,6 +83,7 @@ export class Recorder {
       if (this.#released.has(call)) return; // a refused release says so too, but its section had ended before
       this.#ended(call);
       const { cause } = lease.signal.reason as { cause: string };
+      if (cause === 'forced') this.refused.add(call);
       this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(lease.deadlineMs) });
     });
   }
@@ -143,7 +148,9 @@ export class Recorder {
   async #acquire(process: SimulatedProcess, store: LockStore, asked: Asked): Promise<Grant | Busy | Full> {
     if (!asked.request.wait) {
       this.ownerOf.set(asked.request.ownerToken, process);
-      return store.acquire(asked.request, asked.signal);
+      const answer = await store.acquire(asked.request, asked.signal);
+      this.slices.begin(process, asked.request.ownerToken);
+      return answer;
     }
     const { request, note } = this.#place(process, asked);
     note('ask');
@@ -156,6 +163,7 @@ export class Recorder {
     this.ownerOf.set(place, process);
     const note: Note = (type) => {
       if (type === 'full') this.coverage.fullInStore += 1;
+      if (type === 'granted') this.slices.begin(process, place);
       this.record(process, { f: 'place', type: type === 'full' ? 'left' : type, place, name });
     };
     const waiting: AcquireRequest = {
@@ -180,6 +188,7 @@ export class Recorder {
         granted.catch(() => undefined);
         return { ...answer, granted };
       }
+      if (answer.outcome === 'kept') this.slices.begin(process, hold.ownerToken);
       note('left');
       return answer;
     } catch (error) {

@@ -85,6 +85,7 @@ class Schedule {
     this.#world = new VirtualWorld(() => orders.chance(0.5));
     this.#recorder = new Recorder(this.#world);
     this.#server = new SimulatedServer(this.#world, this.#recorder.coverage);
+    this.#recorder.slices.serverUs = (atMs) => this.#server.clockUs(atMs);
     this.#resource = new FencedResource(this.#world, this.#recorder, random.fork('resource'));
     this.#shape = shapeOf(random.fork('shape'));
     const network = new SimulatedNetwork(this.#world, this.#server, random.fork('network'));
@@ -192,6 +193,8 @@ class Schedule {
   /** The dead leave their places behind, and so do those who cannot reach the store for as long as they try. */
   #closedWell(process: SimulatedProcess | undefined): boolean {
     if (has(this.#faults, ...OUTAGES)) return false;
+    // What could not be given back runs out by itself, and the store's clock says when.
+    if (has(this.#faults, 'swallowReply') && has(this.#faults, 'storeClockBack')) return false;
     const node = this.#nodes.find((candidate) => candidate.process === process);
     return node === undefined || (node.process.alive && node.closingAtMs >= this.#healedAtMs);
   }
@@ -224,6 +227,9 @@ class Schedule {
     return [
       ...this.#world.thrown.map((error) => said('R1', `thrown from a timer or a socket: ${String(error)}`)),
       ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
+      ...this.#recorder.slices.slips.filter(
+        ({ rule }) => rule !== 'M2' || !has(this.#faults, 'storeClockBack'),
+      ),
       ...this.#rush().map((message) => said('R1', message)),
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];

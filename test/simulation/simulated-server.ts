@@ -68,9 +68,14 @@ export class SimulatedServer {
     });
   }
 
+  /** What its clock would show then, if nothing sets it. */
+  clockUs(atMs: number): number {
+    return Math.floor((SERVER_START_MS + atMs + this.#clockStepMs) * 1_000);
+  }
+
   /** A script takes its time: no two of them see the same microsecond, even if their requests arrive together. */
   #nowUs(): number {
-    const us = Math.floor((SERVER_START_MS + this.world.nowMs + this.#clockStepMs) * 1_000);
+    const us = this.clockUs(this.world.nowMs);
     const { atMs, us: lastUs } = this.#lastScript;
     return this.world.nowMs === atMs ? Math.max(us, lastUs) : us;
   }

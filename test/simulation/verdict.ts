@@ -92,6 +92,6 @@ function isOfStaleHold({ rule, message }: Violation, { handedOn, unsure, refused
   const [call = ''] = message.split(' ', 1);
   const other = / beside (\S+) /.exec(message)?.[1] ?? '';
   if (rule === 'M1') return [call, other].some((one) => handedOn.has(one) || refused.has(one));
-  if (rule === 'M2') return handedOn.has(call) && message.includes(' and got ');
+  if (rule === 'M2') return (handedOn.has(call) || refused.has(call)) && message.includes(' and got ');
   return rule === 'M5' && unsure.has(call) && message.includes('was told "released" although');
 }
