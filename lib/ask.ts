@@ -30,7 +30,8 @@ export class Ask extends Stop implements AcquireRequest {
   readonly asOf: ClockReading;
   /** The store says that somebody else has the lock. */
   queued = false;
-  readonly #asker: Asker;
+  /** A field of its own: who wraps a store may copy the request. */
+  readonly onWaiting: ((news: WaitingNews) => void) | undefined;
 
   constructor(
     asker: Asker,
@@ -38,7 +39,6 @@ export class Ask extends Stop implements AcquireRequest {
     { kind, around }: { kind: AskKind; around: LineSurroundings },
   ) {
     super();
-    this.#asker = asker;
     this.name = asker.name;
     this.ownerToken = around.randomness.ownerToken();
     this.leaseMs = settings.leaseMs;
@@ -48,10 +48,11 @@ export class Ask extends Stop implements AcquireRequest {
     this.wait = kind !== 'once';
     this.yields = kind === 'yield';
     this.asOf = readClocks(around.clock);
+    this.onWaiting = this.wait ? (news) => this.#hear(asker, news) : undefined;
   }
 
-  onWaiting(news: WaitingNews): void {
+  #hear(asker: Asker, news: WaitingNews): void {
     if (news.error === undefined) this.queued = true;
-    this.#asker.onWaiting(this, news);
+    asker.onWaiting(this, news);
   }
 }

@@ -127,7 +127,7 @@ export interface AcquireRequest {
   /** A waiter is refused (`full`) when so many processes are queued for this name already. */
   readonly maxWaitingProcesses: number;
   /** Told during a wait, so that the engine can say whom it waited for, or that the store could not be asked. */
-  readonly onWaiting?: (news: WaitingNews) => void;
+  readonly onWaiting?: ((news: WaitingNews) => void) | undefined;
 }
 
 /** `retryAfterMs`: queued, and the holder's lease still runs so long. `error`: the last poll failed; the wait goes on. */

@@ -231,11 +231,11 @@ export class Arena {
     seat.worker = await pool.take(workerEnv);
     const { leaseMs } = this;
     const { waitMs } = this.#workload;
-    const manager = { prefix: PREFIX, leaseMs, waitMs, keepMs: KEEP_MS, drainMs: 0 };
+    const cohortMs = this.random.pick([0, 3, 10, 10]); // hand-offs through the store, and inside a process
+    const manager = { prefix: PREFIX, leaseMs, waitMs, keepMs: KEEP_MS, drainMs: 0, cohortMs };
     const { url } = seat.proxy;
-    const file = this.#fileOf(p);
     const resourceUrl = this.resourceServer.url;
-    const options = { p, url, resourceUrl, file, manager, commandMs };
+    const options = { p, url, resourceUrl, file: this.#fileOf(p), manager, commandMs };
     await seat.worker.ask({ verb: 'open', options });
   }
 

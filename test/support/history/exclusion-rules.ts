@@ -219,7 +219,11 @@ function afterItsEnd(call: Call): Violation[] {
 function afterTheNext(call: Call, grants: readonly Granted[]): Violation[] {
   const successes = [
     ...call.renewals.map(({ invoked, answer }) => ({ invoked, ok: answer?.type === 'ok', told: 'renewed' })),
-    ...call.releases.map(({ invoked, result }) => ({ invoked, ok: result === 'released', told: 'released' })),
+    ...call.releases.map(({ invoked, result, asked }) => ({
+      invoked,
+      ok: result === 'released' && asked !== false,
+      told: 'released',
+    })),
   ].filter(({ ok }) => ok);
   if (successes.length === 0) return [];
   const own = call.fences.at(-1)?.fence ?? Infinity;

@@ -80,6 +80,8 @@ export type ReleaseHappening =
       readonly type: 'ok';
       readonly call: string;
       readonly result: 'released' | 'lost';
+      /** false: the hold stayed in the process (cohort), so the store was not asked and its word is not what was told. Default true. */
+      readonly asked?: boolean;
     }
   | { readonly f: 'release'; readonly type: 'fail'; readonly call: string; readonly code: string };
 

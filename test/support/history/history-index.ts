@@ -43,6 +43,7 @@ export interface Write {
 interface Release {
   readonly invoked: Moment;
   result?: 'released' | 'lost' | 'failed';
+  asked?: boolean;
 }
 
 export interface Place {
@@ -203,7 +204,9 @@ class IndexBuilder {
       return;
     }
     const release = call.releases.find(({ result }) => result === undefined);
-    if (release !== undefined) release.result = event.type === 'fail' ? 'failed' : event.result;
+    if (release === undefined) return;
+    release.result = event.type === 'fail' ? 'failed' : event.result;
+    release.asked = event.type === 'fail' || event.asked !== false;
   }
 
   #write(event: EventOf<'write'>): void {

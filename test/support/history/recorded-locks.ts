@@ -1,25 +1,14 @@
-import { systemClock } from '../../../lib/clock.js';
 import {
   type AcquireOptions,
   type Lease,
   LockError,
   LockManager,
   type LockManagerOptions,
-  type LockStore,
 } from '../../../lib/index.js';
-import { wrapStore } from '../../../lib/testing/contract/contract-bench.js';
-import type { Happening, HistoryEvent } from './history-events.js';
+import type { HistoryEvent } from './history-events.js';
+import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
 
-export interface RecordingOptions {
-  /** Name of this process in the history. */
-  readonly p: string;
-  readonly manager: LockManagerOptions;
-  readonly write: (event: HistoryEvent) => void;
-  /** Added to the manager's monotonic clock to give the clock that all processes share, in ms. */
-  readonly offsetMs: number;
-  /** How long a request may take that does not wait, in ms: the store's `commandMs`. */
-  readonly tryMs: number;
-}
+export type { RecordingOptions } from './recorded-store.js';
 
 /** Something that a lock protects and that checks fencing tokens: the version of an accepted write, or null for a refused one. */
 export type FencedWrite = (name: string, fence: number) => Promise<number | null>;
@@ -99,7 +88,7 @@ export class RecordedLocks {
         return null;
       }
       const { fencingToken: fence, deadlineMs } = lease;
-      this.#recorder.calls.set(lease.hold, call);
+      this.#recorder.calls.set(lease.hold, { call, lease });
       add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
       return new RecordedLease(lease, call, this.#recorder);
     } catch (error) {
@@ -139,80 +128,17 @@ export class RecordedLease {
   }
 
   async release(): Promise<void> {
-    const { call, recorder } = this;
+    const { call, recorder, lease } = this;
     recorder.add({ f: 'release', type: 'invoke', call });
+    const before = recorder.asked.get(lease.hold);
     try {
-      recorder.add({ f: 'release', type: 'ok', call, result: await this.lease.release() });
+      const releasing = lease.release();
+      const asked = recorder.asked.get(lease.hold) !== before;
+      recorder.add({ f: 'release', type: 'ok', call, result: await releasing, asked });
     } catch (error) {
       recorder.add({ f: 'release', type: 'fail', call, code: codeOf(error) });
     }
   }
-}
-
-/** Stamps what happens with the process, its order in it, and the time. */
-class Recorder {
-  /** Whose hold it is. */
-  readonly calls = new WeakMap<object, string>();
-  readonly #options: RecordingOptions;
-  #seq = 0;
-  #ids = 0;
-
-  constructor(options: RecordingOptions) {
-    this.#options = options;
-  }
-
-  nextId(): string {
-    return `${this.#options.p}:${++this.#ids}`;
-  }
-
-  nowMs(): number {
-    return this.shared((this.#options.manager.clock ?? systemClock).monotonicMs());
-  }
-
-  readonly shared = (monotonicMs: number): number => monotonicMs + this.#options.offsetMs;
-
-  readonly add = (happening: Happening, atMs = this.nowMs()): void => {
-    const stamp = { p: this.#options.p, seq: this.#seq++, atMs };
-    this.#options.write(Object.assign(stamp, happening));
-  };
-}
-
-/** Places in the queue and renewals are not seen by the caller: write them down where they pass. */
-function recordedStore(store: LockStore, recorder: Recorder): LockStore {
-  const { add, calls, shared } = recorder;
-  return wrapStore(store, {
-    acquire: async (request, signal) => {
-      const { name, onWaiting } = request;
-      const place = recorder.nextId();
-      add({ f: 'place', type: 'ask', place, name });
-      const queued: typeof onWaiting = (news) => {
-        if (news.error === undefined) add({ f: 'place', type: 'queued', place, name });
-        onWaiting?.(news);
-      };
-      try {
-        const answer = await store.acquire(onWaiting ? { ...request, onWaiting: queued } : request, signal);
-        add({ f: 'place', type: answer.outcome === 'granted' ? 'granted' : 'left', place, name });
-        return answer;
-      } catch (error) {
-        add({ f: 'place', type: 'left', place, name });
-        throw error;
-      }
-    },
-    renew: async (requests) => {
-      // A hold without a call is one whose acquire has not returned yet.
-      const known = requests.map(({ hold }) => calls.get(hold));
-      for (const call of known) if (call !== undefined) add({ f: 'renew', type: 'invoke', call });
-      const outcomes = await store.renew(requests);
-      for (const [i, call] of known.entries()) {
-        const outcome = outcomes[i];
-        const fence = requests[i]?.hold.fencingToken ?? 0;
-        if (call === undefined || outcome === undefined) continue;
-        if (outcome.outcome !== 'renewed') add({ f: 'renew', type: outcome.outcome, call });
-        else add({ f: 'renew', type: 'ok', call, fence, deadlineMs: shared(outcome.deadlineMs) });
-      }
-      return outcomes;
-    },
-  });
 }
 
 function codeOf(error: unknown): string {
