@@ -47,6 +47,9 @@ void locks.acquire(['one'], {
   leaseMs: 5_000,
   signal: new AbortController().signal,
   label: 'x',
+  cohortMs: 0,
+  maxWaiters: 50,
+  maxWaitingProcesses: 10,
 });
 // @ts-expect-error a number is no name
 void locks.acquire(42);
@@ -152,6 +155,11 @@ export class Groups {
   @Locked('group:<groupId>')
   async join(groupId: string, @CurrentLease() held?: Lease): Promise<string> {
     return `${groupId} ${held?.fencingToken}`;
+  }
+
+  @Locked('c', { cohortMs: 0, maxWaiters: 50, maxWaitingProcesses: 10 })
+  crowded(): Promise<void> {
+    return Promise.resolve();
   }
 
   @Locked(['a:<a>', 'b'], { waitMs: 5, leaseMs: 5_000, onBusy: 'reject', phase: 'handler', busyStatus: 409 })
