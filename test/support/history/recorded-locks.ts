@@ -1,11 +1,4 @@
-import {
-  type AcquireOptions,
-  type Lease,
-  LockError,
-  LockManager,
-  type LockManagerOptions,
-} from '../../../lib/index.js';
-import type { HistoryEvent } from './history-events.js';
+import { type AcquireOptions, type Lease, LockError, LockManager } from '../../../lib/index.js';
 import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
 
 export type { RecordingOptions } from './recorded-store.js';
