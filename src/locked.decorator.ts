@@ -9,18 +9,11 @@ import { addServiceSlot } from './service-slot.js';
 import { type NameSpec, phaseOf } from './template/compile-names.js';
 import { parseTemplate } from './template/lock-template.js';
 
-/** What a decorator may say about its calls. */
-type CallOption =
-  | 'leaseMs'
-  | 'waitMs'
-  | 'renew'
-  | 'label'
-  | 'cohortMs'
-  | 'maxWaiters'
-  | 'maxWaitingProcesses';
-
 /** Options of one `@Locked`; what is left out comes from the module's options. */
-export interface LockedOptions extends Pick<AcquireOptions, CallOption> {
+export interface LockedOptions extends Pick<
+  AcquireOptions,
+  'leaseMs' | 'waitMs' | 'renew' | 'label' | 'cohortMs' | 'maxWaiters' | 'maxWaitingProcesses'
+> {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
    * after the pipes, names from the final arguments. A key function always means 'handler'.
@@ -34,7 +27,7 @@ export interface LockedOptions extends Pick<AcquireOptions, CallOption> {
   service?: string;
 }
 
-const CALL_OPTIONS: readonly CallOption[] = [
+const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'leaseMs',
   'waitMs',
   'renew',
