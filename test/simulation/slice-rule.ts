@@ -9,7 +9,7 @@ const SAME_MOMENT_US = 200;
 
 /** What no history shows: a slice that was too long, a token that is ahead of the store's clock. */
 export class SliceRule {
-  readonly slips: Violation[] = [];
+  readonly slips: (Violation & { readonly rule: 'M2' | 'F1' })[] = [];
   /** The store's clock. */
   serverUs: (atMs: number) => number = () => Infinity;
   /** By owner token. */
