@@ -21,6 +21,7 @@ export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type AcquireOptions, checkAcquireOptions, type LockManagerOptions } from './lock-options.js';
 export { type Randomness, systemRandomness } from './owner-token.js';
+export { Stop } from './stop-signal.js';
 export type {
   AcquireRequest,
   Busy,
@@ -32,6 +33,7 @@ export type {
   ReleaseOutcome,
   RenewOutcome,
   RenewRequest,
+  StopSignal,
   StoreCapabilities,
   StoreContext,
   StoreInspection,

@@ -25,7 +25,7 @@ export class Waiter implements Sleeper {
     alarms.set(this, this.calledAtMs + waitMs);
     if (signal !== undefined) {
       this.#onAbort = () => this.line.leave(this, signal.reason);
-      signal.addEventListener('abort', this.#onAbort, { once: true });
+      signal.addEventListener('abort', this.#onAbort);
     }
     return new Promise((resolve, reject) => {
       this.resolve = resolve;

@@ -219,7 +219,7 @@ export class LockManager {
   #checkCall(name: string, settings: AcquireSettings): void {
     this.#refuseWhenClosed();
     if (this.#leases.frames.holds(name)) throw reentrantError(name);
-    settings.signal?.throwIfAborted();
+    if (settings.signal?.aborted === true) throw settings.signal.reason; // whatever the caller gave as its reason
   }
 
   #refuseWhenClosed(): void {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from './clock.js';
 import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './owner-token.js';
-import type { LockMode, LockStore } from './stores/lock-store.js';
+import type { LockMode, LockStore, StopSignal } from './stores/lock-store.js';
 
 /** Options of one call; what is left out comes from the manager's options. */
 export interface AcquireOptions {
@@ -18,7 +18,7 @@ export interface AcquireOptions {
   /** Keep renewing while the lease is held; default true. false: the lease ends after `leaseMs` unless `extend` is called. */
   renew?: boolean;
   /** Ends the wait, with `signal.reason`. Once the lock is held it has no effect: use `lease.signal` in the work. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | StopSignal;
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
   label?: string;
   /** Only 'exclusive' (the default) is built yet. */
@@ -58,7 +58,7 @@ export interface AcquireSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly renew: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: StopSignal | undefined;
   readonly label: string;
   readonly mode: LockMode;
   readonly cohortMs: number;

@@ -1,8 +1,8 @@
 import type { StopSignal } from './stores/lock-store.js';
 
 /**
- * Ends one wait in a store. What an AbortController does, for one listener and at a hundredth of its cost (it is an EventTarget with
- * a registry behind it; one is needed for every acquisition).
+ * Ends one wait, in a store or for a lock (`AcquireOptions.signal`). What an AbortController does, for one listener at a time and at a
+ * hundredth of its cost (it is an EventTarget with a registry behind it; one is needed for every acquisition).
  */
 export class Stop implements StopSignal {
   aborted = false;
@@ -16,7 +16,7 @@ export class Stop implements StopSignal {
     this.#listener?.();
   }
 
-  /** Holds one listener: the store that waits. */
+  /** Holds one listener: whoever waits now. */
   addEventListener(_type: 'abort', listener: () => void): void {
     this.#listener = listener;
   }

@@ -9,15 +9,14 @@ import type { ResponseWatch } from './response-watch.js';
  */
 export class Hold {
   readonly #watch: ResponseWatch | undefined;
-  readonly #tracked = new WeakSet<object>();
-  readonly #idle: Promise<void>;
-  #becomeIdle!: () => void;
+  /** The streams, by identity. Made for the first one: most calls give none. */
+  #tracked: WeakSet<object> | undefined;
+  #becomeIdle: (() => void) | undefined;
   #holders = 0;
   #over = false;
 
   constructor(watch: ResponseWatch | undefined) {
     this.#watch = watch;
-    this.#idle = new Promise((resolve) => (this.#becomeIdle = resolve));
   }
 
   /** Something works under the lock now. Call the returned function when it is over; twice is harmless. */
@@ -27,7 +26,7 @@ export class Hold {
     return () => {
       if (!retained) return;
       retained = false;
-      if (--this.#holders === 0 && this.#over) this.#becomeIdle();
+      if (--this.#holders === 0) this.#becomeIdle?.();
     };
   }
 
@@ -41,11 +40,10 @@ export class Hold {
     return this.#over;
   }
 
-  /** The call itself is over; resolves when the streams are, too. */
-  end(): Promise<void> {
+  /** The call itself is over. A promise when something still works under the lock: resolves when that is over, too. */
+  end(): Promise<void> | undefined {
     this.#over = true;
-    if (this.#holders === 0) this.#becomeIdle();
-    return this.#idle;
+    return this.busy ? new Promise((resolve) => (this.#becomeIdle = resolve)) : undefined;
   }
 
   /** The response is being written by the handler itself, or by something we cannot see the end of: hold until it is closed. */
@@ -58,20 +56,29 @@ export class Hold {
    * subscription starts anew, is replaced.
    */
   track<T>(value: T): T {
-    if (typeof value !== 'object' || value === null || this.#tracked.has(value)) return value;
+    if (typeof value !== 'object' || value === null || this.#tracked?.has(value) === true) return value;
     const given: StreamLike = value;
     if (typeof given.subscribe === 'function')
       return this.#trackObservable(value as unknown as Observable<unknown>) as T;
+    const begin = this.#streamIn(given);
+    if (begin === undefined) return value;
+    this.#tracked ??= new WeakSet();
     this.#tracked.add(value);
-    if (typeof given.getStream === 'function') this.track(given.getStream()); // StreamableFile
-    else if (typeof given.pipe === 'function' && typeof given.once === 'function')
-      this.#trackStream(given as NodeStream);
-    else if (typeof given.next === 'function' && Symbol.asyncIterator in given)
-      this.#trackIterator(given as Steps);
-    else if (Symbol.asyncIterator in given || Object.prototype.toString.call(given) === '[object Response]') {
-      this.retainUntilClosed(); // web streams and foreign iterables: not ours to take apart
-    }
+    begin();
     return value;
+  }
+
+  /** How to hold the lock until this value is over; undefined: it is no stream. */
+  #streamIn(given: StreamLike): (() => void) | undefined {
+    if (typeof given.getStream === 'function') return () => this.track(given.getStream?.()); // StreamableFile
+    if (typeof given.pipe === 'function' && typeof given.once === 'function')
+      return () => this.#trackStream(given as NodeStream);
+    if (typeof given.next === 'function' && Symbol.asyncIterator in given)
+      return () => this.#trackIterator(given as Steps);
+    // Web streams and foreign iterables: not ours to take apart.
+    if (Symbol.asyncIterator in given || Object.prototype.toString.call(given) === '[object Response]')
+      return () => this.retainUntilClosed();
+    return undefined;
   }
 
   #trackObservable(source: Observable<unknown>): Observable<unknown> {
@@ -150,7 +157,8 @@ export function runHolding<T>(
         if (hold.busy) reject(error);
         throw error;
       } finally {
-        await hold.end();
+        const idle = hold.end();
+        if (idle !== undefined) await idle;
       }
     };
     lease.using(run).then(resolve, reject);

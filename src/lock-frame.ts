@@ -11,8 +11,8 @@ import type { RequestValues } from './template/compile-names.js';
  */
 export interface LockFrame {
   readonly spec: LockedSpec;
-  readonly request: object;
-  readonly values: RequestValues;
+  /** Read when a name is made, part by part: on Express reading the query parses it. */
+  readonly request: RequestValues;
   readonly watch: ResponseWatch;
   /** Set in phase 'request': the lock is already held. */
   held?: { readonly lease: Lease; readonly hold: Hold };

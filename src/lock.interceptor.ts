@@ -11,7 +11,8 @@ import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
-import { specOf } from './locked-spec.js';
+import { type LockedSpec, specOf } from './locked-spec.js';
+import type { LockService } from './lock.service.js';
 import { serviceIn } from './service-slot.js';
 import { ResponseWatch } from './response-watch.js';
 import type { RequestValues } from './template/compile-names.js';
@@ -22,6 +23,8 @@ import type { RequestValues } from './template/compile-names.js';
  */
 @Injectable()
 export class LockInterceptor implements NestInterceptor {
+  readonly #services = new Map<string, LockService>();
+
   constructor(
     @Inject(LockRegistry) private readonly registry: LockRegistry,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
@@ -31,31 +34,36 @@ export class LockInterceptor implements NestInterceptor {
     const spec = specOf(context.getHandler());
     if (spec === undefined || context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
-    const request = http.getRequest<object>();
+    const request = http.getRequest<RequestValues>();
     if (currentFrame()?.request === request) return next.handle(); // we are registered twice
     const watch = new ResponseWatch(http.getResponse());
-    const frame: LockFrame = { spec, request, values: valuesOf(request), watch, taken: false };
+    const frame: LockFrame = { spec, request, watch, taken: false };
     if (spec.phase === 'handler') return runInFrame(frame, () => next.handle());
     return this.#lockAround(context, next, frame);
   }
 
   #lockAround(context: ExecutionContext, next: CallHandler, frame: LockFrame): Observable<unknown> {
-    const { spec, watch } = frame;
-    const method = () => this.registry.method(spec, context.getClass(), 'request');
+    const { spec, request, watch } = frame;
+    const { names, handlesResponse } = this.registry.method(spec, context.getClass(), 'request');
     return lockedObservable({
       watch,
       acquire: async (signal) =>
-        takeLock(serviceIn(this.moduleRef, spec), spec, {
-          names: method().names.fromRequest(frame.values),
-          signal,
-        }),
+        takeLock(this.#service(spec), spec, { names: names.fromRequest(request), signal }),
       start: (lease, hold) => {
         frame.held = { lease, hold };
-        if (method().handlesResponse) hold.retainUntilClosed();
+        if (handlesResponse) hold.retainUntilClosed();
         return runInFrame(frame, () => next.handle());
       },
       onClose: (stop) => stopWhenSettled(frame, stop),
     });
+  }
+
+  /** Nest looks through all modules for it; the answer is the same for each request. */
+  #service(spec: LockedSpec): LockService {
+    let service = this.#services.get(spec.serviceName);
+    if (service === undefined)
+      this.#services.set(spec.serviceName, (service = serviceIn(this.moduleRef, spec)));
+    return service;
   }
 }
 
@@ -69,9 +77,4 @@ function stopWhenSettled(frame: LockFrame, stop: () => void): void {
   };
   frame.onSettled = stopObservable;
   stopObservable();
-}
-
-function valuesOf(request: object): RequestValues {
-  const { params, query, body, headers, user } = request as Record<keyof RequestValues, unknown>;
-  return { params, query, body, headers, user };
 }

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError } from '../lib/index.js';
+import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../lib/index.js';
 import { runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
@@ -37,7 +37,7 @@ interface LockedCall {
 }
 
 async function run(call: LockedCall): Promise<unknown> {
-  const { lease, writesResponse } = await acquireFor(call, call.frame?.watch.signal);
+  const { lease, writesResponse } = await acquireFor(call, call.frame?.watch.endOfWait());
   return runHolding(lease, call.frame?.watch, (hold) => {
     if (writesResponse) hold.retainUntilClosed();
     return invoke(call.spec, call, lease);
@@ -58,13 +58,13 @@ async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
   return yield* (await run(call)) as AsyncGenerator<unknown, unknown>;
 }
 
-async function acquireFor(call: LockedCall, signal: AbortSignal | undefined) {
+async function acquireFor(call: LockedCall, signal: Stop | undefined) {
   const { spec, self, args, frame } = call;
   const service = serviceFor(self, spec);
   // A test may have put a double in the place of the service.
   const registry = (service.registry as LockRegistry | undefined) ?? withoutApplication;
   const { names, handlesResponse } = registry.method(spec, classOf(self, spec), 'arguments');
-  const lease = await takeLock(service, spec, { names: names.fromArguments(args, frame?.values), signal });
+  const lease = await takeLock(service, spec, { names: names.fromArguments(args, frame?.request), signal });
   return { lease, writesResponse: frame !== undefined && handlesResponse };
 }
 
@@ -81,7 +81,7 @@ export function busyStatusOf(error: object): number | undefined {
 export async function takeLock(
   service: LockService,
   spec: LockedSpec,
-  { names, signal }: { names: string[]; signal: AbortSignal | undefined },
+  { names, signal }: { names: string[]; signal: Stop | undefined },
 ): Promise<Lease> {
   const options: AcquireOptions = signal === undefined ? spec.acquire : { ...spec.acquire, signal };
   try {
@@ -126,9 +126,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function invoke(spec: LockedSpec, call: Pick<LockedCall, 'self' | 'args'>, lease: Lease): unknown {
+  const { original, leaseArguments } = spec;
+  if (leaseArguments.length === 0) return Reflect.apply(original, call.self, call.args);
   const args = [...call.args];
-  for (const index of spec.leaseArguments) args[index] = lease;
-  return Reflect.apply(spec.original, call.self, args);
+  for (const index of leaseArguments) args[index] = lease;
+  return Reflect.apply(original, call.self, args);
 }
 
 /** The class whose metadata counts: the object's own, which may inherit the method. */

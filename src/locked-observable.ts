@@ -1,16 +1,19 @@
 import { Observable, type Subscription } from 'rxjs';
-import type { Lease } from '../lib/index.js';
+import { type Lease, Stop } from '../lib/index.js';
 import { type Hold, runHolding } from './hold.js';
 import type { ResponseWatch } from './response-watch.js';
 
 export interface LockedSource {
   readonly watch: ResponseWatch | undefined;
-  acquire(signal: AbortSignal): Promise<Lease>;
+  acquire(signal: Stop): Promise<Lease>;
   /** What to subscribe to under the lock. */
   start(lease: Lease, hold: Hold): Observable<unknown>;
   /** The response was closed; calling `stop` unsubscribes from the source. */
   onClose(stop: () => void): void;
 }
+
+/** One for all, without a reader: it ends a wait whose outcome nobody hears. */
+const LEFT = new Error('nobody waits for this lock any more');
 
 /**
  * An Observable that takes the lock when it is subscribed to, passes values on as they come, and ends only when the lock has been
@@ -19,9 +22,8 @@ export interface LockedSource {
  */
 export function lockedObservable(source: LockedSource): Observable<unknown> {
   return new Observable((subscriber) => {
-    const left = new AbortController();
     const { watch } = source;
-    const signal = watch === undefined ? left.signal : AbortSignal.any([left.signal, watch.signal]);
+    const wait = watch?.endOfWait() ?? new Stop();
     let inner: Subscription | undefined;
     const work = (lease: Lease, hold: Hold) =>
       new Promise<void>((resolve, reject) => {
@@ -34,18 +36,19 @@ export function lockedObservable(source: LockedSource): Observable<unknown> {
           error: reject,
           complete: resolve,
         });
-        inner.add(() => resolve());
+        inner.add(resolve);
         watch?.onClose(() => source.onClose(() => inner?.unsubscribe()));
       });
-    source
-      .acquire(signal)
-      .then((lease) => runHolding(lease, watch, (hold) => work(lease, hold)))
-      .then(
-        () => subscriber.complete(),
-        (error: unknown) => subscriber.error(error),
-      );
+    const run = async () => {
+      const lease = await source.acquire(wait);
+      await runHolding(lease, watch, (hold) => work(lease, hold));
+    };
+    run().then(
+      () => subscriber.complete(),
+      (error: unknown) => subscriber.error(error),
+    );
     return () => {
-      left.abort();
+      wait.abort(LEFT);
       inner?.unsubscribe();
     };
   });

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { Stop } from '../lib/index.js';
 
 /** nginx's number for it. Nothing is sent, since nobody is there; interceptors and metrics around ours see it. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -22,9 +23,9 @@ interface RawResponse {
  * has gone; Nest itself does not stop a normal request for that.
  */
 export class ResponseWatch {
-  readonly #gone = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners: (() => void)[] = [];
   #closed = false;
+  #gone = false;
 
   constructor(response: unknown) {
     const raw = ((response as { raw?: unknown }).raw ?? response) as RawResponse;
@@ -32,21 +33,24 @@ export class ResponseWatch {
     else raw.once('close', () => this.#close(raw));
   }
 
-  /** Aborts when the client went away before the answer was complete. */
-  get signal(): AbortSignal {
-    return this.#gone.signal;
+  /** For one wait: ends it when the client goes away before the answer is complete. */
+  endOfWait(): Stop {
+    const stop = new Stop();
+    this.onClose(() => {
+      if (this.#gone) stop.abort(new ClientGoneError());
+    });
+    return stop;
   }
 
   /** Calls back once, when the response is over either way; at once when it already is. */
   onClose(listener: () => void): void {
     if (this.#closed) listener();
-    else this.#listeners.add(listener);
+    else this.#listeners.push(listener);
   }
 
   #close(raw: RawResponse): void {
     this.#closed = true;
-    if (raw.writableFinished !== true) this.#gone.abort(new ClientGoneError());
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
+    this.#gone = raw.writableFinished !== true;
+    for (const listener of this.#listeners.splice(0)) listener();
   }
 }
