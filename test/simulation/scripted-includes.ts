@@ -101,19 +101,19 @@ export const tokenIn = (request: string) => request.slice(0, 22);
 export const leaseIn = (request: string) => request.slice(22, 30);
 export const waitsIn = (request: string) => request[30] === '1';
 export const ticketIn = (request: string) => request.slice(31, 47);
-export const mostQueuedIn = (request: string) => request.slice(47, 55);
+export const mostQueuedIn = (request: string) => Number(request.slice(47, 55));
 export const tailIn = (request: string) => request.slice(55);
 
 /** @returns the ticket; undefined: the queue is full */
 export function joinQueue(
   redis: ScriptedRedis,
   queueKey: string,
-  { request, us }: { request: string; us: number },
+  { request, us, most = Infinity }: { request: string; us: number; most?: number },
 ): string | undefined {
   const member = tokenIn(request) + leaseIn(request) + tailIn(request);
   let ticket = ticketIn(request);
   if (ticket === NO_TICKET) {
-    const isFull = redis.zcard(queueKey) >= toNumber(mostQueuedIn(request));
+    const isFull = most !== Infinity && redis.zcard(queueKey) >= most;
     if (isFull && redis.zscore(queueKey, member) === undefined) return undefined;
     ticket = digits(us);
   }
@@ -123,17 +123,31 @@ export function joinQueue(
   return ticket;
 }
 
-// includes/batch.lua
+// includes/batch.lua, and the loop before it
 
-/** @param work answers one request by its text */
+/** Answers one request by its text. */
+export type Work = (lock: LockKeys, request: string) => ScriptReply;
+
+/** @param usual the usual case, for all of them before anything else is done; undefined: it is another one, or was refused */
 export function forEachRequest(
   { keys, args }: ScriptInput,
   first: number,
-  work: (lock: LockKeys, request: string) => ScriptReply,
+  { usual, work }: { usual?: (...asked: Parameters<Work>) => ScriptReply | undefined; work: Work },
 ): ScriptReply {
-  const answers = args.slice(first).map((request, index) => {
+  const asked = args
+    .slice(first)
+    .map((request, i) => [{ state: keys[i * 2]!, queue: keys[i * 2 + 1]! }, request] as const);
+  const quick = asked.map(([lock, request]) => {
     try {
-      return work({ state: keys[index * 2]!, queue: keys[index * 2 + 1]! }, request);
+      return usual?.(lock, request);
+    } catch (error) {
+      if (error instanceof ReplyError) return undefined;
+      throw error;
+    }
+  });
+  const answers = quick.map((answer, i) => {
+    try {
+      return answer ?? work(...asked[i]!);
     } catch (error) {
       if (!(error instanceof ReplyError) || error.message.startsWith('READONLY')) throw error;
       return [-8, error.message];

@@ -4,17 +4,15 @@
  * change here.
  */
 import {
-  channelOf,
   digits,
   fenceOf,
   forEachRequest,
-  grantedOf,
   isLock,
   joinQueue,
-  labelOf,
   leaseIn,
   lineageOf,
   type LockKeys,
+  mostQueuedIn,
   nextFence,
   NO_TICKET,
   NOT_A_LOCK,
@@ -23,11 +21,12 @@ import {
   type Script,
   type Scripts,
   tailIn,
-  tailOf,
   tokenIn,
   toNumber,
   waitsIn,
+  type Work,
 } from './scripted-includes.js';
+import { force, inspect, probe } from './scripted-operations.js';
 import type { ScriptedRedis } from './scripted-redis.js';
 import type { ScriptReply } from '../../lib/stores/redis/redis-link.js';
 
@@ -57,7 +56,7 @@ function acquireHeld(ask: Ask, state: string): ScriptReply {
   if (left === -1) return [-9, 'it would never run out'];
   if (ownerOf(state) === tokenIn(request)) return [1, fenceOf(state), lineageOf(state), left];
   if (!waitsIn(request)) return [0, left];
-  const ticket = joinQueue(redis, lock.queue, ask);
+  const ticket = joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(request) });
   if (ticket === undefined) return [4, left];
   if (state.startsWith('h')) redis.overwriteStart(lock.state, 'H');
   return [2, left, ticket, digits(us)];
@@ -69,7 +68,7 @@ function acquireUnknown(ask: Ask): ScriptReply {
   if (!redis.exists(lock.queue)) return grant(ask, fence, fence);
   const token = tokenIn(request);
   const waits = waitsIn(request);
-  const ticket = waits ? joinQueue(redis, lock.queue, ask) : undefined;
+  const ticket = waits ? joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(request) }) : undefined;
   const winner = promote(redis, lock, { fence, lineage: fence, us, self: token });
   if (winner === undefined) return grant(ask, fence, fence);
   if (winner.token === token) return [1, fence, fence, winner.leaseMs];
@@ -77,23 +76,52 @@ function acquireUnknown(ask: Ask): ScriptReply {
   return [waits ? 4 : 0, winner.leaseMs];
 }
 
+/** Free without a trace, or since a clean release; and nobody is queued. */
+function acquireUsual({ redis, lock, request, us }: Ask): ScriptReply | undefined {
+  const state = redis.get(lock.state);
+  const now = digits(us);
+  let lineage = now;
+  if (state === undefined) {
+    if (redis.exists(lock.queue)) return undefined;
+  } else {
+    if (!state.startsWith('f') || Buffer.byteLength(state) !== 33 || fenceOf(state) >= now) return undefined;
+    lineage = lineageOf(state);
+  }
+  const lease = /[1-9].*/.exec(leaseIn(request))?.[0];
+  const owner = tokenIn(request) + tailIn(request);
+  redis.setPx(lock.state, `h${now}${lineage}${now}${owner}`, toNumber(lease));
+  return [1, now, lineage, lease!];
+}
+
 const acquire: Script = (input) => {
   const { redis } = input;
   const us = redis.time();
-  return forEachRequest(input, 1, (lock, request) => {
-    const ask = { redis, lock, request, us };
-    const state = redis.get(lock.state);
-    if (state === undefined) return acquireUnknown(ask);
-    if (!isLock(state)) return [-9, NOT_A_LOCK];
-    if (!state.startsWith('f')) return acquireHeld(ask, state);
-    return grant(ask, nextFence(toNumber(fenceOf(state)), us), lineageOf(state));
+  const usual = (lock: LockKeys, request: string) => acquireUsual({ redis, lock, request, us });
+  return forEachRequest(input, 1, {
+    usual,
+    work: (lock, request) => {
+      const ask = { redis, lock, request, us };
+      const state = redis.get(lock.state);
+      if (state === undefined) return acquireUnknown(ask);
+      if (!isLock(state)) return [-9, NOT_A_LOCK];
+      if (!state.startsWith('f')) return acquireHeld(ask, state);
+      return grant(ask, nextFence(toNumber(fenceOf(state)), us), lineageOf(state));
+    },
   });
 };
 
 const release: Script = (input) => {
   const { redis, args } = input;
   const keepMs = args[1];
-  return forEachRequest(input, 2, (lock, ending) => {
+  /** Ours, and nobody is queued. */
+  const usual = (lock: LockKeys, ending: string): ScriptReply | undefined => {
+    const state = redis.get(lock.state) ?? '';
+    if (!state.startsWith('h') || !isLock(state) || ownerOf(state) !== ending.slice(0, 22)) return undefined;
+    const used = ending.slice(22, 38) < fenceOf(state) ? fenceOf(state) : ending.slice(22, 38);
+    redis.setPx(lock.state, `f${used}${lineageOf(state)}`, toNumber(keepMs));
+    return [1];
+  };
+  const work: Work = (lock, ending) => {
     const [token, used, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
     if (ending.length > 54) redis.zrem(lock.queue, token + ending.slice(54));
 
@@ -109,12 +137,13 @@ const release: Script = (input) => {
     }
     if (lineage === NO_TICKET) return [3];
     return state !== undefined && lineageOf(state) === lineage && fenceOf(state) >= used ? [2] : [-1];
-  });
+  };
+  return forEachRequest(input, 2, { usual, work });
 };
 
 const yields: Script = (input) => {
   const { redis } = input;
-  return forEachRequest(input, 1, (lock, ending) => {
+  const work: Work = (lock, ending) => {
     const [token, known, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
     const [used, request] = [ending.slice(54, 70), ending.slice(70)];
 
@@ -133,15 +162,15 @@ const yields: Script = (input) => {
     if (state.startsWith('H')) {
       const winner = promote(redis, lock, { fence, lineage, us });
       if (winner !== undefined) {
-        const returning = request.slice(0, 31) + digits(us) + request.slice(47);
-        const ticket = joinQueue(redis, lock.queue, { request: returning, us });
+        const ticket = joinQueue(redis, lock.queue, { request, us });
         redis.overwriteStart(lock.state, 'H');
         return [2, winner.leaseMs, ticket!, digits(us)];
       }
     }
     redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(request)}`, leaseMs);
     return [1, fence, lineage, leaseMs];
-  });
+  };
+  return forEachRequest(input, 1, { work });
 };
 
 const renew: Script = ({ redis, keys, args }) => {
@@ -158,73 +187,6 @@ const renew: Script = ({ redis, keys, args }) => {
     return state.slice(1, 33) === known ? [1, left] : [1, left, fenceOf(state), lineageOf(state)];
   });
   return [args[0]!, ...answers];
-};
-
-const force: Script = ({ redis, keys, args }) => {
-  const [stateKey = '', queueKey = ''] = keys;
-  const lock = { state: stateKey, queue: queueKey };
-  const [nonce = '', keepMs = '', reason = ''] = args;
-  const state = redis.get(stateKey);
-  if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
-  if (state === undefined || state.startsWith('f')) return [nonce, 0];
-
-  const label = labelOf(tailOf(state));
-  redis.publish(channelOf(tailOf(state)), `L${ownerOf(state)}${reason}`);
-  const us = redis.time();
-  const known = toNumber(fenceOf(state));
-  const unwritten = us <= known ? 1_000_000 : 0;
-  const fence = digits(max(us, known + 1 + unwritten));
-  redis.pexpire(stateKey, toNumber(keepMs));
-  if (promote(redis, lock, { fence, lineage: fence, us }) === undefined) {
-    redis.setPx(stateKey, `f${fence}${fence}`, toNumber(keepMs));
-  }
-  return [nonce, 1, fenceOf(state), label!];
-};
-
-const inspect: Script = ({ redis, keys, args }) => {
-  const [stateKey = '', queueKey = ''] = keys;
-  const [nonce = ''] = args;
-  const state = redis.get(stateKey);
-  const waiting = redis.zcard(queueKey);
-  if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
-  if (state === undefined || state.startsWith('f')) return [nonce, waiting];
-  const label = labelOf(tailOf(state));
-  return [
-    nonce,
-    waiting,
-    fenceOf(state),
-    grantedOf(state),
-    redis.pttl(stateKey),
-    ...(label === undefined ? [] : [label]),
-  ];
-};
-
-const probe: Script = ({ redis, keys, args }) => {
-  const [stateKey = '', queueKey = ''] = keys;
-  const [nonce = '', channel = ''] = args;
-  const reply: string[] = [nonce];
-  const attempt = (command: string, work: () => unknown) => {
-    try {
-      work();
-    } catch (error) {
-      reply.push(`${command}: ${(error as Error).message}`);
-    }
-  };
-  attempt('SET', () => redis.setPx(stateKey, 'probe', 1_000));
-  attempt('GET', () => redis.get(stateKey));
-  attempt('SETRANGE', () => redis.overwriteStart(stateKey, 'P'));
-  attempt('PTTL', () => redis.pttl(stateKey));
-  attempt('PEXPIRE', () => redis.pexpire(stateKey, 1_000));
-  attempt('ZADD', () => redis.zaddNx(queueKey, { member: 'probe', score: 1 }));
-  attempt('ZSCORE', () => redis.zscore(queueKey, 'probe'));
-  attempt('ZCARD', () => redis.zcard(queueKey));
-  attempt('PEXPIRE', () => redis.pexpire(queueKey, 1_000));
-  attempt('ZREM', () => redis.zrem(queueKey, 'probe'));
-  attempt('ZPOPMIN', () => redis.zpopmin(queueKey));
-  attempt('EXISTS', () => redis.exists(queueKey));
-  attempt('PEXPIRE', () => redis.pexpire(stateKey, 1));
-  attempt('PUBLISH', () => redis.publish(channel, 'P'));
-  return reply;
 };
 
 export const SCRIPTED: Scripts = {
