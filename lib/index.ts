@@ -26,10 +26,13 @@ export type {
   AcquireRequest,
   Busy,
   ForcedRelease,
+  Full,
   Grant,
   Hold,
+  Kept,
   LockMode,
   LockStore,
+  Refused,
   ReleaseOutcome,
   RenewOutcome,
   RenewRequest,
@@ -38,6 +41,7 @@ export type {
   StoreContext,
   StoreInspection,
   WaitingNews,
+  Yielded,
 } from './stores/lock-store.js';
 export { memoryStore, type MemoryStoreOptions } from './stores/memory/memory-store.js';
 export { redisStore, type RedisStoreOptions } from './stores/redis/redis-store.js';
