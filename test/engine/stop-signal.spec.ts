@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Stop } from '../../lib/stop-signal.js';
+import { ManualLocks } from '../support/manual-locks.js';
 
 describe('a stop', () => {
   it('tells its listener once, with the first reason', () => {
@@ -37,5 +38,27 @@ describe('a stop', () => {
     const stop = new Stop();
     stop.abort('why');
     expect([stop.aborted, stop.reason]).toEqual([true, 'why']);
+  });
+
+  it('of a caller ends its wait with the reason given: before it, during it, and not once the lock is held', async () => {
+    const process = new ManualLocks();
+    const [locks, other] = [process.open(), process.open()];
+    const reason = new Error('the client went away');
+    const before = new Stop();
+    before.abort(reason);
+    await expect(locks.acquire('group:1', { signal: before })).rejects.toBe(reason);
+    await expect(locks.tryAcquire('group:1', { signal: before })).rejects.toBe(reason);
+
+    const holder = await other.acquire('group:1');
+    const [during, served] = [new Stop(), new Stop()];
+    const waiting = locks.acquire('group:1', { signal: during });
+    const behind = locks.acquire('group:1', { signal: served });
+    await process.clock.advanceAsync(10);
+    during.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await holder.release();
+    const lease = await behind;
+    served.abort(reason);
+    expect(lease.state).toBe('held');
   });
 });

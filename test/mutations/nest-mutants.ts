@@ -5,11 +5,7 @@ export const nestMutants: readonly Mutant[] = [
   {
     name: 'interceptor: a client that leaves ends its wait',
     edits: [
-      {
-        file: 'src/response-watch.ts',
-        find: 'if (raw.writableFinished !== true) this.#gone.abort(new ClientGoneError());',
-        put: '',
-      },
+      { file: 'src/response-watch.ts', find: 'if (this.#gone) stop.abort(new ClientGoneError());', put: '' },
     ],
     suites: [suite('test/nest/http.spec.ts', 'stops waiting when the client goes away')],
   },
@@ -52,8 +48,8 @@ export const nestMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/hold.ts',
-        find: 'if (this.#holders === 0) this.#becomeIdle();\n    return this.#idle;',
-        put: 'this.#becomeIdle();\n    return this.#idle;',
+        find: 'return this.busy ? new Promise((resolve) => (this.#becomeIdle = resolve)) : undefined;',
+        put: 'return undefined;',
       },
     ],
     suites: [suite('test/nest/streams.spec.ts')],
