@@ -15,6 +15,8 @@ const library = join(bench, 'node_modules/nestjs-distributed-lock');
 const args = process.argv.slice(2);
 const givenLibrary = take('--library', true);
 const prepareOnly = take('--prepare-only', false);
+/** As the first word: what operations of the library cost (docs/cost.md), instead of the comparison. */
+const isCost = args[0] === 'cost' && args.shift() !== undefined;
 
 function take(option, hasValue) {
   const at = args.indexOf(option);
@@ -70,9 +72,9 @@ run(tsc, ['-p', 'bench/tsconfig.json']);
 if (!prepareOnly) {
   const redis = findRedisServer();
   if (redis === null) throw new Error(HOW_TO_INSTALL_REDIS);
-  const main = join(bench, 'dist/src/main.js');
+  const main = join(bench, isCost ? 'dist/src/cost/main.js' : 'dist/src/main.js');
   // Another package's figures are not this commit's.
-  if (givenLibrary !== undefined && !args.includes('--out'))
+  if (givenLibrary !== undefined && !isCost && !args.includes('--out'))
     args.push('--out', join(bench, 'results/partial'));
   run(process.execPath, [main, ...args], { env: { ...process.env, REDIS_SERVER_BIN: redis } });
 }

@@ -24,6 +24,8 @@ async function start(told?: unknown): Promise<{ startNs: number }> {
 
 async function run(): Promise<void> {
   const { url, adapter } = job;
+  // The roles of docs/cost.md bring our library along, which a peer's process has no use for.
+  if (job.role.startsWith('cost:')) await import('../cost/roles.js');
   const place = {
     url,
     open: async (options = {}) => (await loadAdapter(adapter)).open({ url, ...options }),

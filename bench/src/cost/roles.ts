@@ -1,0 +1,6 @@
+/** For a process that measures: here are its roles. */
+export { leases } from './leases.js';
+export { processes } from './processes.js';
+export { queue } from './queue.js';
+export { waitedNames } from './waited-names.js';
+export { waiters } from './waiters.js';
