@@ -72,7 +72,9 @@ export class RedisYield implements BatchRequest {
       this.#yielded();
     } else {
       this.home.gone();
-      this.place.withdraw();
+      // This copy did nothing; an earlier one may have yielded and queued us before the hold of the next one ran out.
+      if (repeated) this.place.giveUp(new Error('the hold was lost while it was yielded'), true);
+      else this.place.withdraw();
       this.#resolve({ outcome: 'refused', ambiguous: repeated });
     }
   }
