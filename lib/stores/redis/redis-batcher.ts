@@ -99,17 +99,19 @@ export class RedisBatcher {
 
   async #exchange(script: BatchScript, given: readonly Item[]): Promise<void> {
     let items = given;
+    let sentAtMs = 0;
+    let answers: ScriptReply;
     try {
       if (!this.link.isReady) await this.link.reachable(this.#leftMs(given));
       items = given.filter((item) => item.request.wanted() || this.#drop(item));
       if (items.length === 0) return;
-      const sentAtMs = this.clock.monotonicMs();
-      const answers = await this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
-      for (const [index, item] of items.entries())
-        this.#answer(item, answers[index] as ScriptReply, sentAtMs);
+      sentAtMs = this.clock.monotonicMs();
+      answers = await this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
     } catch (error) {
-      for (const item of items) this.#onError(item, error);
+      this.#repeat(items.filter((item) => this.#mayRepeat(item, error)));
+      return;
     }
+    for (const [index, item] of items.entries()) this.#answer(item, answers[index] as ScriptReply, sentAtMs);
   }
 
   #payload(script: BatchScript, items: readonly Item[]): { keys: string[]; args: string[] } {
@@ -145,20 +147,24 @@ export class RedisBatcher {
     return false;
   }
 
-  #onError(item: Item, error: unknown): void {
+  /** false: it was told that it failed. */
+  #mayRepeat(item: Item, error: unknown): boolean {
     // An error of the server: the script was not executed. A CallFailure: it was not even sent.
-    if (isReply(error) || error instanceof CallFailure) {
-      this.#done();
-      item.request.failed(this.#failure(item, error));
-      return;
-    }
-    item.repeated = true;
-    if (item.request.wanted() && this.link.mayRepeat(item.endsAtMs)) {
-      void pause(this.clock, this.link.repeatAfterMs).then(() => this.#add(item));
-      return;
+    if (!isReply(error) && !(error instanceof CallFailure)) {
+      item.repeated = true;
+      if (item.request.wanted() && this.link.mayRepeat(item.endsAtMs)) return true;
     }
     this.#done();
     item.request.failed(this.#failure(item, error));
+    return false;
+  }
+
+  /** Those that lost their reply together go again together. */
+  #repeat(items: readonly Item[]): void {
+    if (items.length === 0) return;
+    void pause(this.clock, this.link.repeatAfterMs).then(() => {
+      for (const item of items) this.#add(item);
+    });
   }
 
   #failure({ request, repeated }: Item, error: unknown): CallFailure {

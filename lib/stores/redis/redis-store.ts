@@ -133,7 +133,9 @@ class RedisStore implements LockStore {
   }
 
   async renew(requests: readonly RenewRequest[]): Promise<RenewOutcome[]> {
-    const session = this.#open();
+    const session = this.#session;
+    if (session === undefined || this.#closed)
+      return requests.map(() => ({ outcome: 'unknown', error: closedError() }));
     return renewAll(requests, {
       link: session.link,
       commandMs: this.#server.commandMs,

@@ -1,5 +1,12 @@
 import { systemClock } from '../../../lib/clock.js';
-import type { AcquireRequest, Lease, LockManagerOptions, LockStore } from '../../../lib/index.js';
+import type {
+  AcquireRequest,
+  Lease,
+  LockManagerOptions,
+  LockStore,
+  RenewOutcome,
+  RenewRequest,
+} from '../../../lib/index.js';
 import { wrapStore } from '../../../lib/testing/contract/contract-bench.js';
 import type { Happening, HistoryEvent } from './history-events.js';
 
@@ -46,77 +53,88 @@ export class Recorder {
 
 /** Places in the queue and renewals are not seen by the caller: write them down where they pass. */
 export function recordedStore(store: LockStore, recorder: Recorder): LockStore {
-  const { add, asked, calls, shared } = recorder;
-  const recordedRequest = (request: AcquireRequest, place: string): AcquireRequest => {
-    const { name, onWaiting } = request;
-    if (onWaiting === undefined) return request;
-    const queued: typeof onWaiting = (news) => {
-      if (news.error === undefined) add({ f: 'place', type: 'queued', place, name });
-      onWaiting(news);
-    };
-    return { ...request, onWaiting: queued };
-  };
-  const settled = async <A extends { readonly outcome: string }>(
-    answer: Promise<A>,
-    of: { readonly place: string; readonly name: string },
-  ): Promise<A> => {
-    try {
-      const given = await answer;
-      add({ f: 'place', type: given.outcome === 'granted' ? 'granted' : 'left', ...of });
-      return given;
-    } catch (error) {
-      add({ f: 'place', type: 'left', ...of });
-      throw error;
-    }
-  };
+  const { asked } = recorder;
   return wrapStore(store, {
-    acquire: async (request, signal) => {
-      const { name } = request;
-      const place = recorder.nextId();
-      add({ f: 'place', type: 'ask', place, name });
-      return settled(store.acquire(recordedRequest(request, place), signal), { place, name });
+    acquire: (request, signal) => {
+      const place = new RecordedPlace(recorder, request);
+      return place.until(store.acquire(place.request, signal));
     },
     // A slice ends: a new place is asked for, unless the hold is kept.
     yieldOrKeep: async (hold, request, signal) => {
-      const { name } = request;
-      const place = recorder.nextId();
       asked.set(hold, (asked.get(hold) ?? 0) + 1);
-      add({ f: 'place', type: 'ask', place, name });
-      const left = () => add({ f: 'place', type: 'left', place, name });
-      try {
-        const answer = await store.yieldOrKeep!(hold, recordedRequest(request, place), signal);
-        if (answer.outcome === 'yielded')
-          return { ...answer, granted: settled(answer.granted, { place, name }) };
-        left();
-        return answer;
-      } catch (error) {
-        left();
-        throw error;
-      }
+      const place = new RecordedPlace(recorder, request);
+      const answer = await place.orLeave(store.yieldOrKeep!(hold, place.request, signal));
+      if (answer.outcome === 'yielded') return { ...answer, granted: place.until(answer.granted) };
+      place.note('left');
+      return answer;
     },
     release: (hold) => {
       asked.set(hold, Infinity);
       return store.release(hold);
     },
-    renew: async (requests) => {
-      // A hold without a call is one whose acquire has not returned yet.
-      // Between two leases a hold is nobody's.
-      const known = requests.map(({ hold }) => {
-        const user = calls.get(hold);
-        return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
-      });
-      for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
-      const outcomes = await store.renew(requests);
-      for (const [i, user] of known.entries()) {
-        const outcome = outcomes[i];
-        if (user === undefined || outcome === undefined) continue;
-        const { call, lease } = user;
-        // The token of this lease, not of the hold: it may have gone to the next one meanwhile.
-        const { fencingToken: fence } = lease;
-        if (outcome.outcome !== 'renewed') add({ f: 'renew', type: outcome.outcome, call });
-        else add({ f: 'renew', type: 'ok', call, fence, deadlineMs: shared(outcome.deadlineMs) });
-      }
-      return outcomes;
-    },
+    renew: (requests) => recordedRenewals(store, recorder, requests),
   });
+}
+
+class RecordedPlace {
+  readonly #place: string;
+  /** What the store is asked. */
+  readonly request: AcquireRequest;
+
+  constructor(
+    private readonly recorder: Recorder,
+    private readonly given: AcquireRequest,
+  ) {
+    this.#place = recorder.nextId();
+    const { onWaiting } = given;
+    const queued: typeof onWaiting = (news) => {
+      if (news.error === undefined) this.note('queued');
+      onWaiting?.(news);
+    };
+    this.request = onWaiting === undefined ? given : { ...given, onWaiting: queued };
+    this.note('ask');
+  }
+
+  note(type: 'ask' | 'queued' | 'granted' | 'left'): void {
+    this.recorder.add({ f: 'place', type, place: this.#place, name: this.given.name });
+  }
+
+  async orLeave<A>(answer: Promise<A>): Promise<A> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.note('left');
+      throw error;
+    }
+  }
+
+  async until<A extends { readonly outcome: string }>(answer: Promise<A>): Promise<A> {
+    const given = await this.orLeave(answer);
+    this.note(given.outcome === 'granted' ? 'granted' : 'left');
+    return given;
+  }
+}
+
+async function recordedRenewals(
+  store: LockStore,
+  { add, asked, calls, shared }: Recorder,
+  requests: readonly RenewRequest[],
+): Promise<RenewOutcome[]> {
+  // A hold without a call is one whose acquire has not returned yet; between two leases it is nobody's.
+  const known = requests.map(({ hold }) => {
+    const user = calls.get(hold);
+    return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
+  });
+  for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
+  const outcomes = await store.renew(requests);
+  for (const [i, user] of known.entries()) {
+    const outcome = outcomes[i];
+    if (user === undefined || outcome === undefined) continue;
+    // The token of this lease, not of the hold: it may have gone to the next one meanwhile.
+    const { call, lease } = user;
+    const { fencingToken: fence } = lease;
+    if (outcome.outcome !== 'renewed') add({ f: 'renew', type: outcome.outcome, call });
+    else add({ f: 'renew', type: 'ok', call, fence, deadlineMs: shared(outcome.deadlineMs) });
+  }
+  return outcomes;
 }
