@@ -15,6 +15,7 @@ export {
   type LossCause,
   redactPasswords,
 } from './lock-errors.js';
+export { currentNote, runWithNote } from './lock-frames.js';
 export type { LockEventListener, LockEventName, LockEvents } from './lock-events.js';
 export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';

@@ -2,16 +2,33 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Lease } from './lease.js';
 
 interface Frame {
-  readonly of: LockFrames;
-  readonly lease: Lease;
   readonly outer: Frame | undefined;
+  readonly of?: LockFrames;
+  readonly lease?: Lease;
+  readonly note?: object;
 }
 
+const FRAMES = Symbol.for('nestjs-distributed-lock:frames');
+const shared = globalThis as { [FRAMES]?: AsyncLocalStorage<Frame | undefined> };
+
 /**
- * One for all managers: Node carries every storage that was ever used along with every promise of the process, so one of each
- * manager's own would make all promises slower for good, even after it was closed.
+ * One for everything: Node carries every storage that was ever used along with every promise of the process, so one of each
+ * manager's own, or another for notes, would make all promises slower for good. On globalThis, because a note may be left and
+ * looked for by two copies of this package (ESM and CJS).
  */
-const storage = new AsyncLocalStorage<Frame | undefined>();
+const storage = (shared[FRAMES] ??= new AsyncLocalStorage<Frame | undefined>());
+
+/** Runs `work`, and whatever it calls, with a note that {@link currentNote} finds; for frameworks round the engine. */
+export function runWithNote<T>(note: object, work: () => T): T {
+  return storage.run({ outer: storage.getStore(), note }, work);
+}
+
+/** The innermost note of the running call chain. */
+export function currentNote(): object | undefined {
+  let frame = storage.getStore();
+  while (frame !== undefined && frame.note === undefined) frame = frame.outer;
+  return frame?.note;
+}
 
 /**
  * Which leases of one manager the running call chain is inside of. `using` and `lease.using` open a frame; a plain `acquire`
@@ -21,7 +38,7 @@ const storage = new AsyncLocalStorage<Frame | undefined>();
 export class LockFrames {
   /** Runs `work` inside the lease. */
   run<T>(lease: Lease, work: () => T): T {
-    return storage.run({ of: this, lease, outer: storage.getStore() }, work);
+    return storage.run({ outer: storage.getStore(), of: this, lease }, work);
   }
 
   /** Listeners of events are nobody's call chain: run them outside of any frame. */
@@ -32,7 +49,7 @@ export class LockFrames {
   /** Is the running call chain inside a lease on this name that has not ended? */
   holds(name: string): boolean {
     for (let frame = storage.getStore(); frame !== undefined; frame = frame.outer) {
-      if (frame.of === this && frame.lease.name === name && frame.lease.active) return true;
+      if (frame.of === this && frame.lease?.name === name && frame.lease.active) return true;
     }
     return false;
   }

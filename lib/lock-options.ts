@@ -196,9 +196,12 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: ()
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
-  checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
-  checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
-  checkInteger(place, ['maxWaitingProcesses', maxWaitingProcesses], { min: 1, max: MAX_WAITERS });
+  if (options.cohortMs !== undefined)
+    checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
+  if (options.maxWaiters !== undefined)
+    checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
+  if (options.maxWaitingProcesses !== undefined)
+    checkInteger(place, ['maxWaitingProcesses', maxWaitingProcesses], { min: 1, max: MAX_WAITERS });
   return { leaseMs, waitMs, renew, signal, label, mode, cohortMs, maxWaiters, maxWaitingProcesses };
 }
 

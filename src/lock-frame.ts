@@ -1,5 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Lease } from '../lib/index.js';
+import { currentNote, type Lease, runWithNote } from '../lib/index.js';
 import type { Hold } from './hold.js';
 import type { LockedSpec } from './locked-spec.js';
 import type { ResponseWatch } from './response-watch.js';
@@ -24,23 +23,18 @@ export interface LockFrame {
   onSettled?: () => void;
 }
 
-const FRAMES = Symbol.for('nestjs-distributed-lock:frames');
-const shared = globalThis as { [FRAMES]?: AsyncLocalStorage<LockFrame> };
-
-/** On globalThis: the interceptor and the decorator may come from two copies of this package (ESM and CJS), and must still meet. */
-const frames = (shared[FRAMES] ??= new AsyncLocalStorage<LockFrame>());
-
+/** Our notes are frames, and nobody else leaves any. The interceptor and the decorator may come from two copies of this package. */
 export function currentFrame(): LockFrame | undefined {
-  return frames.getStore();
+  return currentNote() as LockFrame | undefined;
 }
 
 export function runInFrame<T>(frame: LockFrame, work: () => T): T {
-  return frames.run(frame, work);
+  return runWithNote(frame, work);
 }
 
 /** The frame of this very method's request, if the interceptor opened one and nobody took it yet. */
 export function takeFrame(spec: LockedSpec): LockFrame | undefined {
-  const frame = frames.getStore();
+  const frame = currentFrame();
   if (frame === undefined || frame.spec !== spec || frame.taken) return undefined;
   frame.taken = true;
   return frame;

@@ -47,8 +47,7 @@ export class LockInterceptor implements NestInterceptor {
     const { names, handlesResponse } = this.registry.method(spec, context.getClass(), 'request');
     return lockedObservable({
       watch,
-      acquire: async (signal) =>
-        takeLock(this.#service(spec), spec, { names: names.fromRequest(request), signal }),
+      acquire: (signal) => takeLock(this.#service(spec), spec, { names: names.fromRequest(request), signal }),
       start: (lease, hold) => {
         frame.held = { lease, hold };
         if (handlesResponse) hold.retainUntilClosed();

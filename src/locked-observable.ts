@@ -5,6 +5,7 @@ import type { ResponseWatch } from './response-watch.js';
 
 export interface LockedSource {
   readonly watch: ResponseWatch | undefined;
+  /** May throw at once. */
   acquire(signal: Stop): Promise<Lease>;
   /** What to subscribe to under the lock. */
   start(lease: Lease, hold: Hold): Observable<unknown>;

@@ -9,7 +9,7 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedValues, readOwn, type ValueRule } from './placeholder-value.js';
+import { encodedValues, readOwn, type ValueRule, withFormatter } from './placeholder-value.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
 import { TemplateValueError } from './template-value-error.js';
@@ -78,7 +78,10 @@ function compileAll(
   const readers = templates.map((template) =>
     compileTemplate(template, place, (placeholder) => compile(placeholder, template)),
   );
-  return (args, request) => [...new Set(readers.flatMap((reader) => reader(args, request)))];
+  return (args, request) => {
+    const names = readers.flatMap((reader) => reader(args, request));
+    return names.length === 1 ? names : [...new Set(names)];
+  };
 }
 
 function compileTemplate(
@@ -92,7 +95,7 @@ function compileTemplate(
     const value = compile(part);
     const rule: ValueRule = {
       placeholder: part,
-      steps: value.steps,
+      steps: withFormatter(value.steps, part),
       fromClient: value.fromClient,
       text,
       place,
@@ -103,8 +106,16 @@ function compileTemplate(
   return (args, request) => {
     let names = [''];
     for (const part of compiled) {
-      const values = typeof part === 'string' ? [part] : encodedValues(part.read(args, request), part.rule);
-      names = names.flatMap((name) => values.map((value) => name + value));
+      if (typeof part === 'string') {
+        names = names.map((name) => name + part);
+        continue;
+      }
+      const values = encodedValues(part.read(args, request), part.rule);
+      const [only = ''] = values;
+      names =
+        values.length === 1
+          ? names.map((name) => name + only)
+          : names.flatMap((name) => values.map((value) => name + value));
     }
     for (const name of names) checkName(name, template, { place, fromClient });
     return names;

@@ -4,11 +4,21 @@ import { formatInt, formatLower, formatUpper, RefusedValue, type SpellingStep } 
 import { TemplateValueError } from './template-value-error.js';
 
 const FORMAT_STEPS = { int: formatInt, lower: formatLower, upper: formatUpper } as const;
+const SCALARS: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean']);
 const NAME_VALUES = 'a non-empty string, a safe integer, a bigint or a boolean';
+
+/** The formatter that the template asks for comes after what the parameter's type and pipes do. */
+export function withFormatter(
+  steps: readonly SpellingStep[],
+  { format }: Placeholder,
+): readonly SpellingStep[] {
+  return format === undefined ? steps : [...steps, FORMAT_STEPS[format]];
+}
 
 /** Everything about one placeholder of one method that is known at start-up. */
 export interface ValueRule {
   readonly placeholder: Placeholder;
+  /** With the formatter's, see {@link withFormatter}. */
   readonly steps: readonly SpellingStep[];
   readonly fromClient: boolean;
   /** For messages: the template and where it stands. */
@@ -53,9 +63,7 @@ function encodedValue(found: unknown, rule: ValueRule): string {
     throw valueError(rule, `is ${describeFound(found, rule)}; it must be ${NAME_VALUES}${hint}`);
   }
   let value = found;
-  for (const step of placeholder.format === undefined
-    ? steps
-    : [...steps, FORMAT_STEPS[placeholder.format]]) {
+  for (const step of steps) {
     value = step(value);
     if (value instanceof RefusedValue) {
       throw valueError(rule, `is ${describeFound(found, rule)}; it must be ${value.expected}`);
@@ -69,7 +77,7 @@ function encodedValue(found: unknown, rule: ValueRule): string {
 }
 
 function isScalar(value: unknown): boolean {
-  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
+  return SCALARS.has(typeof value);
 }
 
 /** A header may be a credential, so its text is never repeated in a message. */
