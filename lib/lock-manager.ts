@@ -102,9 +102,7 @@ export class LockManager {
    */
   async acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
     const canonical = singleName(name);
-    const place = () => `acquire(${describeValue(canonical)})`;
-    const settings = resolveAcquireOptions(this.#settings, options, place);
-    this.#checkCall(canonical, settings);
+    const settings = this.#settle('acquire', canonical, options);
     const calledAtMs = this.#settings.clock.monotonicMs();
     if (settings.waitMs === 0) {
       const answer = await this.#tryOnce(canonical, settings, calledAtMs);
@@ -129,10 +127,8 @@ export class LockManager {
     options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<Lease | null> {
     const canonical = singleName(name);
-    const place = () => `tryAcquire(${describeValue(canonical)})`;
-    refuseWait(options, place);
-    const settings = resolveAcquireOptions(this.#settings, options, place);
-    this.#checkCall(canonical, settings);
+    refuseWait(options, () => `tryAcquire(${describeValue(canonical)})`);
+    const settings = this.#settle('tryAcquire', canonical, options);
     const answer = await this.#tryOnce(canonical, settings, this.#settings.clock.monotonicMs());
     return 'outcome' in answer ? null : answer;
   }
@@ -216,10 +212,15 @@ export class LockManager {
     await store.close();
   }
 
-  #checkCall(name: string, settings: AcquireSettings): void {
+  /** What a call asks for. A function of its own: a closure in `acquire` would be kept by everybody who waits. */
+  #settle(verb: string, name: string, options: AcquireOptions | undefined): AcquireSettings {
+    const place = () => `${verb}(${describeValue(name)})`;
+    const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#refuseWhenClosed();
     if (this.#leases.frames.holds(name)) throw reentrantError(name);
-    if (settings.signal?.aborted === true) throw settings.signal.reason; // whatever the caller gave as its reason
+    const { signal } = settings;
+    if (signal?.aborted === true) throw signal.reason;
+    return settings;
   }
 
   #refuseWhenClosed(): void {
