@@ -126,9 +126,8 @@ export class AcquireLine implements Asker {
   ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome> {
     const { leases, turns } = this.around;
     const { head } = this.#queue;
-    // Another hold than the line's: it was lost in the store without our knowing, and somebody here got a new one.
-    if (kept !== this.#kept || head === undefined) return this.#release(kept);
-    if (this.#place !== undefined || !this.#mayHandOn(kept, head)) return this.#release(kept);
+    if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
+      return this.#release(kept);
     const nowMs = now.monotonicMs;
     if (kept.isDoubtful(now)) return this.#release(kept);
     if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);
