@@ -8,8 +8,10 @@ const FORCE = `${SCRIPTS}/force.lua`;
 const BATCH = `${SCRIPTS}/includes/batch.lua`;
 const BATCHER = 'lib/stores/redis/redis-batcher.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
+const POLLS = 'lib/stores/redis/redis-polls.ts';
 const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
+const REDIS_POLLS = 'test/stores/redis-polls.spec.ts';
 const REDIS_FENCES = 'test/stores/redis-fences.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
@@ -126,5 +128,19 @@ export const redisBatchMutants: readonly Mutant[] = [
     name: 'batch: a replica is an error of the whole',
     edits: off(BATCH, "if string.sub(text, 1, 8) == 'READONLY' then return { err = text } end"),
     suites: [suite(REDIS_BATCHES, 'is a replica')],
+  },
+  {
+    name: 'polls of one process meet on a grid',
+    edits: off(POLLS, 'Math.ceil((nowMs + delayMs) / GRID_MS) * GRID_MS', 'nowMs + delayMs'),
+    suites: [suite(REDIS_POLLS, 'in one turn')],
+  },
+  {
+    name: 'polls of one turn travel together',
+    edits: off(
+      POLLS,
+      'if (this.#due.length > 1) return;\n    this.clock.nextTurn(() => {',
+      '((send: () => void) => send())(() => {',
+    ),
+    suites: [suite(REDIS_POLLS, 'many of them with each command')],
   },
 ];

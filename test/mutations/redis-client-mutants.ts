@@ -124,8 +124,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'setTimer(delayMs, () => this.#poll()',
-        put: 'setTimer(Infinity, () => this.#poll()',
+        find: 'polls.after(delayMs, () => this.#poll()',
+        put: 'polls.after(Infinity, () => this.#poll()',
       },
     ],
     suites: [suite(WAITING, 'asks every few seconds')],

@@ -7,12 +7,14 @@ import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { type LockKeys, lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
+import type { RedisPolls } from './redis-polls.js';
 import { ServerClock } from './server-clock.js';
 
 /** What every acquisition needs of its store. */
 export interface AcquisitionHome {
   readonly context: StoreContext;
   readonly batcher: RedisBatcher;
+  readonly polls: RedisPolls;
   readonly channel: string;
   /** It is in the queue: from now on pushes must arrive. Called once. */
   queued(): void;
@@ -212,12 +214,9 @@ export class RedisAcquisition implements BatchRequest {
 
   #pollAfter(delayMs: number): void {
     if (this.#isOver) return;
-    if (this.#pollSoon) {
-      this.#poll();
-      return;
-    }
     this.#timer?.cancel();
-    this.#timer = this.home.context.clock.setTimer(delayMs, () => this.#poll(), { background: true });
+    if (this.#pollSoon) this.#poll();
+    else this.#timer = this.home.polls.after(delayMs, () => this.#poll());
   }
 
   #poll(): void {

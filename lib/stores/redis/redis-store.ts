@@ -25,6 +25,7 @@ import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
 import type { CallFailure, ScriptAnswer } from './redis-link.js';
+import { RedisPolls } from './redis-polls.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
 import { RedisYield } from './redis-yield.js';
@@ -111,6 +112,7 @@ class RedisStore implements LockStore {
     this.#home ??= {
       context: this.context,
       batcher: session.batcher,
+      polls: new RedisPolls(this.context.clock),
       channel: session.channel,
       queued: () => {
         this.#waiting += 1;
