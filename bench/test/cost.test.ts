@@ -96,7 +96,7 @@ describe('the page', () => {
 });
 
 describe('a limit', () => {
-  const idle = { commandsPerSecond: 0.4, serverUsPerSecond: 1, cpuPercent: 0.1 };
+  const idle = { commandsPerSecond: 0.4, serverPercent: 0.1, processPercent: 0.1 };
   const each = { commands: 1, serverUs: 1, processUs: 1 };
   const toWait = { scripts: 1, commands: 2, scriptUs: 1, cpuUs: 1 };
   const renewed = { commandsPerInterval: 101, serverUsPerLease: 1, processUsPerLease: 1 };
@@ -123,14 +123,14 @@ describe('a limit', () => {
 
   it('that is missed is called so; one that is met too', () => {
     const { limits } = costTables(measured);
-    const line = (says: string): string => limits?.split('\n').find((each) => each.includes(says)) ?? '';
+    const line = (says: string): string => limits?.split('\n').find((row) => row.includes(says)) ?? '';
     assert.match(line('commands per renewal interval'), /\*\*missed\*\*/);
     assert.match(line('bytes of heap per waiter'), /\bmet\b/);
   });
 
   it('whose figure was not measured is missed', () => {
     const { limits } = costTables(measured);
-    assert.match(limits?.split('\n').find((each) => each.includes('round trips')) ?? '', /\*\*missed\*\*/);
+    assert.match(limits?.split('\n').find((row) => row.includes('round trips')) ?? '', /\*\*missed\*\*/);
     assert.throws(
       () => judgeLimits({ ...measured, growth: { ...measured.growth, leases: [] } }),
       /not measured with 10000/,

@@ -55,6 +55,6 @@ export function judgeLimits({ operations, growth }: Measured): JudgedLimit[] {
       at(leases, MOST).renewed.commandsPerInterval,
       [100, 0],
     ),
-    limit('— % of a core between renewals', at(leases, MOST).idle.cpuPercent, [1, 2]),
+    limit('— % of a core between renewals', at(leases, MOST).idle.processPercent, [1, 2]),
   ];
 }

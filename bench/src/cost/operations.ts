@@ -12,10 +12,10 @@ export interface Operation {
   prepare(parties: Parties, names: readonly string[]): Promise<(name: string) => Promise<unknown>>;
 }
 
-/** A slice that no measurement outlasts, and one that is over at once. */
+/** A slice that no measurement outlasts, and one that is soon over (kept, it becomes twice as long, and must not be over again at once). */
 const LONG_SLICE = { cohortMs: 1_000 };
-const SHORT_SLICE = { cohortMs: 1 };
-const SLICE_IS_OVER_MS = 3;
+const SHORT_SLICE = { cohortMs: 20 };
+const SLICE_IS_OVER_MS = 25;
 
 async function forEach<T>(names: readonly string[], make: (name: string) => Promise<T>) {
   const made = new Map(await Promise.all(names.map(async (name) => [name, await make(name)] as const)));

@@ -62,8 +62,8 @@ function waitersTable({ growth }: Measured): string {
   return bySize('waiters', growth.waiters, {
     'commands to begin': ({ toWait }) => number(toWait.scripts, 0),
     'commands/s while they wait': ({ idle }) => number(idle.commandsPerSecond, 1),
-    'server µs/s': ({ idle }) => number(idle.serverUsPerSecond, 0),
-    '% of a core, process': ({ idle }) => number(idle.cpuPercent, 2),
+    '% of a core, server': ({ idle }) => number(idle.serverPercent, 2),
+    '% of a core, process': ({ idle }) => number(idle.processPercent, 2),
     'heap bytes per waiter': ({ bytesPerWaiter }, count) => heap(bytesPerWaiter, count),
     'commands per acquisition': ({ served }) => number(served.commands, 4),
     'server µs': ({ served }) => number(served.serverUs, 2),
@@ -74,7 +74,7 @@ function waitersTable({ growth }: Measured): string {
 function processesTable({ growth }: Measured): string {
   return bySize('processes', growth.processes, {
     'commands/s while they wait': ({ idle }) => number(idle.commandsPerSecond, 1),
-    'server µs/s': ({ idle }) => number(idle.serverUsPerSecond, 0),
+    '% of a core, server': ({ idle }) => number(idle.serverPercent, 2),
     'Redis bytes per place': ({ queueBytesPerProcess }) => number(queueBytesPerProcess, 0),
     'commands per acquisition': ({ toWait, served }) => number(toWait.commands + served.commands, 2),
     'server µs to queue': ({ toWait }) => number(toWait.serverUs, 0),
@@ -100,7 +100,7 @@ function namesTable({ growth }: Measured): string {
     'Redis bytes, trace': ({ redisBytesFree }, count) => heap(redisBytesFree, count),
     'heap bytes per lease': ({ heapBytes }, count) => heap(heapBytes, count),
     'commands/s between renewals': ({ idle }) => number(idle.commandsPerSecond, 1),
-    '% of a core, process': ({ idle }) => number(idle.cpuPercent, 2),
+    '% of a core, process': ({ idle }) => number(idle.processPercent, 2),
   });
 }
 
@@ -120,8 +120,8 @@ function waitedNamesTable({ growth }: Measured): string {
   return bySize('names waited for', growth.waitedNames, {
     'commands to begin, each': ({ toWait }) => number(toWait.commands, 2),
     'commands/s while they wait': ({ idle }) => number(idle.commandsPerSecond, 1),
-    'server µs/s': ({ idle }) => number(idle.serverUsPerSecond, 0),
-    '% of a core, process': ({ idle }) => number(idle.cpuPercent, 1),
+    '% of a core, server': ({ idle }) => number(idle.serverPercent, 2),
+    '% of a core, process': ({ idle }) => number(idle.processPercent, 2),
     'heap bytes per name': ({ heapBytes }, count) => heap(heapBytes, count),
     'commands to pass on, each': ({ served }) => number(served.commands, 2),
     'server µs': ({ served }) => number(served.serverUs, 0),
