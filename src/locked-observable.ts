@@ -38,6 +38,7 @@ export function lockedObservable(source: LockedSource): Observable<unknown> {
           complete: resolve,
         });
         inner.add(resolve);
+        if (subscriber.closed) inner.unsubscribe(); // left at a value that came at once, before there was an `inner` to end
         watch?.onClose(() => source.onClose(() => inner?.unsubscribe()));
       });
     const run = async () => {

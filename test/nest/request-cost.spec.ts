@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import { Controller, Get, type INestApplication, Inject, Injectable, Module, Param } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Observable, of } from 'rxjs';
+import { BehaviorSubject, firstValueFrom, Observable, of } from 'rxjs';
 import { Locked, LockService } from '../../src/index.js';
 import { until } from './support/gate.js';
 import { ADAPTERS, memoryLocks, startApp } from './support/start-app.js';
@@ -113,14 +113,31 @@ describe('an Observable with a lock', () => {
       this.subscriptions++;
       return of(1);
     }
+
+    @Locked('latest')
+    latest(): Observable<number> {
+      return new BehaviorSubject(1);
+    }
   }
 
-  it('stops waiting when its subscriber leaves, and is not subscribed to afterwards', async () => {
+  const startFeeds = async () => {
     @Module({ imports: [memoryLocks()], providers: [Feeds] })
     class FeedsModule {}
     const testing = await Test.createTestingModule({ imports: [FeedsModule] }).compile();
     await testing.init();
-    const feeds = testing.get(Feeds);
+    return { feeds: testing.get(Feeds), [Symbol.asyncDispose]: () => testing.close() };
+  };
+
+  it('gives the lock back when its subscriber leaves at a value that comes at once', async () => {
+    await using started = await startFeeds();
+    const { feeds } = started;
+    expect(await firstValueFrom(feeds.latest())).toBe(1);
+    expect(await feeds.locks.using('latest', () => 'free again', { waitMs: 1_000 })).toBe('free again');
+  });
+
+  it('stops waiting when its subscriber leaves, and is not subscribed to afterwards', async () => {
+    await using started = await startFeeds();
+    const { feeds } = started;
     const lease = await feeds.locks.acquire('feed');
     const heard: unknown[] = [];
     const subscription = feeds.feed().subscribe({ error: (error) => heard.push(error) });
@@ -131,6 +148,5 @@ describe('an Observable with a lock', () => {
     await lease.release();
     await feeds.locks.using('feed', () => undefined);
     expect({ heard, subscriptions: feeds.subscriptions }).toEqual({ heard: [], subscriptions: 0 });
-    await testing.close();
   });
 });
