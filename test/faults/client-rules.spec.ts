@@ -139,7 +139,7 @@ describe('a reply that got lost', () => {
 
   it('and another in its place: the nonce tells, and no grant is read out of it', async () => {
     const { redis, locks } = await meddled();
-    const strangers = ['zzz', [1, '0000000000000007', '0000000000000007', 20_000]];
+    const strangers = ['zzz', '1 0000000000000007 0000000000000007 20000'];
     const changed = redis.changeReply('acquire', () => strangers);
     const lease = await locks.acquire('group:1');
     await changed;

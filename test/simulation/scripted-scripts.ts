@@ -87,10 +87,10 @@ function acquireUsual({ redis, lock, request, us }: Ask): ScriptReply | undefine
     if (!state.startsWith('f') || Buffer.byteLength(state) !== 33 || fenceOf(state) >= now) return undefined;
     lineage = lineageOf(state);
   }
-  const lease = /[1-9].*/.exec(leaseIn(request))?.[0];
+  const leaseMs = toNumber(/[1-9].*/.exec(leaseIn(request))?.[0]);
   const owner = tokenIn(request) + tailIn(request);
-  redis.setPx(lock.state, `h${now}${lineage}${now}${owner}`, toNumber(lease));
-  return [1, now, lineage, lease!];
+  redis.setPx(lock.state, `h${now}${lineage}${now}${owner}`, leaseMs);
+  return [1, now, lineage, leaseMs];
 }
 
 const acquire: Script = (input) => {

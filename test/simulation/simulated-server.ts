@@ -1,4 +1,4 @@
-import type { ScriptName } from '../../lib/stores/redis/redis-link.js';
+import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { type Coverage, noCoverage } from './coverage.js';
 import { ReplyError, ScriptedServer } from './scripted-server.js';
@@ -149,7 +149,7 @@ export class SimulatedServer {
     else if (!this.#loaded.has(which)) throw new ReplyError('NOSCRIPT No matching script.');
     this.#count(which, script.keys.length);
     this.#beginScript();
-    return this.data.run(which, script.keys, script.args);
+    return asSent(which, this.data.run(which, script.keys, script.args));
   }
 
   #count(script: ScriptName, keys: number): void {
@@ -172,4 +172,10 @@ export class SimulatedServer {
     }
     return listeners;
   }
+}
+
+/** The answers of the scripts that carry batches are texts on the wire; see acquire.lua. */
+function asSent(script: ScriptName, reply: ScriptReply): ScriptReply {
+  if (script !== 'acquire' && script !== 'release' && script !== 'yield') return reply;
+  return reply.map((answer) => (Array.isArray(answer) ? answer.join(' ') : answer));
 }

@@ -8,6 +8,18 @@ import { CallFailure, type RedisLink, type ScriptReply } from './redis-link.js';
 const SCRIPTS = ['release', 'yield', 'acquire'] as const;
 export type BatchScript = (typeof SCRIPTS)[number];
 
+/** The answer of a script to a request that the server refused. */
+const REFUSED = -8;
+
+/** What a script answers to one request: a code, and what belongs to it. See the scripts' headers. */
+export function answerOf(text: unknown): ScriptReply {
+  const fields: (string | number)[] = String(text).split(' ');
+  const code = Number(fields[0]);
+  if (code <= REFUSED) return [code, fields.slice(1).join(' ')]; // a text for people
+  fields[0] = code;
+  return fields;
+}
+
 /** One request among those that travel together. */
 export interface BatchRequest {
   readonly script: BatchScript;
@@ -35,9 +47,6 @@ interface Item {
  * of a command that is spread over 16 is a small part of each.
  */
 const BATCH = 16;
-/** The answer of a script to a request that the server refused. */
-const REFUSED = -8;
-
 /**
  * Sends what is asked for in one turn of the event loop in few commands: a process with 64 callers pays for 4 commands instead of 64, and
  * a single caller pays nothing for it. Every request is answered, sent again and given up on its own.
@@ -111,7 +120,7 @@ export class RedisBatcher {
       this.#repeat(items.filter((item) => this.#mayRepeat(item, error)));
       return;
     }
-    for (const [index, item] of items.entries()) this.#answer(item, answers[index] as ScriptReply, sentAtMs);
+    for (const [index, item] of items.entries()) this.#answer(item, answerOf(answers[index]), sentAtMs);
   }
 
   #payload(script: BatchScript, items: readonly Item[]): { keys: string[]; args: string[] } {

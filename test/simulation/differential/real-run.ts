@@ -1,4 +1,5 @@
 import { type ChainableCommander, Redis } from 'ioredis';
+import { answerOf } from '../../../lib/stores/redis/redis-batcher.js';
 import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
 import {
@@ -150,7 +151,17 @@ function outcomeOf(step: Step, reply: PipelineReply): Outcome | undefined {
   if (error) return refusal(error);
   if (step.does === 'disturb') return ['OK'];
   const [nonce, ...answers] = result as unknown[];
-  return readable([String(nonce).replace(/@.*/, ''), ...answers]);
+  const read = BATCHES.has(step.script) ? answers.map(fieldsOf) : answers;
+  return readable([String(nonce).replace(/@.*/, ''), ...read]);
+}
+
+/** Their answers are texts, as the client reads them: fences and times have 16 digits, everything else is a number. */
+const BATCHES: ReadonlySet<ScriptName> = new Set(['acquire', 'release', 'yield']);
+
+function fieldsOf(answer: unknown): readonly unknown[] {
+  const [code, ...fields] = answerOf(answer);
+  if (Number(code) < -1) return [code, ...fields];
+  return [code, ...fields.map((field) => (String(field).length === 16 ? field : Number(field)))];
 }
 
 function contentsOf(reply: PipelineReply): Observation['contents'] {

@@ -7,13 +7,13 @@
 -- ARGV  1 nonce, echoed; then for each request one text of fixed fields:
 --         1-22 owner token · 23-30 leaseMs · 31 wait, 1 or 0 · 32-47 ticket in microseconds, or zeros for a new one
 --         48-55 how many may be queued · 56- channel|label
--- Reply {nonce, answer, …}, one answer for each request
---    {1, fence, lineage, ms}        granted; milliseconds the lease still runs
---    {0, ms}                        busy; milliseconds the holder's lease still runs
---    {2, ms, ticket, us}            queued; the same, ticket, server time in microseconds
---    {4, ms}                        not queued: too many are
---    {-9, why}                      conflict: the key is not a lock
---    {-8, error}                    refused by the server, as it would have refused the command alone
+-- Reply {nonce, answer, …}, one answer for each request: a text, because a table in a table costs server and client more than the rest
+--    1 fence lineage ms        granted; milliseconds the lease still runs
+--    0 ms                      busy; milliseconds the holder's lease still runs
+--    2 ms ticket us            queued; the same, ticket, server time in microseconds
+--    4 ms                      not queued: too many are
+--    -9 why                    conflict: the key is not a lock
+--    -8 error                  refused by the server, as it would have refused the command alone
 local time = redis.call('TIME')
 local now = time[1] .. string.sub('00000' .. time[2], -6) -- microseconds, 16 digits
 local reply, others = { ARGV[1] }, nil
@@ -37,7 +37,7 @@ for index = 2, #ARGV do
     local lease_ms = string.match(string.sub(request, 23, 30), '[1-9].*') -- as a text: a number would be printed again for SET
     local owner = string.sub(request, 1, 22)
     done = redis.pcall('SET', key, 'h' .. fence .. lineage .. now .. owner .. string.sub(request, 56), 'PX', lease_ms)
-    if done.ok then reply[index] = { 1, fence, lineage, lease_ms } end
+    if done.ok then reply[index] = '1 ' .. fence .. ' ' .. lineage .. ' ' .. lease_ms end
   end
   if not (done and done.ok) then
     others = others or {}

@@ -7,9 +7,9 @@
 -- ARGV  1 nonce, echoed  2 keepMs, how long the trace of a clean release stays; then for each hold one text of fixed fields:
 --         1-22 owner token · 23-38 last fencing token used under the hold · 39-54 lineage, zeros when no grant was seen
 --         55- the rest of its queue member (leaseMs, channel|label), or nothing when it never queued
--- Reply {nonce, answer, …}, one answer for each hold
---    {1} released   {2} had ended cleanly before   {3} nothing held, and not queued any more   {-1} refused: not ours
---    {-8, error} refused by the server, as it would have refused the command alone
+-- Reply {nonce, answer, …}, one answer for each hold, a text as in acquire.lua
+--    1 released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
+--    -8 error, refused by the server, as it would have refused the command alone
 local keep_ms = ARGV[2]
 local reply, others = { ARGV[1] }, nil
 
@@ -24,7 +24,7 @@ for index = 3, #ARGV do
     done = redis.pcall('SET', key, 'f' .. used .. string.sub(state, 18, 33), 'PX', keep_ms)
   end
   if done and done.ok then
-    reply[index - 1] = { 1 }
+    reply[index - 1] = '1'
   else
     others = others or {}
     others[#others + 1] = index

@@ -10,11 +10,11 @@
 -- ARGV  1 nonce, echoed; then for each hold one text of fixed fields:
 --         1-22 owner token · 23-38 fence of the hold as known · 39-54 lineage · 55-70 last fencing token used under the hold
 --         71- the request for the new place, as in acquire.lua
--- Reply {nonce, answer, …}, one answer for each hold
---    {1, fence, lineage, ms}   kept; milliseconds the lease runs now
---    {2, ms, ticket, us}       yielded and queued again, as in acquire.lua
---    {3}                       had been yielded before
---    {-1}                      refused: not ours    {-8, error} refused by the server
+-- Reply {nonce, answer, …}, one answer for each hold, a text as in acquire.lua
+--    1 fence lineage ms   kept; milliseconds the lease runs now
+--    2 ms ticket us       yielded and queued again, as in acquire.lua
+--    3                    had been yielded before
+--    -1                   refused: not ours    -8 error, refused by the server
 --- @include includes/state.lua
 --- @include includes/promote.lua
 --- @include includes/queue.lua

@@ -1,4 +1,4 @@
--- Answers the arguments with these numbers, each with work(keys, argument); the reply has a nonce and then one answer for each
+-- Answers the arguments with these numbers, each with work(keys, argument), whose table becomes a text; the reply has a nonce and then one answer for each
 -- pair of KEYS. An error of one of them (a key of another type, memory that is full) is its own answer and must not end the others: a
 -- text that the client reads back as the server's refusal.
 local function answer_others(reply, numbers, work)
@@ -14,7 +14,7 @@ local function answer_others(reply, numbers, work)
       if string.sub(text, 1, 8) == 'READONLY' then return { err = text } end
       answer = { -8, text }
     end
-    reply[index + 1] = answer
+    reply[index + 1] = table.concat(answer, ' ')
   end
   return reply
 end
