@@ -57,6 +57,14 @@ describe('what is asked for in one turn of the event loop', () => {
     expect(Object.keys({ ...acquiring, ...releasing }).toSorted()).toEqual(['acquire', 'release']);
   });
 
+  it('goes together also when each call comes from a callback of its own, as HTTP requests do', async () => {
+    const locks = await bench.manager();
+    const request = (name: string) =>
+      new Promise<Lease>((resolve) => setImmediate(() => resolve(locks.acquire(name))));
+    const sent = await scriptsDuring(() => Promise.all(names(8).map(request)));
+    expect(sent).toEqual({ acquire: 1 });
+  });
+
   it('is one command for one caller', async () => {
     const locks = await bench.manager();
     expect(await scriptsDuring(() => locks.using('group:1', () => 1))).toEqual({ acquire: 1, release: 1 });

@@ -1,4 +1,3 @@
-import { nextTick } from 'node:process';
 import { type Clock, pause } from '../../clock.js';
 import type { LockKeys } from './redis-keys.js';
 import { isReply } from './redis-errors.js';
@@ -88,8 +87,9 @@ export class RedisBatcher {
     this.#pending[item.request.script].push(item);
     if (this.#flushing) return;
     this.#flushing = true;
-    // After the promises that settle now have been heard: those who were answered together ask again together.
-    nextTick(() => this.#flush());
+    // At the end of the turn, after the sockets that are due have been read: HTTP requests that arrive together come one by one, each
+    // with its own ticks and promises, and would each pay for a command of its own.
+    this.clock.nextTurn(() => this.#flush());
   }
 
   #flush(): void {
