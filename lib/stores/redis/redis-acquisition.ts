@@ -114,6 +114,7 @@ export class RedisAcquisition implements BatchRequest {
 
   answered(answer: ScriptReply, { sentAtMs, repeated }: { sentAtMs: number; repeated: boolean }): void {
     this.#asking = false;
+    if (repeated) this.hold.mayComeBack = true;
     if (this.#isOver) {
       this.#learn(answer);
       this.home.undo(this.hold, repeated);
@@ -153,6 +154,7 @@ export class RedisAcquisition implements BatchRequest {
 
   failed({ error, mayHaveRun }: CallFailure): void {
     this.#asking = false;
+    if (mayHaveRun) this.hold.mayComeBack = true;
     if (this.#isOver) {
       if (mayHaveRun) this.home.undo(this.hold, true);
       return;
@@ -179,7 +181,7 @@ export class RedisAcquisition implements BatchRequest {
     if (this.#isOver) return;
     this.#end(false);
     this.#reject(reason);
-    this.home.undo(this.hold, false);
+    this.home.undo(this.hold, this.hold.mayComeBack);
   }
 
   /** Was never in the queue, and nobody waits for its outcome. */

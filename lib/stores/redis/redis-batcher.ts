@@ -99,11 +99,24 @@ export class RedisBatcher {
       const items = this.#pending[script];
       if (items.length === 0) continue;
       this.#pending[script] = [];
-      for (let start = 0; start < items.length; start += BATCH) {
-        void this.#exchange(script, items.slice(start, start + BATCH));
-      }
+      // Apart, because a batch is given up when the first of it must be: what is sent for the first time is not to be sent again
+      // for the sake of something older.
+      this.#exchangeAll(
+        script,
+        items.filter(({ repeated }) => !repeated),
+      );
+      this.#exchangeAll(
+        script,
+        items.filter(({ repeated }) => repeated),
+      );
     }
     this.link.uncork();
+  }
+
+  #exchangeAll(script: BatchScript, items: readonly Item[]): void {
+    for (let start = 0; start < items.length; start += BATCH) {
+      void this.#exchange(script, items.slice(start, start + BATCH));
+    }
   }
 
   async #exchange(script: BatchScript, given: readonly Item[]): Promise<void> {

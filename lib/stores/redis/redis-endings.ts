@@ -69,6 +69,7 @@ export class RedisEndings {
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
   release(hold: RedisHold): Promise<ReleaseOutcome> {
+    this.ended(hold);
     return this.#end(hold).catch((failure: CallFailure) => {
       this.undo(hold, false);
       throw failure.error;
@@ -80,7 +81,15 @@ export class RedisEndings {
    * be undone got no reply and may be executed late, so undo it once more later.
    */
   undo(hold: RedisHold, requestLost: boolean): void {
-    const work = this.#undo(hold, requestLost);
+    this.#track(this.#undo(hold, requestLost));
+  }
+
+  /** The hold is ours no more: what may still be executed for it, late and for nobody, is undone later. */
+  ended(hold: RedisHold): void {
+    if (hold.mayComeBack) this.#track(this.#onceMore(hold));
+  }
+
+  #track(work: Promise<void>): void {
     this.#underWay.add(work);
     void work.finally(() => this.#underWay.delete(work));
   }
@@ -109,8 +118,12 @@ export class RedisEndings {
     while (!(await this.#answered(hold)) && !signal.aborted && clock.monotonicMs() < endsAtMs) {
       await pause(clock, RETRY_MS, signal);
     }
-    if (!requestLost) return;
-    await pause(clock, SECOND_UNDO_MS, signal);
+    if (requestLost) await this.#onceMore(hold);
+  }
+
+  /** For a request that is still on its way, on a connection that we have given up. */
+  async #onceMore(hold: RedisHold): Promise<void> {
+    await pause(this.context.clock, SECOND_UNDO_MS, this.#closing.signal);
     await this.#answered(hold);
   }
 

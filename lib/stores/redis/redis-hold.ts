@@ -20,6 +20,8 @@ export class RedisHold implements Hold {
   readonly leaseMs: number;
   /** Its entry in the queue behind the owner token; '' when it never queued. */
   queuedAs = '';
+  /** A request for it got no reply before another copy was answered: it may be executed after the release, and for nobody. */
+  mayComeBack = false;
   /** As the scripts write them; '' before any grant. */
   #fence = '';
   #lineage = '';

@@ -98,7 +98,10 @@ class RedisStore implements LockStore {
     const session = this.#open();
     const place = this.#register(session, request, signal);
     const yielding = new RedisYield(hold, place, {
-      gone: () => void this.#acquisitions.delete(hold.ownerToken),
+      gone: () => {
+        this.#acquisitions.delete(hold.ownerToken);
+        session.endings.ended(hold);
+      },
       unknown: () => session.endings.undo(hold, true),
     });
     this.#yields.set(place, yielding);
@@ -144,7 +147,8 @@ class RedisStore implements LockStore {
       lost: (hold) => {
         this.#acquisitions.delete(hold.ownerToken);
         // A poll that crossed the push may have queued it again: nobody waits at that place any more.
-        if (hold.queuedAs !== '') session.endings.undo(hold, false);
+        if (hold.queuedAs !== '') session.endings.undo(hold, hold.mayComeBack);
+        else session.endings.ended(hold);
       },
     });
   }
