@@ -192,6 +192,31 @@ describe('a copy of a yield that is executed late', () => {
   });
 });
 
+describe('an acquire that was repeated after a lost reply, and a copy of it that is executed late', () => {
+  const isHeld = async () => (await bench.raw.get(`lock:{${NAME}}`))?.[0] === 'h';
+
+  it.each(['release', 'yield'])('takes the name for nobody only for a moment, after a %s', async (end) => {
+    const { redis, locks } = await meddled();
+    const lost = redis.loseReply('acquire');
+    const acquiring = locks.acquire(NAME);
+    await lost;
+    const lease = await acquiring;
+    const late = redis.bytes.get('acquire')!;
+    if (end === 'yield') {
+      const theirs = (await bench.manager()).acquire(NAME);
+      await bench.queued(NAME);
+      const next = locks.acquire(NAME);
+      await sliceOver();
+      await lease.release();
+      await (await theirs).release();
+      await (await next).release();
+    } else await lease.release();
+    await bench.raw.evalsha(...late);
+    expect(await isHeld()).toBe(true);
+    await eventually(async () => !(await isHeld())); // its lease is 20 s
+  });
+});
+
 describe('a push that comes before the reply of its yield', () => {
   it('is the grant of our new place: the waiter goes on, and the late reply changes nothing', async () => {
     const { redis, locks } = await meddled();
