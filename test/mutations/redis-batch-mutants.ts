@@ -9,6 +9,7 @@ const BATCH = `${SCRIPTS}/includes/batch.lua`;
 const BATCHER = 'lib/stores/redis/redis-batcher.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const POLLS = 'lib/stores/redis/redis-polls.ts';
+const ENDINGS = 'lib/stores/redis/redis-endings.ts';
 const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
 const REDIS_POLLS = 'test/stores/redis-polls.spec.ts';
@@ -142,5 +143,10 @@ export const redisBatchMutants: readonly Mutant[] = [
       '((send: () => void) => send())(() => {',
     ),
     suites: [suite(REDIS_POLLS, 'many of them with each command')],
+  },
+  {
+    name: 'what was repeated is undone once more after its end',
+    edits: off(ENDINGS, 'if (hold.mayComeBack) this.#track(this.#onceMore(hold));'),
+    suites: [suite(REDIS_YIELD, 'for nobody only for a moment')],
   },
 ];

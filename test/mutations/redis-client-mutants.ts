@@ -76,7 +76,7 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'this.#reject(reason);\n    this.home.undo(this.hold, false);',
+        find: 'this.#reject(reason);\n    this.home.undo(this.hold, this.hold.mayComeBack);',
         put: 'this.#reject(reason);',
       },
     ],
@@ -89,7 +89,7 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'second undo, for a request that is still on its way',
-    edits: [{ file: ENDINGS, find: 'if (!requestLost) return;', put: 'return;' }],
+    edits: [{ file: ENDINGS, find: 'if (requestLost) await this.#onceMore(hold);', put: '' }],
     suites: [suite(RULES, 'an acquire that nobody heard of')],
   },
   {
@@ -159,7 +159,13 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'a place queued beside its own grant is cleaned up at a loss',
-    edits: [{ file: STORE, find: "if (hold.queuedAs !== '') session.endings.undo(hold, false);", put: '' }],
+    edits: [
+      {
+        file: STORE,
+        find: "if (hold.queuedAs !== '') session.endings.undo(hold, hold.mayComeBack);",
+        put: 'if (false);',
+      },
+    ],
     suites: [suite(WAITING, 'is given up when the lease beside it is lost')],
   },
 ];
