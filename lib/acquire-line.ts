@@ -1,9 +1,10 @@
 // over budget: one state machine; its halves (who waits, whose the hold is) would each need every field of the other
-import { attempt } from './attempt.js';
+import { abandon, attempt } from './attempt.js';
 import { Ask, type Asker, type AskKind } from './ask.js';
 import { type ClockReading, readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
+import { isThenable } from './lease-keeper.js';
 import { closedError, queueFullError } from './lock-errors.js';
 import type { LeaseTaker, LineSurroundings } from './line-surroundings.js';
 import { LocalQueue, Waiter } from './local-queue.js';
@@ -150,7 +151,7 @@ export class AcquireLine implements Asker {
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
   #goOn(kept: KeptHold): void {
     const outcome = this.ended(kept, readClocks(this.around.clock));
-    if ('catch' in outcome) outcome.catch(() => undefined);
+    if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 
   #release(kept: KeptHold): Promise<ReleaseOutcome> {
@@ -291,7 +292,7 @@ export class AcquireLine implements Asker {
 
   #giveBack({ hold }: Grant): void {
     this.around.leases.unused(hold.ownerToken);
-    attempt(() => this.around.store.release(hold)).catch(() => undefined);
+    abandon(this.around.store, hold);
   }
 
   #isUsable({ deadlineMs }: Grant): boolean {

@@ -1,4 +1,4 @@
-import { attempt } from './attempt.js';
+import { abandon, attempt } from './attempt.js';
 import { type ClockReading, pause, readClocks } from './clock.js';
 import { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
@@ -92,7 +92,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     // By the wall clock it has run out, and the store did not say otherwise.
     lease.markReleased();
     kept.line.lost(kept);
-    attempt(() => this.settings.store.release(kept.hold)).catch(() => undefined);
+    abandon(this.settings.store, kept.hold);
   }
 
   /** false: it ended before it was in its caller's hands. */
@@ -185,7 +185,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
     // force, and then for nobody: end it with the same token.
     if (error.cause === 'expired' || error.cause === 'forced') {
-      attempt(() => this.settings.store.release(kept.hold)).catch(() => undefined);
+      abandon(this.settings.store, kept.hold);
     }
     kept.line.lost(kept);
   }

@@ -94,7 +94,6 @@ export class KeptHold implements Sleeper {
   /** May it be handed on to one who asked for this? Another lease, or one that is not renewed, is a promise that it cannot keep. */
   suits(settings: AcquireSettings): boolean {
     const own = this.#settings;
-    if (settings === own) return own.renew && own.cohortMs > 0;
     return (
       own.renew &&
       settings.renew &&

@@ -1,7 +1,6 @@
 import { AlarmClock } from './alarm-clock.js';
-import { type Clock, readClocks } from './clock.js';
+import { type Clock, type ClockReading, readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
-import type { Lease } from './lease.js';
 import type { Randomness } from './owner-token.js';
 import type { RenewOutcome, RenewRequest } from './stores/lock-store.js';
 
@@ -106,13 +105,14 @@ export class LeaseWatchdog {
     }
   }
 
-  #settle(kept: KeptHold, outcome: RenewOutcome, asOf: ReturnType<typeof readClocks>): void {
+  #settle(kept: KeptHold, outcome: RenewOutcome, asOf: ClockReading): void {
     if (!this.#watched.has(kept)) return; // released or lost meanwhile
     const nowMs = this.clock.monotonicMs();
     const { lease } = kept;
     switch (outcome.outcome) {
       case 'renewed':
-        confirm(kept, lease, { deadlineMs: outcome.deadlineMs, asOf });
+        if (lease === undefined) kept.confirm(outcome.deadlineMs, asOf);
+        else lease.markConfirmed(outcome.deadlineMs, asOf);
         kept.renewAtMs = kept.renews ? nowMs + this.#interval(kept.deadlineMs - nowMs) : Infinity;
         break;
       case 'lost':
@@ -136,12 +136,4 @@ export class LeaseWatchdog {
   #retryDelay(remainingMs: number): number {
     return Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, remainingMs / 10));
   }
-}
-
-type Confirmation = { readonly deadlineMs: number; readonly asOf: ReturnType<typeof readClocks> };
-
-/** Between two leases there is nobody to tell. */
-function confirm(kept: KeptHold, lease: Lease | undefined, { deadlineMs, asOf }: Confirmation): void {
-  if (lease !== undefined) lease.markConfirmed(deadlineMs, asOf);
-  else kept.confirm(deadlineMs, asOf);
 }

@@ -5,7 +5,7 @@ import type { PushedGrant } from './grant-channel.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
-import { type LockKeys, lockKeys } from './redis-keys.js';
+import { lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
 import type { RedisPolls } from './redis-polls.js';
 import { ServerClock } from './server-clock.js';
@@ -49,8 +49,6 @@ const NEW_TICKET = '0'.repeat(16);
  */
 export class RedisAcquisition implements BatchRequest {
   readonly script = 'acquire';
-  readonly lockName: string;
-  readonly keys: LockKeys;
   readonly hold: RedisHold;
   /** What the caller waits for. */
   readonly outcome: Promise<Grant | Busy | Full>;
@@ -75,9 +73,8 @@ export class RedisAcquisition implements BatchRequest {
     private readonly signal: StopSignal,
   ) {
     const { name, ownerToken, leaseMs } = request;
-    this.lockName = name;
-    this.keys = lockKeys(home.context.prefix, name);
-    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys: this.keys });
+    const keys = lockKeys(home.context.prefix, name);
+    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys });
     this.#lease = String(leaseMs).padStart(8, '0');
     this.#tail = `${home.channel}|${request.label}`;
     this.#serverClock = new ServerClock(home.context.clock.monotonicMs());
@@ -130,7 +127,7 @@ export class RedisAcquisition implements BatchRequest {
       this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
     } else if (code === CONFLICT) {
       this.#end(false);
-      this.#reject(conflict(this.keys.state, String(second), this.request.name));
+      this.#reject(conflict(this.hold.keys.state, String(second), this.request.name));
     } else {
       this.queued(answer, sentAtMs);
     }

@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../clock.js';
-import type { LockKeys } from './redis-keys.js';
 import { isReply } from './redis-errors.js';
+import type { RedisHold } from './redis-hold.js';
 import { CallFailure, type RedisLink, type ScriptReply } from './redis-link.js';
 
 /** The scripts that carry many requests; in the order in which those of one turn are sent: what becomes free first, then who wants it. */
@@ -22,8 +22,8 @@ export function answerOf(text: unknown): ScriptReply {
 /** One request among those that travel together. */
 export interface BatchRequest {
   readonly script: BatchScript;
-  readonly lockName: string;
-  readonly keys: LockKeys;
+  /** Whose name and keys it is about. */
+  readonly hold: RedisHold;
   /** Its text of fixed fields; stays the same when it is sent again. */
   readonly text: string;
   /** Is it still wanted? Asked before it is sent, and before it is sent again after a lost reply. */
@@ -46,6 +46,7 @@ interface Item {
  * of a command that is spread over 16 is a small part of each.
  */
 const BATCH = 16;
+
 /**
  * Sends what is asked for in one turn of the event loop in few commands: a process with 64 callers pays for 4 commands instead of 64, and
  * a single caller pays nothing for it. Every request is answered, sent again and given up on its own.
@@ -101,14 +102,12 @@ export class RedisBatcher {
       this.#pending[script] = [];
       // Apart, because a batch is given up when the first of it must be: what is sent for the first time is not to be sent again
       // for the sake of something older.
-      this.#exchangeAll(
-        script,
-        items.filter(({ repeated }) => !repeated),
-      );
-      this.#exchangeAll(
-        script,
-        items.filter(({ repeated }) => repeated),
-      );
+      for (const repeated of [false, true]) {
+        this.#exchangeAll(
+          script,
+          items.filter((item) => item.repeated === repeated),
+        );
+      }
     }
     this.link.uncork();
   }
@@ -140,7 +139,7 @@ export class RedisBatcher {
     const keys: string[] = [];
     const args: string[] = script === 'release' ? [String(this.given.keepMs)] : [];
     for (const { request } of items) {
-      keys.push(request.keys.state, request.keys.queue);
+      keys.push(request.hold.keys.state, request.hold.keys.queue);
       args.push(request.text);
     }
     return { keys, args };
@@ -190,7 +189,10 @@ export class RedisBatcher {
   }
 
   #failure({ request, repeated }: Item, error: unknown): CallFailure {
-    return new CallFailure(this.link.storeError(error, request), repeated);
+    return new CallFailure(
+      this.link.storeError(error, { script: request.script, lockName: request.hold.name }),
+      repeated,
+    );
   }
 
   #done(): void {

@@ -3,7 +3,6 @@ import { pause } from '../../clock.js';
 import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
-import type { LockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
 
 const RETRY_MS = 500;
@@ -20,20 +19,12 @@ class Release implements BatchRequest {
   #resolve!: (outcome: ReleaseOutcome) => void;
   #reject!: (failure: CallFailure) => void;
 
-  constructor(private readonly hold: RedisHold) {
+  constructor(readonly hold: RedisHold) {
     this.text = hold.ownerToken + hold.used + hold.queuedAs;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-  }
-
-  get lockName(): string {
-    return this.hold.name;
-  }
-
-  get keys(): LockKeys {
-    return this.hold.keys;
   }
 
   /** Is never cancelled by the caller whose acquisition it ends. */

@@ -3,7 +3,6 @@ import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
 import type { BatchRequest } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
-import type { LockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
 
 /** Answers of yield.lua. */
@@ -32,7 +31,7 @@ export class RedisYield implements BatchRequest {
   #isOver = false;
 
   constructor(
-    private readonly hold: RedisHold,
+    readonly hold: RedisHold,
     private readonly place: RedisAcquisition,
     private readonly home: YieldHome,
   ) {
@@ -42,14 +41,6 @@ export class RedisYield implements BatchRequest {
       this.#reject = reject;
     });
     place.outcome.catch(() => undefined); // it may fail before anybody is told that there is a new place
-  }
-
-  get lockName(): string {
-    return this.hold.name;
-  }
-
-  get keys(): LockKeys {
-    return this.hold.keys;
   }
 
   wanted(): boolean {
