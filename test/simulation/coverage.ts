@@ -16,6 +16,9 @@ export interface Coverage {
   /** Refused because too many wait: requests by the store, and callers. */
   fullInStore: number;
   fullHere: number;
+  /** Subscriptions that went on at a server where nobody counts them, and how often one was told there to ask for itself. */
+  strayListeners: number;
+  woken: number;
 }
 
 export function noCoverage(): Coverage {
@@ -31,6 +34,8 @@ export function noCoverage(): Coverage {
     largestRenewBatch: 0,
     fullInStore: 0,
     fullHere: 0,
+    strayListeners: 0,
+    woken: 0,
   };
 }
 

@@ -11,15 +11,15 @@ const { DIFFERENTIAL_SEQUENCES = '2000', DIFFERENTIAL_SEED = 'fast' } = process.
 const LENGTH = 30;
 
 const ANSWERS = [
-  'acquire 1 · acquire 0 · acquire 2 · acquire 4 · acquire -9 · acquire several · acquire the same lock twice',
+  'acquire 1 · acquire 0 · acquire 2 · acquire 4 · acquire -9 · acquire -10 · acquire several · acquire the same lock twice',
   'acquire one refused WRONGTYPE · acquire one refused OOM · acquire one refused ERR · acquire refused READONLY',
   'release 1 · release 2 · release 3 · release -1 · release several · release the same lock twice',
   'release one refused WRONGTYPE · release one refused ERR · release refused READONLY',
   'yield 1 · yield 2 · yield 3 · yield -1 · yield kept before · yield several · yield the same lock twice',
   'yield one refused WRONGTYPE · yield one refused ERR · yield refused READONLY',
   'renew 1 · renew newer · renew -1 · renew several · renew refused READONLY',
-  'force 1 · force 0 · force -9 · force refused READONLY',
-  'inspect free · inspect held · inspect conflict · probe fine',
+  'force 1 · force 0 · force -9 · force -10 · force refused READONLY',
+  'inspect free · inspect held · inspect conflict · inspect later format · probe fine',
 ].flatMap((line) => line.split(' · '));
 
 let redis: RedisServer;
@@ -64,7 +64,7 @@ describe('the scripted server', () => {
   it('copied, goes its own way from the same state', () => {
     const world = new ScriptedWorld();
     world.do({ does: 'disturb', key: 'lock:{a}', value: 'mine' });
-    const copy = world.server.clone({ nowUs: () => world.nowUs, publish: () => 0 });
+    const copy = world.server.clone({ nowUs: () => world.nowUs, listeners: () => 0, publish: () => undefined });
     expect(copy.hash()).toBe(world.server.hash());
     copy.wipe();
     expect(world.server.dump('lock:{a}')).toBe('string mine');

@@ -29,7 +29,11 @@ export const STORE_FAULTS = [
   'scriptFlush',
 ] as const;
 
+/** The address leads to another server from now on, and no connection is closed: some go on listening at what is a replica now. */
+export const ASTRAY = 'astray';
+
 export type FaultKind =
+  | typeof ASTRAY
   | (typeof MESSAGE_FAULTS)[number]
   | (typeof CLIENT_FAULTS)[number]
   | (typeof STORE_FAULTS)[number];
@@ -58,6 +62,19 @@ const LONGEST_MS: Partial<Record<FaultKind, number>> = {
   sleep: 8_000,
 };
 const USUAL_LONGEST_MS = 5_000;
+
+/** From a stream of its own, so that the rest of a plan is what it was before there was this fault. */
+export function planAstray(random: SeededRandom, processes: number, horizonMs: number): Fault[] {
+  const count = random.chance(0.8) ? 0 : random.integer(1, 4);
+  return Array.from({ length: count }, () => ({
+    kind: ASTRAY,
+    atMs: random.between(0, horizonMs),
+    forMs: 0,
+    process: random.integer(0, processes - 1),
+    amount: 0,
+    refusal: 'READONLY' as const,
+  }));
+}
 
 /** What goes wrong, when and for how long: fixed before the first event, so that parts of it can be left out. */
 export function planFaults(random: SeededRandom, processes: number, horizonMs: number): Fault[] {

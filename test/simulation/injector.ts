@@ -12,7 +12,9 @@ export interface Stage {
   readonly recorder: Recorder;
   readonly processes: readonly SimulatedProcess[];
   /** Connections of a process are gone with it. */
-  readonly connectionsOf: (process: SimulatedProcess) => readonly { cut(): void; abandon(): void }[];
+  readonly connectionsOf: (
+    process: SimulatedProcess,
+  ) => readonly { cut(): void; abandon(): void; strand(): void }[];
 }
 
 /** Lets a planned fault happen, and end. */
@@ -96,6 +98,10 @@ const EFFECTS: Readonly<Record<Fault['kind'], Effect>> = {
   storeRefusal: ({ server, world, fault }) => {
     server.refusal = fault.refusal;
     world.after(fault.forMs, () => (server.refusal = undefined));
+  },
+  astray: ({ connectionsOf, process, server }) => {
+    for (const connection of connectionsOf(process)) connection.strand();
+    server.coverage.strayListeners += server.elsewhere.size;
   },
   scriptFlush: ({ server }) => server.forgetScripts(),
 };

@@ -37,6 +37,7 @@ describe('worlds that the checker takes for one', () => {
     { clients: 2, cycles: 1, budget: { cut: 1, slow: 1 } },
     { clients: 2, cycles: 2, budget: { rollback: 1, wipe: 1, slow: 1, renew: 1 } },
     { clients: 3, cycles: 1, budget: { force: 1, deaf: 1, giveUp: 1 } },
+    { clients: 3, cycles: 1, budget: { astray: 2, force: 1 } },
     { clients: 2, cycles: 1, budget: { yield: 2, count: 2, cut: 1 } },
     { clients: 2, cycles: 1, budget: { yield: 1, count: 2, clockBack: 1, force: 1, slow: 1 } },
   ])(

@@ -1,7 +1,7 @@
 import type { Violation } from '../support/history/check-history.js';
 import { Caller } from './caller.js';
 import type { Coverage } from './coverage.js';
-import { type Fault, type FaultKind, planFaults } from './fault-plan.js';
+import { type Fault, type FaultKind, planAstray, planFaults } from './fault-plan.js';
 import { FencedResource } from './fenced-resource.js';
 import { clockBackMs, heal, inject, type Stage } from './injector.js';
 import { Recorder } from './recorder.js';
@@ -94,7 +94,10 @@ class Schedule {
       return new SimulatedNode(process, network, { recorder: this.#recorder, settings: this.#shape });
     });
     this.#callers = this.#nodes.flatMap((node, i) => this.#callersAt(node, this.#shape.callersOf[i] ?? 0));
-    const plan = planFaults(random.fork('faults'), this.#nodes.length, HORIZON_MS);
+    const plan = [
+      ...planFaults(random.fork('faults'), this.#nodes.length, HORIZON_MS),
+      ...planAstray(random.fork('astray'), this.#nodes.length, HORIZON_MS),
+    ];
     this.#planned = plan.length;
     this.#faults = plan.filter((_, index) => options.without?.has(index) !== true);
     const byProcess = new Map(this.#nodes.map((node) => [node.process, node]));

@@ -45,17 +45,25 @@ export function toNumber(text: string | undefined): number {
   return Number(text);
 }
 
-/** string.match(tail, '^([^|]*)|') */
-export const channelOf = (tail: string) =>
-  tail.includes('|') ? tail.slice(0, tail.indexOf('|')) : undefined;
-/** string.match(tail, '^[^|]*|(.*)$') */
+/** string.match(tail, '|(.*)$') */
 export const labelOf = (tail: string) => (tail.includes('|') ? tail.slice(tail.indexOf('|') + 1) : undefined);
 
-export const NOT_A_LOCK = 'its value is not a lock';
+/** The answer about a state that is none of ours. */
+export function notOurs(state: string): [code: number, what: string] {
+  const format = /^v(\d+):/.exec(state)?.[1];
+  return format === undefined ? [-9, 'its value is not a lock'] : [-10, format];
+}
+
+// includes/listeners.lua
+
+export const channelOf = (tail: string) => /^[^!|]*/.exec(tail)![0];
+export const listenersOn = (redis: ScriptedRedis, tail: string) =>
+  /^[^!|]*!/.test(tail) ? -1 : redis.listeners(channelOf(tail));
 
 // includes/promote.lua
 
 const FIRST_LEASE_MS = 5_000;
+const KEPT_FOR_POLL_MS = 1_000;
 
 export interface Promotion {
   readonly fence: string;
@@ -80,9 +88,16 @@ export function promote(redis: ScriptedRedis, keys: LockKeys, grant: Promotion):
     const tail = member.slice(30);
     let granted = token === grant.self;
     if (!granted) {
-      leaseMs = min(leaseMs, FIRST_LEASE_MS);
-      const push = `G${token}${carried}${String(leaseMs).padStart(8, '0')}${keys.state}`;
-      granted = redis.publish(channelOf(tail), push) > 0;
+      const channel = channelOf(tail);
+      const listeners = listenersOn(redis, tail);
+      leaseMs = min(leaseMs, listeners < 0 ? KEPT_FOR_POLL_MS : FIRST_LEASE_MS);
+      if (listeners > 0) {
+        const push = `G${token}${carried}${String(leaseMs).padStart(8, '0')}${keys.state}`;
+        granted = redis.publish(channel, push) > 0;
+      } else {
+        redis.publish(channel, `W${token}`);
+        granted = listeners < 0;
+      }
     }
     if (granted) {
       const flag = redis.exists(keys.queue) ? 'H' : 'h';

@@ -6,7 +6,7 @@ import {
   grantedOf,
   isLock,
   labelOf,
-  NOT_A_LOCK,
+  notOurs,
   ownerOf,
   promote,
   type Script,
@@ -22,11 +22,11 @@ export const force: Script = ({ redis, keys, args }) => {
   const lock = { state: stateKey, queue: queueKey };
   const [nonce = '', keepMs = '', reason = ''] = args;
   const state = redis.get(stateKey);
-  if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
+  if (state !== undefined && !isLock(state)) return [nonce, ...notOurs(state)];
   if (state === undefined || state.startsWith('f')) return [nonce, 0];
 
-  const label = labelOf(tailOf(state));
-  redis.publish(channelOf(tailOf(state)), `L${ownerOf(state)}${reason}`);
+  const tail = tailOf(state);
+  redis.publish(channelOf(tail), `L${ownerOf(state)}${reason}`);
   const us = redis.time();
   const known = toNumber(fenceOf(state));
   const unwritten = us <= known ? 1_000_000 : 0;
@@ -35,7 +35,8 @@ export const force: Script = ({ redis, keys, args }) => {
   if (promote(redis, lock, { fence, lineage: fence, us }) === undefined) {
     redis.setPx(stateKey, `f${fence}${fence}`, toNumber(keepMs));
   }
-  return [nonce, 1, fenceOf(state), label!];
+  const label = labelOf(tail);
+  return [nonce, 1, fenceOf(state), ...(label === undefined ? [] : [label])];
 };
 
 export const inspect: Script = ({ redis, keys, args }) => {
@@ -43,7 +44,7 @@ export const inspect: Script = ({ redis, keys, args }) => {
   const [nonce = ''] = args;
   const state = redis.get(stateKey);
   const waiting = redis.zcard(queueKey);
-  if (state !== undefined && !isLock(state)) return [nonce, -9, NOT_A_LOCK];
+  if (state !== undefined && !isLock(state)) return [nonce, ...notOurs(state)];
   if (state === undefined || state.startsWith('f')) return [nonce, waiting];
   const label = labelOf(tailOf(state));
   return [
@@ -58,8 +59,8 @@ export const inspect: Script = ({ redis, keys, args }) => {
 
 export const probe: Script = ({ redis, keys, args }) => {
   const [stateKey = '', queueKey = ''] = keys;
-  const [nonce = '', channel = ''] = args;
-  const reply: string[] = [nonce];
+  const [nonce = '', channel = '', text = ''] = args;
+  const reply: (string | number)[] = [nonce, redis.listeners(channel)];
   const attempt = (command: string, work: () => unknown) => {
     try {
       work();
@@ -80,6 +81,6 @@ export const probe: Script = ({ redis, keys, args }) => {
   attempt('ZPOPMIN', () => redis.zpopmin(queueKey));
   attempt('EXISTS', () => redis.exists(queueKey));
   attempt('PEXPIRE', () => redis.pexpire(stateKey, 1));
-  attempt('PUBLISH', () => redis.publish(channel, 'P'));
+  attempt('PUBLISH', () => redis.publish(channel, `P${text}`));
   return reply;
 };

@@ -7,7 +7,7 @@ const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of v
 
 // Jest makes each look at a global slow, and this runs millions of times.
 const NEVER = Infinity;
-const { floor } = Math;
+const { floor, max } = Math;
 const { isFinite } = Number;
 
 /** Entries are never changed, only replaced: a copy of the whole server is a copy of one map. */
@@ -27,8 +27,10 @@ export type Refusal = 'READONLY' | 'OOM';
 export interface ServerPlace {
   /** The server's wall clock, microseconds since 1970; may jump either way. Not read twice within one script. */
   nowUs(): number;
-  /** Hands a message to whoever listens on this channel now. @returns how many that are */
-  publish(channel: string, message: string): number;
+  /** How many listen on this channel here: as PUBLISH and PUBSUB NUMSUB count them. -1: this user may not ask. */
+  listeners(channel: string): number;
+  /** Hands a message to whoever hears it, elsewhere too. */
+  publish(channel: string, message: string): void;
 }
 
 /**
@@ -144,10 +146,16 @@ export class ScriptedRedis {
     return this.#members(key);
   }
 
-  /** `channel` undefined: a Lua nil */
-  publish(channel: string | undefined, message: string): number {
-    if (channel === undefined) throw new ReplyError('ERR Lua redis lib command arguments must be strings');
-    return this.place.publish(channel, message);
+  /** PUBSUB NUMSUB */
+  listeners(channel: string): number {
+    return this.place.listeners(channel);
+  }
+
+  /** @returns how many listen here */
+  publish(channel: string, message: string): number {
+    const listeners = this.place.listeners(channel);
+    this.place.publish(channel, message);
+    return max(0, listeners);
   }
 
   // What happens to a server besides scripts.

@@ -10,12 +10,13 @@ import {
   isLock,
   joinQueue,
   leaseIn,
+  listenersOn,
   lineageOf,
   type LockKeys,
   mostQueuedIn,
   nextFence,
   NO_TICKET,
-  NOT_A_LOCK,
+  notOurs,
   ownerOf,
   promote,
   type Script,
@@ -50,6 +51,10 @@ function grant({ redis, lock, request, us }: Ask, fence: string, lineage: string
   return [1, fence, lineage, leaseMs];
 }
 
+function queued({ redis, request, us }: Ask, left: number, ticket: string): ScriptReply {
+  return [2, left, ticket, digits(us), listenersOn(redis, tailIn(request))];
+}
+
 function acquireHeld(ask: Ask, state: string): ScriptReply {
   const { redis, lock, request, us } = ask;
   const left = redis.pttl(lock.state);
@@ -59,7 +64,7 @@ function acquireHeld(ask: Ask, state: string): ScriptReply {
   const ticket = joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(request) });
   if (ticket === undefined) return [4, left];
   if (state.startsWith('h')) redis.overwriteStart(lock.state, 'H');
-  return [2, left, ticket, digits(us)];
+  return queued(ask, left, ticket);
 }
 
 function acquireUnknown(ask: Ask): ScriptReply {
@@ -72,7 +77,7 @@ function acquireUnknown(ask: Ask): ScriptReply {
   const winner = promote(redis, lock, { fence, lineage: fence, us, self: token });
   if (winner === undefined) return grant(ask, fence, fence);
   if (winner.token === token) return [1, fence, fence, winner.leaseMs];
-  if (ticket !== undefined) return [2, winner.leaseMs, ticket, digits(us)];
+  if (ticket !== undefined) return queued(ask, winner.leaseMs, ticket);
   return [waits ? 4 : 0, winner.leaseMs];
 }
 
@@ -103,7 +108,7 @@ const acquire: Script = (input) => {
       const ask = { redis, lock, request, us };
       const state = redis.get(lock.state);
       if (state === undefined) return acquireUnknown(ask);
-      if (!isLock(state)) return [-9, NOT_A_LOCK];
+      if (!isLock(state)) return notOurs(state);
       if (!state.startsWith('f')) return acquireHeld(ask, state);
       return grant(ask, nextFence(toNumber(fenceOf(state)), us), lineageOf(state));
     },
@@ -164,7 +169,7 @@ const yields: Script = (input) => {
       if (winner !== undefined) {
         const ticket = joinQueue(redis, lock.queue, { request, us });
         redis.overwriteStart(lock.state, 'H');
-        return [2, winner.leaseMs, ticket!, digits(us)];
+        return queued({ redis, lock, request, us }, winner.leaseMs, ticket!);
       }
     }
     redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(request)}`, leaseMs);

@@ -114,6 +114,12 @@ export class SimulatedConnection implements ServerSession {
     this.#closeAtServer();
   }
 
+  /** Of one that listens: its server is a replica from now on. It hears what is published at the primary, where nobody counts it. */
+  strand(): void {
+    if (this.channels.size > 0 && this.network.server.sessions.delete(this))
+      this.network.server.elsewhere.add(this);
+  }
+
   /** The machine at the client's end is gone without a word. */
   abandon(): void {
     this.#halfOpen = true;
@@ -159,6 +165,7 @@ export class SimulatedConnection implements ServerSession {
   #closeAtServer(): void {
     this.#serverOpen = false;
     this.network.server.sessions.delete(this);
+    this.network.server.elsewhere.delete(this);
     this.network.connections.delete(this);
     this.channels.clear();
     this.#deliver(() => {

@@ -48,6 +48,8 @@ const NAME_OF = new Map<string, ScriptName>(
 export class SimulatedServer {
   readonly data: ScriptedServer;
   readonly sessions = new Set<ServerSession>();
+  /** Connections to a replica of it: they hear what is published here, but nobody here counts them. */
+  readonly elsewhere = new Set<ServerSession>();
   /** Accepts no connection: it is down. */
   down = false;
   commands = 0;
@@ -60,10 +62,11 @@ export class SimulatedServer {
 
   constructor(
     private readonly world: VirtualWorld,
-    private readonly coverage: Coverage = noCoverage(),
+    readonly coverage: Coverage = noCoverage(),
   ) {
     this.data = new ScriptedServer({
       nowUs: () => this.#nowUs(),
+      listeners: (channel) => this.#listeners(channel).length,
       publish: (channel, message) => this.#publish(channel, message),
     });
   }
@@ -135,7 +138,7 @@ export class SimulatedServer {
     const { name, channel = '', script } = command;
     const loading = this.#refusal === 'LOADING';
     if (name === 'info') {
-      return `redis_version:7.2.0\r\nrole:master\r\nmaxmemory_policy:noeviction\r\nloading:${loading ? 1 : 0}`;
+      return `redis_version:7.2.0\r\nrun_id:${this.sessions.has(session) ? 'primary' : 'replica'}\r\nrole:master\r\nmaxmemory_policy:noeviction\r\nloading:${loading ? 1 : 0}`;
     }
     const refusal = this.#refusal;
     if (refusal !== undefined && refusal !== 'READONLY' && refusal !== 'OOM')
@@ -163,14 +166,17 @@ export class SimulatedServer {
     }
   }
 
-  #publish(channel: string, message: string): number {
-    let listeners = 0;
-    for (const session of this.sessions) {
+  #listeners(channel: string): ServerSession[] {
+    return [...this.sessions].filter(({ channels }) => channels.has(channel));
+  }
+
+  #publish(channel: string, message: string): void {
+    for (const session of this.#listeners(channel)) session.push(channel, message);
+    for (const session of this.elsewhere) {
       if (!session.channels.has(channel)) continue;
-      listeners += 1;
+      if (message.startsWith('W')) this.coverage.woken += 1;
       session.push(channel, message);
     }
-    return listeners;
   }
 }
 

@@ -22,6 +22,8 @@ const ENOUGH: readonly (readonly [what: keyof Coverage, times: number])[] = [
   ['largestRenewBatch', 16],
   ['fullInStore', 500],
   ['fullHere', 1_000],
+  ['strayListeners', 100],
+  ['woken', 10],
 ];
 
 const { stackTraceLimit } = Error;

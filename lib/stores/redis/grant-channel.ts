@@ -1,6 +1,7 @@
 import { type Clock, pause } from '../../clock.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisLink, within } from './redis-link.js';
+import { readInfo, runIdOf } from './server-info.js';
 
 /** What a release told this process: the lock is yours. */
 export interface PushedGrant {
@@ -18,8 +19,18 @@ export interface GrantChannelEvents {
   granted(push: PushedGrant): void;
   /** The hold with this owner token was ended by force. */
   forced(ownerToken: string, reason: string): void;
+  /** A release passed this waiter over, because it did not count us among those who listen: let it ask for itself. */
+  woken(ownerToken: string): void;
   /** Subscribed again after a gap, in which pushes may have been lost. */
   resumed(): void;
+}
+
+/** Where a subscription stands. */
+export interface Subscription {
+  /** Monotonic. */
+  readonly sinceMs: number;
+  /** The run id of its server; undefined: not told. */
+  readonly server: string | undefined;
 }
 
 /** While somebody waits the connection is tried this often: a half-open one swallows grants and says nothing. */
@@ -32,9 +43,12 @@ const HEARTBEAT_MS = 5_000;
 export class GrantChannel {
   readonly #link: RedisLink;
   readonly #stop = new AbortController();
-  #subscribed = false;
+  #subscription: Subscription | undefined;
   #subscribing: Promise<void> | undefined;
   #beating = false;
+  /** Texts of the start-up check that have arrived; undefined when it is over. */
+  #echoes: Set<string> | undefined = new Set();
+  #onEcho: (() => void) | undefined;
 
   constructor(
     private readonly client: RedisClient,
@@ -51,23 +65,54 @@ export class GrantChannel {
   ) {
     this.#link = new RedisLink(client, environment.clock, environment.address);
     client.on('message', (_channel, message) => this.#hear(String(message)));
-    client.on('close', () => (this.#subscribed = false));
+    client.on('close', () => (this.#subscription = undefined));
     // ioredis subscribes again by itself after a reconnect, but says so to nobody: do it ourselves and know when it is done.
-    client.on('ready', () => void this.subscribe().catch(() => undefined));
+    client.on('ready', () => void this.subscribe(environment.commandMs).catch(() => undefined));
+  }
+
+  /** undefined: nothing is heard now. */
+  get subscription(): Subscription | undefined {
+    return this.#subscription;
   }
 
   /** Resolves when grants can be heard. @throws what the connection or the server answers */
-  subscribe(): Promise<void> {
-    if (this.#subscribed || this.#stop.signal.aborted) return Promise.resolve();
-    return (this.#subscribing ??= this.#subscribe().finally(() => (this.#subscribing = undefined)));
+  subscribe(boundMs: number): Promise<void> {
+    if (this.#subscription !== undefined || this.#stop.signal.aborted) return Promise.resolve();
+    return (this.#subscribing ??= this.#subscribe(boundMs).finally(() => (this.#subscribing = undefined)));
   }
 
-  async #subscribe(): Promise<void> {
-    const { clock, commandMs } = this.environment;
-    await this.#link.ready(commandMs);
-    await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
-    this.#subscribed = true;
+  async #subscribe(boundMs: number): Promise<void> {
+    const { clock, channel } = this.environment;
+    const endsAtMs = clock.monotonicMs() + boundMs;
+    await this.#link.ready(boundMs);
+    const leftMs = endsAtMs - clock.monotonicMs();
+    const [info] = await within(clock, leftMs, () =>
+      // In this order, in one write: once it is subscribed, the connection takes no other command.
+      Promise.all([readInfo(this.client).catch(() => undefined), this.client.subscribe(channel)]),
+    );
+    if (this.#stop.signal.aborted) return;
+    this.#subscription = { sinceMs: clock.monotonicMs(), server: info && runIdOf(info) };
     this.events.resumed();
+  }
+
+  /** Does a text that was published on our channel arrive within `boundMs`? For the start-up check. */
+  async hears(text: string, boundMs: number): Promise<boolean> {
+    const echoes = this.#echoes ?? new Set();
+    if (!echoes.has(text)) {
+      const arrived = new AbortController();
+      this.#onEcho = () => {
+        if (echoes.has(text)) arrived.abort();
+      };
+      await pause(this.environment.clock, boundMs, arrived.signal);
+    }
+    this.#echoes = this.#onEcho = undefined;
+    return echoes.has(text);
+  }
+
+  /** The connection stands on another server than the commands: leave it, and subscribe where the address leads to now. */
+  move(): void {
+    this.#subscription = undefined;
+    if (!this.#stop.signal.aborted && this.client.status === 'ready') this.client.disconnect(true);
   }
 
   /** Call it when somebody begins to wait. */
@@ -80,12 +125,11 @@ export class GrantChannel {
     this.#beating = true;
     while (waiting() && !this.#stop.signal.aborted) {
       try {
-        if (!this.#subscribed) await this.subscribe();
+        if (this.#subscription === undefined) await this.subscribe(commandMs);
         // SUBSCRIBE again is the one ping that every protocol version allows on a subscribed connection.
         else await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
       } catch {
-        this.#subscribed = false;
-        if (!this.#stop.signal.aborted && this.client.status === 'ready') this.client.disconnect(true);
+        this.move();
       }
       await pause(clock, HEARTBEAT_MS, this.#stop.signal);
     }
@@ -94,13 +138,11 @@ export class GrantChannel {
 
   /** From now on nobody grants to this process: a publisher sees no listener. Never rejects. */
   async leave(): Promise<void> {
-    const { clock, commandMs } = this.environment;
+    const { clock, commandMs, channel } = this.environment;
     this.#stop.abort();
-    if (!this.#subscribed) return;
-    this.#subscribed = false;
-    await within(clock, commandMs, () => this.client.unsubscribe(this.environment.channel)).catch(
-      () => undefined,
-    );
+    if (this.#subscription === undefined) return;
+    this.#subscription = undefined;
+    await within(clock, commandMs, () => this.client.unsubscribe(channel)).catch(() => undefined);
   }
 
   close(): void {
@@ -110,15 +152,28 @@ export class GrantChannel {
 
   #hear(message: string): void {
     const ownerToken = message.slice(1, 23);
-    if (message.startsWith('L')) this.events.forced(ownerToken, message.slice(23));
-    if (!message.startsWith('G')) return;
-    this.events.granted({
-      ownerToken,
-      fence: message.slice(23, 39),
-      lineage: message.slice(39, 55),
-      grantedUs: Number(message.slice(55, 71)),
-      leaseMs: Number(message.slice(71, 79)),
-      stateKey: message.slice(79),
-    });
+    switch (message[0]) {
+      case 'G':
+        this.events.granted({
+          ownerToken,
+          fence: message.slice(23, 39),
+          lineage: message.slice(39, 55),
+          grantedUs: Number(message.slice(55, 71)),
+          leaseMs: Number(message.slice(71, 79)),
+          stateKey: message.slice(79),
+        });
+        break;
+      case 'L':
+        this.events.forced(ownerToken, message.slice(23));
+        break;
+      case 'W':
+        this.events.woken(ownerToken);
+        break;
+      case 'P':
+        this.#echoes?.add(message.slice(1));
+        this.#onEcho?.();
+        break;
+      default: // of a later release: not for us
+    }
   }
 }

@@ -3,11 +3,11 @@ import { LockStoreError } from '../../lock-errors.js';
 import type { AcquireRequest, Busy, Full, Grant, StopSignal, StoreContext } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
-import { conflict, CONFLICT } from './redis-errors.js';
+import { foreignKey, isForeign } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
-import type { RedisPolls } from './redis-polls.js';
+import { pollDelayMs, type RedisPolls } from './redis-polls.js';
 import { ServerClock } from './server-clock.js';
 
 /** What every acquisition needs of its store. */
@@ -15,9 +15,12 @@ export interface AcquisitionHome {
   readonly context: StoreContext;
   readonly batcher: RedisBatcher;
   readonly polls: RedisPolls;
-  readonly channel: string;
+  /** Where this process hears of its grants; see promote.lua. */
+  readonly channel: () => string;
   /** It is in the queue: from now on pushes must arrive. Called once. */
   queued(): void;
+  /** A request sent then was answered «queued», where so many listened on our channel: -1 when the server does not say. */
+  counted(listeners: number, sentAtMs: number): void;
   /** It is over, with a grant or without. */
   ended(acquisition: RedisAcquisition, granted: boolean): void;
   /**
@@ -32,13 +35,6 @@ const GRANTED = 1;
 const BUSY = 0;
 const FULL = 4;
 
-/**
- * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s,
- * promote.lua) then runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
- */
-const LONGEST_POLL_MS = 5_000;
-const SHORTEST_POLL_MS = 25;
-const POLL_SPREAD_MS = 20;
 const TROUBLE_POLL_MS = 500;
 const NEW_TICKET = '0'.repeat(16);
 
@@ -76,7 +72,7 @@ export class RedisAcquisition implements BatchRequest {
     const keys = lockKeys(home.context.prefix, name);
     this.hold = new RedisHold({ name, ownerToken, leaseMs, keys });
     this.#lease = String(leaseMs).padStart(8, '0');
-    this.#tail = `${home.channel}|${request.label}`;
+    this.#tail = `${home.channel()}|${request.label}`;
     this.#serverClock = new ServerClock(home.context.clock.monotonicMs());
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -125,9 +121,9 @@ export class RedisAcquisition implements BatchRequest {
     } else if (code === BUSY || code === FULL) {
       this.#end(false);
       this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
-    } else if (code === CONFLICT) {
+    } else if (isForeign(code)) {
       this.#end(false);
-      this.#reject(conflict(this.hold.keys.state, String(second), this.request.name));
+      this.#reject(foreignKey(answer, this.hold.keys.state, this.request.name));
     } else {
       this.queued(answer, sentAtMs);
     }
@@ -135,7 +131,7 @@ export class RedisAcquisition implements BatchRequest {
 
   /** The store says that we are queued, and tells the server's time. */
   queued(answer: ScriptReply, sentAtMs: number): void {
-    const [, retryAfterMs, ticket, serverUs] = answer;
+    const [, retryAfterMs, ticket, serverUs, listeners] = answer;
     this.#asking = false;
     this.#markQueued();
     if (this.#isOver) {
@@ -145,8 +141,9 @@ export class RedisAcquisition implements BatchRequest {
     this.#ticket = String(ticket);
     this.#serverClock.told(sentAtMs, Number(serverUs));
     this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
-    const spreadMs = this.home.context.randomness.fraction() * POLL_SPREAD_MS;
-    this.#pollAfter(Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, Number(retryAfterMs) + spreadMs)));
+    const spread = this.home.context.randomness.fraction();
+    this.#pollAfter(pollDelayMs({ retryAfterMs: Number(retryAfterMs), listeners: Number(listeners), spread }));
+    this.home.counted(Number(listeners), sentAtMs);
   }
 
   failed({ error, mayHaveRun }: CallFailure): void {

@@ -1,4 +1,5 @@
 import { LockStoreError, type LockStoreCode } from '../../lock-errors.js';
+import type { ScriptReply } from './redis-link.js';
 
 /**
  * How a reply's first word maps to what the caller can do about it. Anything else that the server answers is UNAVAILABLE, which is
@@ -63,10 +64,20 @@ export function isReply(error: unknown): boolean {
   return (error as { name?: unknown } | null)?.name === 'ReplyError';
 }
 
-/** The code with which a script says that the key is not a lock. */
-export const CONFLICT = -9;
+/** The codes with which a script says that what lies in the key is not for it: no lock, or a lock in a later format. */
+const CONFLICT = -9;
+const LATER_FORMAT = -10;
 
-export function conflict(key: string, why: string, lockName: string): LockStoreError {
-  const message = `key "${key}" is in the way of lock "${lockName}": ${why}; is the prefix shared with another program?`;
+export function isForeign(code: unknown): boolean {
+  return code === CONFLICT || code === LATER_FORMAT;
+}
+
+/** The error for such an answer. */
+export function foreignKey([code, what]: ScriptReply, key: string, lockName: string): LockStoreError {
+  if (code === LATER_FORMAT) {
+    const text = `lock "${lockName}" (key "${key}") was written by a later release, in format ${String(what)}; this one reads format 1: finish the update of all processes`;
+    return new LockStoreError('LOCK_STORE_UNSUPPORTED', text, { lockName });
+  }
+  const message = `key "${key}" is in the way of lock "${lockName}": ${String(what)}; is the prefix shared with another program?`;
   return new LockStoreError('LOCK_KEY_CONFLICT', message, { lockName });
 }

@@ -4,6 +4,7 @@ import type { RedisClient } from './redis-client.js';
 import { storeError } from './redis-errors.js';
 import { probeKeys } from './redis-keys.js';
 import { CallFailure, type RedisLink, within } from './redis-link.js';
+import { readInfo, runIdOf, type ServerInfo } from './server-info.js';
 
 /** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */
 const OLDEST_VERSION: readonly [number, number] = [6, 2];
@@ -16,18 +17,21 @@ interface ProbeTarget {
   readonly prefix: string;
   readonly processId: string;
   readonly channel: string;
-  readonly commandMs: number;
   readonly warn: (message: string) => void;
 }
 
+/** How the target was asked, in messages. */
+const placeOf = ({ address }: Pick<ProbeTarget, 'address'>): string => `Redis at ${address}`;
+
 /**
- * The start-up check: says clearly what is wrong with a server before the first lock needs it.
+ * The first half of the start-up check: is this a server that can keep locks?
  *
+ * @returns its run id; undefined when it does not say
  * @throws LockStoreError LOCK_STORE_READONLY, LOCK_STORE_UNSUPPORTED, LOCK_STORE_UNAVAILABLE · LockUsageError LOCK_TOPOLOGY
  */
-export async function probeServer(target: ProbeTarget): Promise<void> {
-  const place = `Redis at ${target.address}`;
-  const info = await readInfo(target, place);
+export async function probeServer(target: ProbeTarget, boundMs: number): Promise<string | undefined> {
+  const place = placeOf(target);
+  const info = await infoOf(target, boundMs);
   checkVersion(info, place);
   if (info.get('role') === 'slave') {
     throw new LockStoreError('LOCK_STORE_READONLY', `${place} is a replica; locks need the primary`);
@@ -39,29 +43,24 @@ export async function probeServer(target: ProbeTarget): Promise<void> {
     );
   }
   checkEviction(info, place, target);
-  await checkScripting(target, place);
+  return runIdOf(info);
 }
 
-async function readInfo(
-  { client, clock, commandMs, warn }: ProbeTarget,
-  place: string,
-): Promise<ReadonlyMap<string, string>> {
+async function infoOf(target: ProbeTarget, boundMs: number): Promise<ServerInfo> {
+  const place = placeOf(target);
   try {
-    const lines = (await within(clock, commandMs, () => client.info())).split('\r\n');
-    return new Map(
-      lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-    );
+    return await within(target.clock, boundMs, () => readInfo(target.client));
   } catch (error) {
     const failure = storeError(error, place);
     if (failure.code !== 'LOCK_STORE_UNSUPPORTED') throw failure;
-    warn(
+    target.warn(
       `${place} does not allow INFO: its version, role and eviction policy were not checked (grant +info)`,
     );
     return new Map();
   }
 }
 
-function checkVersion(info: ReadonlyMap<string, string>, place: string): void {
+function checkVersion(info: ServerInfo, place: string): void {
   const version = info.get('redis_version');
   if (version === undefined) return;
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -72,23 +71,28 @@ function checkVersion(info: ReadonlyMap<string, string>, place: string): void {
 }
 
 /** Every key of ours has an end, so that each `volatile-*` policy takes locks first (measured: of 100 locks none was left). */
-function checkEviction(info: ReadonlyMap<string, string>, place: string, { warn }: ProbeTarget): void {
+function checkEviction(info: ServerInfo, place: string, { warn }: ProbeTarget): void {
   const policy = info.get('maxmemory_policy');
   if (policy === undefined || policy === 'noeviction') return;
   const limit = info.get('maxmemory') === '0' ? ' once a memory limit is set' : '';
   warn(`${place} has maxmemory-policy ${policy}, which can evict held locks${limit}; set it to noeviction`);
 }
 
-async function checkScripting(target: ProbeTarget, place: string): Promise<void> {
-  const { link, prefix, processId, channel, commandMs } = target;
+/**
+ * The second half: may this user do what the scripts do? Publishes `text` on our channel, for a subscription to hear.
+ *
+ * @returns how many listen on our channel, by the server's count; -1 when it does not say
+ * @throws LockStoreError LOCK_STORE_UNSUPPORTED, which names what is refused; _READONLY, _UNAVAILABLE
+ */
+export async function probeScripts(
+  target: ProbeTarget,
+  { text, boundMs }: { text: string; boundMs: number },
+): Promise<number> {
+  const { link, prefix, processId, channel } = target;
+  const place = placeOf(target);
   const keys = probeKeys(prefix, processId);
-  const call = {
-    script: 'probe',
-    keys: [keys.state, keys.queue],
-    args: [channel],
-    boundMs: commandMs,
-  } as const;
-  const refused = await link.call(call).then(
+  const call = { script: 'probe', keys: [keys.state, keys.queue], args: [channel, text], boundMs } as const;
+  const [listeners, ...refused] = await link.call(call).then(
     ({ reply }) => reply.map(String),
     (failure: unknown) => {
       const error = failure instanceof CallFailure ? failure.error : storeError(failure, place);
@@ -97,7 +101,7 @@ async function checkScripting(target: ProbeTarget, place: string): Promise<void>
       throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message, { cause: error });
     },
   );
-  if (refused.length === 0) return;
+  if (refused.length === 0) return Number(listeners);
   // A replica without INFO, or memory that is full right now, shows here.
   const first = (refused[0] ?? '').replace(/^\w+: (ERR )?/, '');
   const passing = storeError(Object.assign(new Error(first), { name: 'ReplyError' }), place);

@@ -1,43 +1,61 @@
+import { LockError } from '../../lock-errors.js';
 import type { StoreContext } from '../lock-store.js';
 import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';
+import { isReply, storeError } from './redis-errors.js';
 import { processChannel } from './redis-keys.js';
 import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
-import { RedisLink } from './redis-link.js';
-import { probeServer } from './redis-probe.js';
+import { RedisLink, within } from './redis-link.js';
+import { probeScripts, probeServer } from './redis-probe.js';
+import { readInfo, runIdOf } from './server-info.js';
+
+/** The subscription follows the commands at once, but not more often than this, and not for ever: the address may lead to several servers. */
+const MOVE_PACE_MS = 1_000;
+const MOST_MOVES = 10;
 
 /** Our two connections to one server, and what was found out about it. */
 export class RedisSession {
   /** Carries the scripts. */
   readonly link: RedisLink;
-  /** Where releases of other processes tell us about grants. */
-  readonly channel: string;
   /** Acquisitions, yields and releases. */
   readonly batcher: RedisBatcher;
   readonly endings: RedisEndings;
   readonly #processId: string;
+  readonly #channel: string;
+  /** No grant can be pushed to us: said once. */
+  #isUnpushed = false;
   readonly #grants: GrantChannel;
   readonly #client: RedisClient;
   #ready: Promise<void> | undefined;
   #isReady = false;
+  /** The server was seen to count us: when it does not any more, we listen in the wrong place. */
+  #isCounted = false;
+  #movedAtMs = -Infinity;
+  /** Since it was counted last. */
+  #moves = 0;
 
   constructor(
     private readonly context: StoreContext,
     private readonly server: RedisServer,
-    events: GrantChannelEvents & { waiting(): boolean },
+    private readonly events: GrantChannelEvents & { waiting(): boolean },
   ) {
     const { clock, prefix, randomness } = context;
     const { address, commandMs } = server;
     this.#processId = randomness.ownerToken();
-    this.channel = processChannel(prefix, this.#processId);
+    this.#channel = processChannel(prefix, this.#processId);
     this.#client = server.create();
+    this.#client.on('ready', () => void this.#arrived());
     this.link = new RedisLink(this.#client, clock, address);
     this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
     this.endings = new RedisEndings(this.batcher, context, commandMs);
-    const { channel } = this;
-    const environment = { clock, channel, address, commandMs, waiting: () => events.waiting() };
+    const environment = { clock, channel: this.#channel, address, commandMs, waiting: () => events.waiting() };
     this.#grants = new GrantChannel(server.create(), environment, events);
+  }
+
+  /** Where releases of other processes tell us about grants; the mark says that they cannot, and must keep a lock for our poll. */
+  get channel(): string {
+    return this.#isUnpushed ? `${this.#channel}!` : this.#channel;
   }
 
   get isReady(): boolean {
@@ -45,35 +63,116 @@ export class RedisSession {
   }
 
   /**
-   * Connected, checked and subscribed. After a failure the next call tries again.
+   * Connected, checked and subscribed, within one `commandMs` for all of it. After a failure the next call tries again.
    *
    * @throws LockStoreError · LockUsageError LOCK_TOPOLOGY
    */
   ready(): Promise<void> {
     if (this.#isReady) return Promise.resolve();
-    return (this.#ready ??= this.#prepare().finally(() => (this.#ready = undefined)));
+    return (this.#ready ??= this.#prepare()
+      .catch((error: unknown) => {
+        throw error instanceof LockError ? error : storeError(error, this.#place);
+      })
+      .finally(() => (this.#ready = undefined)));
+  }
+
+  get #place(): string {
+    return `Redis at ${this.server.address}`;
   }
 
   async #prepare(): Promise<void> {
+    const { clock, prefix, randomness } = this.context;
     const { address, commandMs } = this.server;
-    await this.link.ready(commandMs);
-    const target = {
-      link: this.link,
-      channel: this.channel,
-      prefix: this.context.prefix,
-      processId: this.#processId,
-    };
+    const endsAtMs = clock.monotonicMs() + commandMs;
+    const leftMs = () => endsAtMs - clock.monotonicMs();
+    await this.link.ready(leftMs());
     const warn = (message: string) => this.context.onWarning(message);
-    await probeServer({
-      ...target,
-      clock: this.context.clock,
-      client: this.#client,
-      address,
-      commandMs,
-      warn,
-    });
-    await this.#grants.subscribe();
+    const where = { clock, address, warn, prefix, processId: this.#processId };
+    const target = { ...where, link: this.link, channel: this.#channel, client: this.#client };
+    const server = await probeServer(target, leftMs());
+    const refusal = await this.#subscribe(leftMs());
+    const text = randomness.ownerToken();
+    const listeners = await probeScripts(target, { text, boundMs: leftMs() });
+    const unpushed = refusal ?? (await this.#whyUnpushed({ listeners, server, text, boundMs: leftMs() }));
+    if (unpushed !== undefined) this.#warnUnpushed(unpushed);
     this.#isReady = true;
+  }
+
+  #warnUnpushed(why: string): void {
+    if (this.#isUnpushed) return;
+    this.#isUnpushed = true;
+    this.#isCounted = false;
+    const how = 'waiters get their locks by asking four times a second, not by push';
+    this.context.onWarning(`${this.#place} ${why}; ${how}`);
+  }
+
+  /** Why this server lets nobody listen; undefined: we do. @throws what else goes wrong */
+  async #subscribe(boundMs: number): Promise<string | undefined> {
+    try {
+      await this.#grants.subscribe(boundMs);
+      return undefined;
+    } catch (error) {
+      if (!isReply(error)) throw error;
+      const refused = storeError(error, 'SUBSCRIBE');
+      if (refused.code !== 'LOCK_STORE_UNSUPPORTED') throw error;
+      void this.#grants.leave();
+      return `lets nobody subscribe (${(error as Error).message})`;
+    }
+  }
+
+  /**
+   * Why grants cannot be pushed to us; undefined: they can. A service or a proxy between us may hide from the server who listens, or
+   * what is said: then the server would pass us over, or grant to us what we never hear of.
+   */
+  async #whyUnpushed(found: {
+    listeners: number;
+    server: string | undefined;
+    text: string;
+    boundMs: number;
+  }): Promise<string | undefined> {
+    const { listeners, server, text, boundMs } = found;
+    if (listeners < 0) return 'does not say who listens (grant +pubsub|numsub)';
+    const here = this.#grants.subscription?.server;
+    this.#isCounted = listeners > 0 || (server !== undefined && here !== undefined && server !== here);
+    if (listeners === 0) {
+      if (!this.#isCounted) return 'does not count our subscription: something between us hides it';
+      this.#move();
+      return undefined;
+    }
+    if (await this.#grants.hears(text, boundMs)) return undefined;
+    void this.#grants.leave(); // or the server would go on granting to us
+    return 'counts our subscription, but what is published does not arrive: something between us keeps it back';
+  }
+
+  /** A request that was sent then was answered «queued», where so many listened on our channel. */
+  counted(listeners: number, sentAtMs: number): void {
+    if (listeners > 0) {
+      this.#isCounted = true;
+      this.#moves = 0;
+    }
+    const since = this.#grants.subscription?.sinceMs ?? Infinity;
+    if (listeners === 0 && this.#isCounted && since < sentAtMs) this.#move();
+  }
+
+  /** The subscription stands on another server than the commands. */
+  #move(): void {
+    const nowMs = this.context.clock.monotonicMs();
+    if (nowMs - this.#movedAtMs < MOVE_PACE_MS) return;
+    this.#movedAtMs = nowMs;
+    this.#moves += 1;
+    if (this.#moves <= MOST_MOVES) this.#grants.move();
+    else this.#warnUnpushed('leads to several servers, and our subscription never to that of our commands');
+  }
+
+  /** The commands have a connection anew, perhaps to another server than before, where those who waited must ask again. */
+  async #arrived(): Promise<void> {
+    if (!this.#isReady) return;
+    this.events.resumed();
+    const { clock } = this.context;
+    const info = await within(clock, this.server.commandMs, () => readInfo(this.#client)).catch(() => undefined);
+    const server = info && runIdOf(info);
+    const here = this.#grants.subscription?.server;
+    if (server !== undefined && here !== undefined && server !== here) this.#move();
   }
 
   /** Somebody begins to wait: from now on see to it that pushes arrive. */

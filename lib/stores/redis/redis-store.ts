@@ -21,7 +21,7 @@ import type {
 import type { PushedGrant } from './grant-channel.js';
 import { type AcquisitionHome, RedisAcquisition } from './redis-acquisition.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
-import { conflict, CONFLICT } from './redis-errors.js';
+import { foreignKey, isForeign } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
 import type { CallFailure, ScriptAnswer } from './redis-link.js';
@@ -116,11 +116,12 @@ class RedisStore implements LockStore {
       context: this.context,
       batcher: session.batcher,
       polls: new RedisPolls(this.context.clock),
-      channel: session.channel,
+      channel: () => session.channel,
       queued: () => {
         this.#waiting += 1;
         session.listen();
       },
+      counted: (listeners, sentAtMs) => session.counted(listeners, sentAtMs),
       ended: (acquisition, granted) => this.#onEnded(acquisition, granted),
       undo: (hold, requestLost) => {
         if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, requestLost);
@@ -207,6 +208,7 @@ class RedisStore implements LockStore {
         this.#acquisitions.delete(ownerToken);
         this.context.onLost(ownerToken, 'forced', reason);
       },
+      woken: (ownerToken) => this.#acquisitions.get(ownerToken)?.pollNow(),
       resumed: () => {
         for (const acquisition of this.#acquisitions.values()) acquisition.pollNow();
       },
@@ -243,7 +245,7 @@ class RedisStore implements LockStore {
       .catch((failure: CallFailure) => {
         throw failure.error;
       });
-    if (answer.reply[0] === CONFLICT) throw conflict(state, String(answer.reply[1]), name);
+    if (isForeign(answer.reply[0])) throw foreignKey(answer.reply, state, name);
     return answer;
   }
 }

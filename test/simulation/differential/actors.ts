@@ -42,7 +42,7 @@ export class Actors {
     const actor: Actor = {
       key,
       token: `token-${digits(this.#tokens++, 4)}-abcdefghijk`,
-      tail: `${random.pick(CHANNELS)}|${random.pick(['', 'label', 'l|l', 'ünïcode ✓'])}`,
+      tail: `${random.pick(CHANNELS)}${random.chance(0.15) ? '!' : ''}|${random.pick(['', 'label', 'l|l', 'ünïcode ✓'])}`,
       lease: digits(random.pick(LEASES_MS), 8),
       ticket: NOTHING,
       grant: undefined,

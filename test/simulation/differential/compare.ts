@@ -70,9 +70,8 @@ export function answersMet(steps: readonly Step[]): string[] {
     const before = observations[index - 1]?.contents;
     const { script } = step;
     if (!isReply(outcome)) return [`${script} refused ${outcome?.refused}`];
-    if (script === 'inspect')
-      return [`inspect ${outcome[1] === -9 ? 'conflict' : outcome.length > 2 ? 'held' : 'free'}`];
-    if (script === 'probe') return [`probe ${outcome.length > 1 ? 'refused' : 'fine'}`];
+    if (script === 'inspect') return [`inspect ${inspected(outcome)}`];
+    if (script === 'probe') return [`probe ${outcome.length > 2 ? 'refused' : 'fine'}`];
     if (script === 'force') return [`force ${String(outcome[1])}`];
     const unchanged = JSON.stringify(before) === JSON.stringify(contents);
     const met = outcome.slice(1).map((answer) => describeAnswer(script, answer, unchanged));
@@ -80,6 +79,12 @@ export function answersMet(steps: readonly Step[]): string[] {
     if (new Set(step.keys).size < step.keys.length) met.push(`${script} the same lock twice`);
     return met;
   });
+}
+
+function inspected([, code, ...others]: readonly unknown[]): string {
+  if (code === -9) return 'conflict';
+  if (code === -10) return 'later format';
+  return others.length > 0 ? 'held' : 'free';
 }
 
 function describeAnswer(script: string, answer: unknown, unchanged: boolean): string {

@@ -11,6 +11,7 @@ export const MARGIN_MS = 500;
 const LONGER_MS = [9_000_000];
 const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
 
+const LATER_FORMAT = `v2:h${'4'.repeat(70)}|`;
 const STRANGE = [
   'stranger',
   '',
@@ -18,6 +19,7 @@ const STRANGE = [
   `f${'1'.repeat(33)}`,
   `h${'2'.repeat(70)}|`,
   `h${'3'.repeat(70)}`,
+  LATER_FORMAT,
 ];
 
 type ScriptStep = Extract<Step, { does: 'script' }>;
@@ -107,7 +109,7 @@ export class Plan {
   #ask(script: 'force' | 'inspect' | 'probe'): void {
     const random = this.#random;
     const key = random.pick(STATE_KEYS);
-    const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS)] }[script];
+    const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS), 'echo'] }[script];
     const keys = script === 'probe' ? ['lock:{}probe', 'lock:{}probe:q'] : [key, `${key}:q`];
     this.#take(this.#call(script, keys, args));
   }
@@ -136,6 +138,8 @@ export class Plan {
       () => this.#take({ does: 'wipe' }),
       () => this.#take({ does: 'disturb', key, value }),
       () => this.#take({ does: 'disturb', key: actor.key, value: forever }),
+      () => this.#take({ does: 'disturb', key: actor.key, value: LATER_FORMAT }),
+      () => this.#take({ does: 'disturb', key: `${actor.key}:q`, value, score: random.integer(1, 9) }),
       () => this.#take({ does: 'disturb', key, value, score: random.integer(1, 9) }),
       () => this.#refuseFor(random.pick(['OOM', 'READONLY'] as const)),
     ];

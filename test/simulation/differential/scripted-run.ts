@@ -22,10 +22,9 @@ export class ScriptedWorld {
   constructor() {
     this.server = new ScriptedServer({
       nowUs: () => this.#nowUs,
+      listeners: (channel) => Number(this.#listening.has(channel)),
       publish: (channel, message) => {
-        if (!this.#listening.has(channel)) return 0;
-        this.heard.push(`${channel} ${message}`);
-        return 1;
+        if (this.#listening.has(channel)) this.heard.push(`${channel} ${message}`);
       },
     });
   }

@@ -14,6 +14,8 @@ export interface Case {
   readonly tries?: boolean;
   /** How many waiters the queue takes. */
   readonly mostQueued?: number;
+  /** The server does not say who listens: locks are kept for polls, not pushed. */
+  readonly uncounted?: boolean;
   readonly budget: Partial<Budget>;
 }
 
@@ -31,7 +33,8 @@ export interface SeededBug extends Partial<Case> {
 
 /** Where a case begins, and everything that can happen from there. */
 export function worldOf(it: Case & Partial<SeededBug>): { moves: Moves; start: World } {
-  const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts }, it.mostQueued);
+  const { mostQueued, uncounted } = it;
+  const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts }, { mostQueued, uncounted });
   const start = steps.start(it.clients, it.cycles, { ...NO_FAULTS, ...it.budget });
   return { moves: new Moves(steps, it.tries === true), start };
 }
@@ -41,9 +44,14 @@ export function check(it: Case & Partial<SeededBug>, options: Partial<ExploreOpt
   return explore({ ...worldOf(it), ...bounds, ...options });
 }
 
-export function describeCase({ clients, cycles, tries, mostQueued, budget }: Case): string {
+export function describeCase({ clients, cycles, tries, mostQueued, uncounted, budget }: Case): string {
   const faults = Object.entries(budget).map(([fault, times]) => `${times} ${fault}`);
-  return `${clients} × ${cycles}${tries ? ', tries' : ''}${mostQueued ? `, at most ${mostQueued} queued` : ''}: ${faults.join(', ') || 'no faults'}`;
+  const also = [
+    tries ? ', tries' : '',
+    mostQueued ? `, at most ${mostQueued} queued` : '',
+    uncounted ? ', uncounted' : '',
+  ];
+  return `${clients} × ${cycles}${also.join('')}: ${faults.join(', ') || 'no faults'}`;
 }
 
 /** In every `npm test`. */
@@ -56,6 +64,11 @@ export const FAST_CASES: readonly Case[] = [
   { clients: 2, cycles: 1, budget: { wipe: 1, force: 1, queueEnd: 1 } },
   { clients: 2, cycles: 1, budget: { rollback: 1 } },
   { clients: 3, cycles: 1, budget: {} },
+  { clients: 2, cycles: 1, budget: { astray: 2, slow: 1 } },
+  { clients: 2, cycles: 1, budget: { astray: 1, yield: 1, crash: 1 } },
+  { clients: 2, cycles: 1, uncounted: true, budget: { slow: 1, cancel: 1, crash: 1 } },
+  { clients: 3, cycles: 1, uncounted: true, budget: {} },
+  { clients: 2, cycles: 1, uncounted: true, budget: { yield: 1, lostPush: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 1, count: 1, lostPush: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 1, giveUp: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 1, slow: 1 } },
@@ -81,6 +94,7 @@ export const LARGE_CASES: readonly Case[] = [
   { clients: 3, cycles: 1, budget: { deaf: 1, crash: 1, queueEnd: 1 } },
   { clients: 3, cycles: 1, budget: { cut: 1 } },
   { clients: 3, cycles: 1, budget: { rollback: 1 } },
+  { clients: 3, cycles: 1, budget: { astray: 2, lostPush: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 1, cut: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 2, count: 1, cut: 1 } },
   { clients: 2, cycles: 1, budget: { yield: 1, cut: 1, slow: 1 } },

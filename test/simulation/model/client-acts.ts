@@ -96,6 +96,11 @@ export class ClientActs {
     this.with(client, token, (it) => this.rules.cancel(it));
   }
 
+  /** Nothing is closed, so nobody notices. */
+  goAstray(client: w.Draft<w.Client>): void {
+    Object.assign(client, { listening: false, elsewhere: true });
+  }
+
   deafen(client: w.Draft<w.Client>): void {
     client.listening = false;
     while (client.pushes.length > 0) this.missPush(client);
@@ -111,7 +116,7 @@ export class ClientActs {
 
   /** Pushes may have been lost: whoever waits polls. */
   listenAgain(client: w.Draft<w.Client>): void {
-    client.listening = true;
+    Object.assign(client, { listening: true, elsewhere: false });
     client.acquisitions = client.acquisitions.map((it) => ({ ...it, polled: false }));
   }
 

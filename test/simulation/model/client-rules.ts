@@ -60,6 +60,10 @@ export class ClientRules {
   }
 
   onPush(it: Draft<Acquisition>, push: Push): void {
+    if (push.woken) {
+      it.polled = false; // asks for itself, at once
+      return;
+    }
     if (push.forced) {
       it.registered = false;
       it.condemned = true;

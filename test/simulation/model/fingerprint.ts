@@ -38,10 +38,10 @@ interface Names {
 }
 
 function describeClient(client: Client, { view, saved }: World, names: Names): string {
-  const { id, alive, listening, cycles, begun, acquisitions, replies, requests, strays, pushes } = client;
+  const { id, alive, listening, elsewhere, cycles, begun, acquisitions, replies, requests, strays, pushes } = client;
   const request = (it: Request) => describeRequest(it, names);
   const parts = [
-    `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${cycles}${begun}`,
+    `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${elsewhere ? 'e' : ''}${cycles}${begun}`,
     describePart(id, view, names),
     describePart(id, saved?.view, names),
     acquisitions
@@ -54,7 +54,7 @@ function describeClient(client: Client, { view, saved }: World, names: Names): s
     pushes
       .map((it) => {
         const grant = `${names.fence(it.fence)} ${names.fence(it.lineage)} ${names.time(it.grantedUs)}`;
-        return `${cycleOf(it.token)}${it.forced ? 'L' : 'G'}${it.age} ${grant}`;
+        return `${cycleOf(it.token)}${it.forced ? 'L' : it.woken ? 'W' : 'G'}${it.age} ${grant}`;
       })
       .join(),
     clean(client),

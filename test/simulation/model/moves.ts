@@ -127,7 +127,10 @@ export class Moves {
         change: (it) => doing.missPush(it),
       });
     if (listening)
-      acts.push({ label: 'is deaf for a while', costs: 'deaf', change: (it) => doing.deafen(it) });
+      acts.push(
+        { label: 'is deaf for a while', costs: 'deaf', change: (it) => doing.deafen(it) },
+        { label: 'listens elsewhere', costs: 'astray', change: (it) => doing.goAstray(it) },
+      );
     for (const request of [...replies.map((reply) => reply.request), ...requests]) {
       if (!request.awaited) continue;
       const label = `gives ${request.does} ${request.token} up`;

@@ -82,6 +82,14 @@ const OF_HOLDS: readonly SeededBug[] = [
     budget: { crash: 1 },
   },
   {
+    name: 'a grant is published before it is asked who listens here',
+    breaks: 'whoever believes to hold the lock is its owner',
+    scripts: { release: buggy.publishingFirst(release) },
+    clients: 3,
+    cycles: 1,
+    budget: { astray: 1 },
+  },
+  {
     name: '«had ended cleanly» without a look at the lineage',
     breaks: '«had ended cleanly» is true',
     scripts: { release: buggy.believing },

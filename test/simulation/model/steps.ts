@@ -11,6 +11,14 @@ function spent(budget: w.Budget, fault?: w.Fault): w.Budget {
 }
 
 const SCRIPT_US = 1_000;
+const MOST_QUEUED = 10_000;
+
+export interface StoreSettings {
+  /** How many waiters the queue takes. */
+  readonly mostQueued?: number | undefined;
+  /** The server does not say who listens. */
+  readonly uncounted?: boolean | undefined;
+}
 
 function advance(next: w.Draft<w.World>): void {
   if (next.behindUs === undefined) next.nowUs += SCRIPT_US;
@@ -26,12 +34,13 @@ export class Steps {
   constructor(
     rules: ClientRules,
     private readonly scripts: Scripts = SCRIPTED,
-    /** How many waiters the queue takes. */
-    private readonly mostQueued = 10_000,
+    private readonly store: StoreSettings = {},
   ) {
     this.acts = new ClientActs(rules);
     this.#place = {
       nowUs: () => this.#making.nowUs,
+      listeners: (channel) =>
+        store.uncounted === true ? -1 : Number(this.#making.clients[clientOfChannel(channel)]!.listening),
       publish: (channel, message) => this.#publish(channel, message),
     };
   }
@@ -56,6 +65,7 @@ export class Steps {
         id,
         alive: true,
         listening: true,
+        elsewhere: false,
         cycles,
         begun: 0,
         ...nothing,
@@ -91,10 +101,11 @@ export class Steps {
       advance(next);
       const before = world.view;
       const { does, token } = request;
-      const args = argumentsOf(request, this.mostQueued);
+      const { mostQueued = MOST_QUEUED, uncounted = false } = this.store;
+      const args = argumentsOf(request, mostQueued);
       const reply = readReply(request, server.run(does, keysOf(request), args));
       const after = look(server);
-      const listens = (other: number) => world.clients[w.clientOf(other)]?.listening === true;
+      const listens = (other: number) => uncounted || world.clients[w.clientOf(other)]?.listening === true;
       const ends =
         (does === 'release' || does === 'yield') && before.owner === token && after.owner !== token;
       checkExecution({
@@ -105,7 +116,7 @@ export class Steps {
         listens,
         nowUs: next.nowUs,
         isBehind: next.behindUs !== undefined,
-        mostQueued: this.mostQueued,
+        mostQueued,
         endedCleanly: hasEndedCleanly(world, token),
         rolledBack: world.rolledBack,
       });
@@ -175,14 +186,11 @@ export class Steps {
     server.redis.pexpire(w.KEYS[1], 90_000);
   }
 
-  #publish(channel: string, message: string): number {
+  #publish(channel: string, message: string): void {
     const id = clientOfChannel(channel);
     const client = this.#making.clients[id]!;
-    if (!client.listening) return 0;
-    if (client.alive) {
-      const pushes = [...client.pushes, readPush(message)];
-      this.#making.clients = this.#making.clients.with(id, { ...client, pushes });
-    }
-    return 1;
+    if (!client.alive || !(client.listening || client.elsewhere)) return;
+    const pushes = [...client.pushes, readPush(message)];
+    this.#making.clients = this.#making.clients.with(id, { ...client, pushes });
   }
 }

@@ -62,15 +62,16 @@ export function readReply(request: Request, raw: ScriptReply): Reply {
 }
 
 export function readPush(message: string): Push {
-  const token = tokenOf(message.slice(1));
-  if (message.startsWith('L')) return { token, forced: true, fence: 0, lineage: 0, grantedUs: 0, age: 0 };
+  const nothing = { fence: 0, lineage: 0, grantedUs: 0 };
+  const about = { token: tokenOf(message.slice(1)), age: 0 };
+  const kind = { forced: message.startsWith('L'), woken: message.startsWith('W') };
+  if (kind.forced || kind.woken) return { ...about, ...kind, ...nothing };
   return {
-    token,
-    forced: false,
+    ...about,
+    ...kind,
     fence: Number(message.slice(23, 39)),
     lineage: Number(message.slice(39, 55)),
     grantedUs: Number(message.slice(55, 71)),
-    age: 0,
   };
 }
 

@@ -62,6 +62,8 @@ export interface Budget {
   readonly lostPush: number;
   /** The subscription breaks for a while: nobody listens. */
   readonly deaf: number;
+  /** The subscription goes on at another server: it hears what is published here, and nobody here counts it. */
+  readonly astray: number;
   readonly crash: number;
   readonly cancel: number;
   /** A tick while messages are on their way. */
@@ -88,6 +90,7 @@ export const NO_FAULTS: Budget = {
   giveUp: 0,
   lostPush: 0,
   deaf: 0,
+  astray: 0,
   crash: 0,
   cancel: 0,
   slow: 0,
@@ -105,8 +108,10 @@ export const NO_FAULTS: Budget = {
 export interface Client {
   readonly id: number;
   readonly alive: boolean;
-  /** As the server sees it: PUBLISH counts it. A dead one is counted until the server notices. */
+  /** As the server sees it: it is counted. A dead one is counted until the server notices. */
   readonly listening: boolean;
+  /** Hears what is published all the same, at another server. */
+  readonly elsewhere: boolean;
   /** Acquisitions it will still begin. */
   readonly cycles: number;
   /** Acquisitions begun. */
@@ -204,6 +209,8 @@ export interface Reply {
 export interface Push {
   readonly token: TokenId;
   readonly forced: boolean;
+  /** Passed over, and told to ask. */
+  readonly woken: boolean;
   readonly fence: number;
   readonly lineage: number;
   readonly grantedUs: number;

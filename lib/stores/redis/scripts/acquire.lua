@@ -6,13 +6,14 @@
 -- KEYS  for each request: state, queue
 -- ARGV  1 nonce, echoed; then for each request one text of fixed fields:
 --         1-22 owner token · 23-30 leaseMs · 31 wait, 1 or 0 · 32-47 ticket in microseconds, or zeros for a new one
---         48-55 how many may be queued · 56- channel|label
+--         48-55 how many may be queued · 56- channel|label, see listeners.lua
 -- Reply {nonce, answer, …}, one answer for each request: a text, because a table in a table costs server and client more than the rest
 --    1 fence lineage ms        granted; milliseconds the lease still runs
 --    0 ms                      busy; milliseconds the holder's lease still runs
---    2 ms ticket us            queued; the same, ticket, server time in microseconds
+--    2 ms ticket us listeners  queued; the same, ticket, server time in microseconds, how many listen on this channel here (-1: not told)
 --    4 ms                      not queued: too many are
 --    -9 why                    conflict: the key is not a lock
+--    -10 format                a lock in a later format
 --    -8 error                  refused by the server, as it would have refused the command alone
 local time = redis.call('TIME')
 local now = time[1] .. string.sub('00000' .. time[2], -6) -- microseconds, 16 digits
@@ -47,6 +48,7 @@ end
 if not others then return reply end
 
 --- @include includes/state.lua
+--- @include includes/listeners.lua
 --- @include includes/promote.lua
 --- @include includes/queue.lua
 --- @include includes/batch.lua
@@ -58,6 +60,10 @@ local function grant(state_key, request, fence, lineage)
   local owner = string.sub(request, 1, 22) .. string.sub(request, 56)
   redis.call('SET', state_key, 'h' .. fence .. lineage .. now .. owner, 'PX', lease_ms)
   return { 1, fence, lineage, lease_ms }
+end
+
+local function queued(left, ticket, request)
+  return { 2, left, ticket, now, listeners_on(string.sub(request, 56)) }
 end
 
 local function join(keys, request)
@@ -72,7 +78,7 @@ local function acquire_held(state, keys, request)
   local ticket = join(keys, request)
   if not ticket then return { 4, left } end
   if string.byte(state) == 104 then redis.call('SETRANGE', keys.state, 0, 'H') end -- keeps the lease
-  return { 2, left, ticket, now }
+  return queued(left, ticket, request)
 end
 
 -- The holder's lease ran out. Those who were queued are first.
@@ -83,14 +89,14 @@ local function acquire_unknown(keys, request)
   local winner, winner_ms = promote(keys, { fence = now, lineage = now, us = us, self = token })
   if not winner then return grant(keys.state, request, now, now) end
   if winner == token then return { 1, now, now, winner_ms } end
-  if ticket then return { 2, winner_ms, ticket, now } end
+  if ticket then return queued(winner_ms, ticket, request) end
   return { waits and 4 or 0, winner_ms }
 end
 
 return answer_others(reply, others, function(keys, request)
   local state = redis.call('GET', keys.state)
   if not state then return acquire_unknown(keys, request) end
-  if not is_lock(state) then return { -9, 'its value is not a lock' } end
+  if not is_lock(state) then return { not_ours(state) } end
   if string.byte(state) ~= 102 then return acquire_held(state, keys, request) end
   -- Free, but the server's clock was set back, or its memory is full.
   return grant(keys.state, request, next_fence(fence_of(state), us), lineage_of(state))

@@ -5,19 +5,20 @@
 --
 -- KEYS  1 state  2 queue
 -- ARGV  1 nonce, echoed  2 keepMs  3 reason, passed to the holder
--- Reply {nonce, 1, fence of the victim, its label} or {nonce, 0}: nobody held it, or {nonce, -9, why}: the key is not a lock
+-- Reply {nonce, 1, fence of the victim, its label} or {nonce, 0}: nobody held it, or {nonce, -9, why}, {nonce, -10, format}: as in acquire.lua
 local keys = { state = KEYS[1], queue = KEYS[2] }
 local nonce, keep_ms, reason = ARGV[1], ARGV[2], ARGV[3]
 
 --- @include includes/state.lua
+--- @include includes/listeners.lua
 --- @include includes/promote.lua
 
 local state = redis.call('GET', keys.state)
-if state and not is_lock(state) then return { nonce, -9, 'its value is not a lock' } end
+if state and not is_lock(state) then return { nonce, not_ours(state) } end
 if not state or string.byte(state) == 102 then return { nonce, 0 } end
 
-local channel, label = string.match(string.sub(state, 72), '^([^|]*)|(.*)$')
-redis.call('PUBLISH', channel, 'L' .. owner_of(state) .. reason)
+local tail = string.sub(state, 72)
+redis.call('PUBLISH', channel_of(tail), 'L' .. owner_of(state) .. reason)
 
 -- Above all of the victim's. It may have used more tokens than it has written back, none above the server's time; if the clock was set
 -- back since, that says nothing, but more than a second's worth (of one a microsecond) is never left unwritten.
@@ -28,4 +29,4 @@ redis.call('PEXPIRE', keys.state, keep_ms) -- as in release.lua: works when memo
 if not promote(keys, { fence = fence, lineage = fence, us = us }) then
   redis.call('SET', keys.state, 'f' .. fence .. fence, 'PX', keep_ms)
 end
-return { nonce, 1, fence_of(state), label }
+return { nonce, 1, fence_of(state), string.match(tail, '|(.*)$') }

@@ -33,6 +33,7 @@ end
 if not others then return reply end
 
 --- @include includes/state.lua
+--- @include includes/listeners.lua
 --- @include includes/promote.lua
 --- @include includes/batch.lua
 

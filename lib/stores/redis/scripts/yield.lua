@@ -12,10 +12,11 @@
 --         71- the request for the new place, as in acquire.lua
 -- Reply {nonce, answer, …}, one answer for each hold, a text as in acquire.lua
 --    1 fence lineage ms   kept; milliseconds the lease runs now
---    2 ms ticket us       yielded and queued again, as in acquire.lua
+--    2 ms ticket us listeners   yielded and queued again, as in acquire.lua
 --    3                    had been yielded before
 --    -1                   refused: not ours    -8 error, refused by the server
 --- @include includes/state.lua
+--- @include includes/listeners.lua
 --- @include includes/promote.lua
 --- @include includes/queue.lua
 --- @include includes/batch.lua
@@ -44,7 +45,7 @@ return answer_others({ ARGV[1] }, numbers, function(keys, ending)
     if winner then
       local ticket = join_queue(keys.queue, request, us)
       redis.call('SETRANGE', keys.state, 0, 'H')
-      return { 2, winner_ms, ticket, digits(us) }
+      return { 2, winner_ms, ticket, digits(us), listeners_on(string.sub(request, 56)) }
     end
   end
   redis.call('SET', keys.state, 'h' .. fence .. lineage .. string.sub(state, 34, 71) .. string.sub(request, 56), 'PX', left)

@@ -1,4 +1,4 @@
--- The state of one lock: a string of fixed fields, so that string.sub is all the parsing there is.
+-- The state of one lock: a string of fixed fields, so that string.sub is all the parsing there is. This is format 1.
 --
 --   1       flag     h held · H held and somebody may be queued · f free (the trace of a clean release) · no key: free
 --   2-17    fence    fencing token of the last grant, 16 digits
@@ -6,6 +6,10 @@
 --   34-49   granted  server time of the last grant, microseconds          (not in a free state)
 --   50-71   owner    owner token, 22 characters                            (not in a free state)
 --   72-     tail     push channel of the holder's process | label          (not in a free state)
+--
+-- A later format shows itself, so that two releases side by side never misread each other: its states begin with 'v', its number and
+-- ':' (v2:…), which every release refuses that does not know it; and its waiters lie under another key (…:q2), because release 0.1.0
+-- pops any member of the queue key and grants it an exclusive lock.
 --
 -- Numbers of 16 digits must never go through `..`, which formats with %.14g and loses digits.
 local function digits(number) return string.format('%016.0f', number) end
@@ -22,6 +26,13 @@ local function next_fence(last, us) return digits(math.max(last + 1, us)) end
 local function is_lock(state)
   local flag = string.byte(state)
   return (flag == 102 and #state == 33) or ((flag == 104 or flag == 72) and #state >= 72)
+end
+
+-- The answer about a state that is none of ours: -10 and the format that a later release wrote, or -9 and why it is no lock.
+local function not_ours(state)
+  local format = string.match(state, '^v(%d+):')
+  if format then return -10, format end
+  return -9, 'its value is not a lock'
 end
 
 local function fence_of(state) return string.sub(state, 2, 17) end
