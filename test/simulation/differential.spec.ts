@@ -64,7 +64,11 @@ describe('the scripted server', () => {
   it('copied, goes its own way from the same state', () => {
     const world = new ScriptedWorld();
     world.do({ does: 'disturb', key: 'lock:{a}', value: 'mine' });
-    const copy = world.server.clone({ nowUs: () => world.nowUs, listeners: () => 0, publish: () => undefined });
+    const copy = world.server.clone({
+      nowUs: () => world.nowUs,
+      listeners: () => 0,
+      publish: () => undefined,
+    });
     expect(copy.hash()).toBe(world.server.hash());
     copy.wipe();
     expect(world.server.dump('lock:{a}')).toBe('string mine');

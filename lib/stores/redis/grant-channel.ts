@@ -46,6 +46,7 @@ export class GrantChannel {
   #subscription: Subscription | undefined;
   #subscribing: Promise<void> | undefined;
   #beating = false;
+  #onClosed: (() => void) | undefined;
   /** Texts of the start-up check that have arrived; undefined when it is over. */
   #echoes: Set<string> | undefined = new Set();
   #onEcho: (() => void) | undefined;
@@ -65,7 +66,10 @@ export class GrantChannel {
   ) {
     this.#link = new RedisLink(client, environment.clock, environment.address);
     client.on('message', (_channel, message) => this.#hear(String(message)));
-    client.on('close', () => (this.#subscription = undefined));
+    client.on('close', () => {
+      this.#subscription = undefined;
+      this.#onClosed?.();
+    });
     // ioredis subscribes again by itself after a reconnect, but says so to nobody: do it ourselves and know when it is done.
     client.on('ready', () => void this.subscribe(environment.commandMs).catch(() => undefined));
   }
@@ -109,10 +113,17 @@ export class GrantChannel {
     return echoes.has(text);
   }
 
-  /** The connection stands on another server than the commands: leave it, and subscribe where the address leads to now. */
-  move(): void {
+  /**
+   * The connection stands on another server than the commands: leaves it, and subscribes where the address leads to now. Resolves when
+   * it is left.
+   */
+  move(): Promise<void> {
     this.#subscription = undefined;
-    if (!this.#stop.signal.aborted && this.client.status === 'ready') this.client.disconnect(true);
+    if (this.#stop.signal.aborted || this.client.status !== 'ready') return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      this.client.disconnect(true);
+    });
   }
 
   /** Call it when somebody begins to wait. */
@@ -129,7 +140,7 @@ export class GrantChannel {
         // SUBSCRIBE again is the one ping that every protocol version allows on a subscribed connection.
         else await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
       } catch {
-        this.move();
+        void this.move();
       }
       await pause(clock, HEARTBEAT_MS, this.#stop.signal);
     }

@@ -142,7 +142,9 @@ export class RedisAcquisition implements BatchRequest {
     this.#serverClock.told(sentAtMs, Number(serverUs));
     this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
     const spread = this.home.context.randomness.fraction();
-    this.#pollAfter(pollDelayMs({ retryAfterMs: Number(retryAfterMs), listeners: Number(listeners), spread }));
+    this.#pollAfter(
+      pollDelayMs({ retryAfterMs: Number(retryAfterMs), listeners: Number(listeners), spread }),
+    );
     this.home.counted(Number(listeners), sentAtMs);
   }
 

@@ -9,7 +9,7 @@ import { readInfo, runIdOf, type ServerInfo } from './server-info.js';
 /** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */
 const OLDEST_VERSION: readonly [number, number] = [6, 2];
 
-interface ProbeTarget {
+export interface ProbeTarget {
   readonly clock: Clock;
   readonly client: RedisClient;
   readonly link: RedisLink;

@@ -1,4 +1,5 @@
 import { LockError } from '../../lock-errors.js';
+import { pause } from '../../clock.js';
 import type { StoreContext } from '../lock-store.js';
 import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';
@@ -7,12 +8,15 @@ import { processChannel } from './redis-keys.js';
 import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
 import { RedisLink, within } from './redis-link.js';
-import { probeScripts, probeServer } from './redis-probe.js';
+import { probeScripts, probeServer, type ProbeTarget } from './redis-probe.js';
 import { readInfo, runIdOf } from './server-info.js';
 
 /** The subscription follows the commands at once, but not more often than this, and not for ever: the address may lead to several servers. */
 const MOVE_PACE_MS = 1_000;
 const MOST_MOVES = 10;
+
+/** What a service or a proxy does that hides from the server who listens: the server would pass us over. */
+const ELSEWHERE = 'does not count our subscription: something between us hides it';
 
 /** Our two connections to one server, and what was found out about it. */
 export class RedisSession {
@@ -27,10 +31,12 @@ export class RedisSession {
   #isUnpushed = false;
   readonly #grants: GrantChannel;
   readonly #client: RedisClient;
+  readonly #closing = new AbortController();
   #ready: Promise<void> | undefined;
   #isReady = false;
   /** The server was seen to count us: when it does not any more, we listen in the wrong place. */
   #isCounted = false;
+  #isMoving = false;
   #movedAtMs = -Infinity;
   /** Since it was counted last. */
   #moves = 0;
@@ -49,7 +55,13 @@ export class RedisSession {
     this.link = new RedisLink(this.#client, clock, address);
     this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
     this.endings = new RedisEndings(this.batcher, context, commandMs);
-    const environment = { clock, channel: this.#channel, address, commandMs, waiting: () => events.waiting() };
+    const environment = {
+      clock,
+      channel: this.#channel,
+      address,
+      commandMs,
+      waiting: () => events.waiting(),
+    };
     this.#grants = new GrantChannel(server.create(), environment, events);
   }
 
@@ -81,7 +93,7 @@ export class RedisSession {
   }
 
   async #prepare(): Promise<void> {
-    const { clock, prefix, randomness } = this.context;
+    const { clock, prefix } = this.context;
     const { address, commandMs } = this.server;
     const endsAtMs = clock.monotonicMs() + commandMs;
     const leftMs = () => endsAtMs - clock.monotonicMs();
@@ -90,12 +102,27 @@ export class RedisSession {
     const where = { clock, address, warn, prefix, processId: this.#processId };
     const target = { ...where, link: this.link, channel: this.#channel, client: this.#client };
     const server = await probeServer(target, leftMs());
-    const refusal = await this.#subscribe(leftMs());
-    const text = randomness.ownerToken();
-    const listeners = await probeScripts(target, { text, boundMs: leftMs() });
-    const unpushed = refusal ?? (await this.#whyUnpushed({ listeners, server, text, boundMs: leftMs() }));
+    let unpushed = await this.#listenAndProbe(target, leftMs);
+    if (unpushed === ELSEWHERE && this.#isElsewhere(server)) {
+      await within(clock, leftMs(), () => this.#grants.move()); // the address led to another server a moment ago
+      unpushed = await this.#listenAndProbe(target, leftMs);
+    }
     if (unpushed !== undefined) this.#warnUnpushed(unpushed);
     this.#isReady = true;
+  }
+
+  /** Why grants cannot be pushed to us; undefined: they can. @throws what else is wrong with the server */
+  async #listenAndProbe(target: ProbeTarget, leftMs: () => number): Promise<string | undefined> {
+    const refusal = await this.#subscribe(leftMs());
+    const text = this.context.randomness.ownerToken();
+    const listeners = await probeScripts(target, { text, boundMs: leftMs() });
+    if (refusal !== undefined) return refusal;
+    if (listeners < 0) return 'does not say who listens (grant +pubsub|numsub)';
+    if (listeners === 0) return ELSEWHERE;
+    this.#isCounted = await this.#grants.hears(text, leftMs());
+    if (this.#isCounted) return undefined;
+    void this.#grants.leave(); // or the server would go on granting to us
+    return 'counts our subscription, but what is published does not arrive: something between us keeps it back';
   }
 
   #warnUnpushed(why: string): void {
@@ -120,30 +147,6 @@ export class RedisSession {
     }
   }
 
-  /**
-   * Why grants cannot be pushed to us; undefined: they can. A service or a proxy between us may hide from the server who listens, or
-   * what is said: then the server would pass us over, or grant to us what we never hear of.
-   */
-  async #whyUnpushed(found: {
-    listeners: number;
-    server: string | undefined;
-    text: string;
-    boundMs: number;
-  }): Promise<string | undefined> {
-    const { listeners, server, text, boundMs } = found;
-    if (listeners < 0) return 'does not say who listens (grant +pubsub|numsub)';
-    const here = this.#grants.subscription?.server;
-    this.#isCounted = listeners > 0 || (server !== undefined && here !== undefined && server !== here);
-    if (listeners === 0) {
-      if (!this.#isCounted) return 'does not count our subscription: something between us hides it';
-      this.#move();
-      return undefined;
-    }
-    if (await this.#grants.hears(text, boundMs)) return undefined;
-    void this.#grants.leave(); // or the server would go on granting to us
-    return 'counts our subscription, but what is published does not arrive: something between us keeps it back';
-  }
-
   /** A request that was sent then was answered «queued», where so many listened on our channel. */
   counted(listeners: number, sentAtMs: number): void {
     if (listeners > 0) {
@@ -151,16 +154,22 @@ export class RedisSession {
       this.#moves = 0;
     }
     const since = this.#grants.subscription?.sinceMs ?? Infinity;
-    if (listeners === 0 && this.#isCounted && since < sentAtMs) this.#move();
+    if (listeners === 0 && this.#isCounted && since < sentAtMs) void this.#move();
   }
 
   /** The subscription stands on another server than the commands. */
-  #move(): void {
-    const nowMs = this.context.clock.monotonicMs();
-    if (nowMs - this.#movedAtMs < MOVE_PACE_MS) return;
-    this.#movedAtMs = nowMs;
+  async #move(): Promise<void> {
+    if (this.#isMoving) return;
+    this.#isMoving = true;
+    const { clock } = this.context;
+    const stands = this.#grants.subscription;
+    const waitMs = this.#movedAtMs + MOVE_PACE_MS - clock.monotonicMs();
+    await pause(clock, Math.max(0, waitMs), this.#closing.signal);
+    this.#isMoving = false;
+    if (this.#closing.signal.aborted || this.#grants.subscription !== stands) return;
+    this.#movedAtMs = clock.monotonicMs();
     this.#moves += 1;
-    if (this.#moves <= MOST_MOVES) this.#grants.move();
+    if (this.#moves <= MOST_MOVES) await this.#grants.move();
     else this.#warnUnpushed('leads to several servers, and our subscription never to that of our commands');
   }
 
@@ -169,10 +178,15 @@ export class RedisSession {
     if (!this.#isReady) return;
     this.events.resumed();
     const { clock } = this.context;
-    const info = await within(clock, this.server.commandMs, () => readInfo(this.#client)).catch(() => undefined);
-    const server = info && runIdOf(info);
+    const info = await within(clock, this.server.commandMs, () => readInfo(this.#client)).catch(
+      () => undefined,
+    );
+    if (info !== undefined && this.#isElsewhere(runIdOf(info))) void this.#move();
+  }
+
+  #isElsewhere(server: string | undefined): boolean {
     const here = this.#grants.subscription?.server;
-    if (server !== undefined && here !== undefined && server !== here) this.#move();
+    return server !== undefined && here !== undefined && server !== here;
   }
 
   /** Somebody begins to wait: from now on see to it that pushes arrive. */
@@ -192,6 +206,7 @@ export class RedisSession {
 
   /** Never rejects. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.endings.close();
     this.#grants.close();
     this.link.close();

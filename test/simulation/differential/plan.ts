@@ -109,7 +109,9 @@ export class Plan {
   #ask(script: 'force' | 'inspect' | 'probe'): void {
     const random = this.#random;
     const key = random.pick(STATE_KEYS);
-    const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS), 'echo'] }[script];
+    const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS), 'echo'] }[
+      script
+    ];
     const keys = script === 'probe' ? ['lock:{}probe', 'lock:{}probe:q'] : [key, `${key}:q`];
     this.#take(this.#call(script, keys, args));
   }

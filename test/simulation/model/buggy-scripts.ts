@@ -119,17 +119,19 @@ export const toTheDead: Script = (input) => {
 };
 
 /** Whoever is to be granted is told before anybody asks who listens here: what a replica's listener hears counts as unheard. */
-export const publishingFirst = (script: Script): Script => (input) =>
-  script({
-    ...input,
-    redis: new Proxy(input.redis, {
-      get: (real, name) => {
-        if (name === 'listeners') return () => 1;
-        const command: unknown = Reflect.get(real, name, real);
-        return typeof command === 'function' ? (command.bind(real) as unknown) : command;
-      },
-    }),
-  });
+export const publishingFirst =
+  (script: Script): Script =>
+  (input) =>
+    script({
+      ...input,
+      redis: new Proxy(input.redis, {
+        get: (real, name) => {
+          if (name === 'listeners') return () => 1;
+          const command: unknown = Reflect.get(real, name, real);
+          return typeof command === 'function' ? (command.bind(real) as unknown) : command;
+        },
+      }),
+    });
 
 /** Its place is not taken out of the queue. */
 export const leavingItsPlace: Script = (input) => release(withRequest(input, requestOf(input).slice(0, 54)));

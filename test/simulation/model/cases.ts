@@ -34,7 +34,11 @@ export interface SeededBug extends Partial<Case> {
 /** Where a case begins, and everything that can happen from there. */
 export function worldOf(it: Case & Partial<SeededBug>): { moves: Moves; start: World } {
   const { mostQueued, uncounted } = it;
-  const steps = new Steps(new ClientRules(it.client), { ...SCRIPTED, ...it.scripts }, { mostQueued, uncounted });
+  const steps = new Steps(
+    new ClientRules(it.client),
+    { ...SCRIPTED, ...it.scripts },
+    { mostQueued, uncounted },
+  );
   const start = steps.start(it.clients, it.cycles, { ...NO_FAULTS, ...it.budget });
   return { moves: new Moves(steps, it.tries === true), start };
 }

@@ -38,7 +38,8 @@ interface Names {
 }
 
 function describeClient(client: Client, { view, saved }: World, names: Names): string {
-  const { id, alive, listening, elsewhere, cycles, begun, acquisitions, replies, requests, strays, pushes } = client;
+  const { id, alive, listening, elsewhere, cycles, begun, acquisitions, replies, requests, strays, pushes } =
+    client;
   const request = (it: Request) => describeRequest(it, names);
   const parts = [
     `${alive ? 'a' : 'd'}${listening ? 'l' : ''}${elsewhere ? 'e' : ''}${cycles}${begun}`,
