@@ -5,6 +5,7 @@ const STORE = 'lib/stores/redis/redis-store.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const KEYS = 'lib/stores/redis/redis-keys.ts';
 const CLIENT = 'lib/stores/redis/redis-client.ts';
+const SESSION = 'lib/stores/redis/redis-session.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
 const LEAKS = 'test/faults/leaks.spec.ts';
 
@@ -54,8 +55,29 @@ export const redisConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'closing closes the connection for pushes',
-    edits: [{ file: 'lib/stores/redis/redis-session.ts', find: 'this.#grants.close();', put: '' }],
+    edits: [{ file: SESSION, find: 'this.#grants.close();', put: '' }],
     suites: [suite(LEAKS)],
+  },
+  {
+    name: 'the subscription follows the commands to another server',
+    edits: [{ file: SESSION, find: 'await this.#grants.move();\n    else', put: '{}\n    else' }],
+    suites: [suite('test/faults/address-flip.spec.ts', 'gives no lock and no token to two')],
+  },
+  {
+    name: 'whatever goes wrong at the start is a LockError',
+    edits: [
+      {
+        file: SESSION,
+        find: 'throw error instanceof LockError ? error : storeError(error, this.#place);',
+        put: 'throw error;',
+      },
+    ],
+    suites: [suite('test/stores/redis-startup-cuts.spec.ts')],
+  },
+  {
+    name: 'the start finds out whether it can be pushed to',
+    edits: [{ file: SESSION, find: 'if (unpushed !== undefined) this.#warnUnpushed(unpushed);', put: '' }],
+    suites: [suite('test/stores/redis-push.spec.ts')],
   },
   {
     name: 'names: } is escaped in keys',

@@ -8,6 +8,7 @@ const FORCE = `${SCRIPTS}/force.lua`;
 const PROMOTE = `${SCRIPTS}/includes/promote.lua`;
 const QUEUE = `${SCRIPTS}/includes/queue.lua`;
 const PROTOCOL = 'test/stores/redis-protocol.spec.ts';
+const FLIP = 'test/faults/address-flip.spec.ts';
 const WAITING = 'test/faults/waiting-rules.spec.ts';
 
 /** Protections in the Lua scripts. */
@@ -148,7 +149,7 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUIRE,
-        find: "if not is_lock(state) then return { -9, 'its value is not a lock' } end",
+        find: 'if not is_lock(state) then return { not_ours(state) } end',
         put: '',
       },
     ],
@@ -160,20 +161,42 @@ export const redisScriptMutants: readonly Mutant[] = [
     suites: [suite(WAITING, 'goes on by pushes alone')],
   },
   {
-    name: 'push: PUBLISH counts who listens',
-    edits: [
-      {
-        file: PROMOTE,
-        find: "redis.call('PUBLISH', channel, push) > 0",
-        put: "redis.call('PUBLISH', channel, push) >= 0",
-      },
-    ],
+    name: 'push: only who is counted here is granted by push',
+    edits: [{ file: PROMOTE, find: 'if listeners > 0 then', put: 'if listeners >= 0 then' }],
+    suites: [suite(FLIP, 'gives no lock and no token to two')],
+  },
+  {
+    name: 'push: who is not counted is passed over',
+    edits: [{ file: PROMOTE, find: 'granted = listeners < 0', put: 'granted = true' }],
     suites: [suite(PROTOCOL, 'whose process is gone'), contract('redis', 'closing')],
   },
   {
+    name: 'push: who is passed over is told to ask',
+    edits: [{ file: PROMOTE, find: "redis.call('PUBLISH', channel, 'W' .. token)", put: '' }],
+    suites: [suite(FLIP, 'wakes those who waited')],
+  },
+  {
+    name: 'push: where nobody can say who listens, the lock is kept for a poll',
+    edits: [{ file: PROMOTE, find: 'granted = listeners < 0', put: 'granted = false' }],
+    suites: [suite('test/stores/redis.spec.ts', 'by polling.*the end of a slice')],
+  },
+  {
     name: 'push: short first lease',
-    edits: [{ file: PROMOTE, find: 'lease_ms = math.min(lease_ms, FIRST_LEASE_MS)', put: '' }],
+    edits: [
+      {
+        file: PROMOTE,
+        find: 'lease_ms = math.min(lease_ms, listeners < 0 and KEPT_FOR_POLL_MS or FIRST_LEASE_MS)',
+        put: '',
+      },
+    ],
     suites: [suite(PROTOCOL, 'a pushed grant is short')],
+  },
+  {
+    name: 'states of a later format are known as such',
+    edits: [
+      { file: `${SCRIPTS}/includes/state.lua`, find: 'if format then return -10, format end', put: '' },
+    ],
+    suites: [suite('test/stores/redis-formats.spec.ts', 'refuses it at once')],
   },
   {
     name: 'force: new lineage',

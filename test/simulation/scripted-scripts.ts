@@ -56,7 +56,7 @@ function queued({ redis, request, us }: Ask, left: number, ticket: string): Scri
 }
 
 function acquireHeld(ask: Ask, state: string): ScriptReply {
-  const { redis, lock, request, us } = ask;
+  const { redis, lock, request } = ask;
   const left = redis.pttl(lock.state);
   if (left === -1) return [-9, 'it would never run out'];
   if (ownerOf(state) === tokenIn(request)) return [1, fenceOf(state), lineageOf(state), left];

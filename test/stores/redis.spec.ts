@@ -89,17 +89,17 @@ for (const [name, connection] of Object.entries(CONNECTIONS)) {
 
 /** Registers no others. */
 function only(wanted: NonNullable<Connection['cases']>): ContractRunner {
+  const jest: ContractRunner = { describe, it };
   let section = '';
   return {
     describe: (title, register) => {
-      const isSuite = title.startsWith('the contract');
-      const inside = () => {
-        section = title;
-        register();
-      };
-      if (isSuite || wanted(title, '')) describe(title, isSuite ? register : inside);
+      section = title;
+      const isSection = !title.startsWith('the contract');
+      if (!isSection || wanted(section, '')) jest.describe(title, register);
     },
-    it: (title, run) => void (wanted(section, title) && it(title, run)),
+    it: (title, run) => {
+      if (wanted(section, title)) jest.it(title, run);
+    },
   };
 }
 

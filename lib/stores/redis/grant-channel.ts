@@ -163,7 +163,7 @@ export class GrantChannel {
 
   #hear(message: string): void {
     const ownerToken = message.slice(1, 23);
-    switch (message[0]) {
+    switch (message.slice(0, 1)) {
       case 'G':
         this.events.granted({
           ownerToken,
