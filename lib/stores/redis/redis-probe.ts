@@ -47,10 +47,7 @@ async function readInfo(
   place: string,
 ): Promise<ReadonlyMap<string, string>> {
   try {
-    const lines = (await within(clock, commandMs, () => client.info())).split('\r\n');
-    return new Map(
-      lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-    );
+    return infoFields(await within(clock, commandMs, () => client.info()));
   } catch (error) {
     const failure = storeError(error, place);
     if (failure.code !== 'LOCK_STORE_UNSUPPORTED') throw failure;
@@ -59,6 +56,14 @@ async function readInfo(
     );
     return new Map();
   }
+}
+
+/** A transformer for the replies of INFO, of which ioredis has one for the whole process, may have made an object of it. */
+function infoFields(info: unknown): ReadonlyMap<string, string> {
+  if (typeof info === 'object' && info !== null)
+    return new Map(Object.entries(info).map(([field, value]) => [field, String(value)]));
+  const lines = String(info).split('\r\n');
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
 }
 
 function checkVersion(info: ReadonlyMap<string, string>, place: string): void {
