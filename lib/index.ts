@@ -2,6 +2,7 @@ export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.
 export type { Work } from './lease-work.js';
 export type { Lease, LeaseState } from './lease.js';
 export {
+  describeKind,
   describeValue,
   LockBusyError,
   type LockBusyCode,

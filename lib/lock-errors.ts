@@ -91,7 +91,10 @@ const RETRYABLE_STORE_CODES: ReadonlySet<LockStoreCode> = new Set([
   'LOCK_STORE_READONLY',
 ]);
 
-/** The store failed or refused, or this manager is closing. Nothing is known to be locked by this call. */
+/**
+ * The store failed or refused, or this manager is closing. Nothing is known to be locked by this call. A password of a URL in the message
+ * is not kept, for stores of others.
+ */
 export class LockStoreError extends LockError {
   readonly code: LockStoreCode;
   readonly retryable: boolean;
@@ -101,7 +104,7 @@ export class LockStoreError extends LockError {
     message: string,
     details: { lockName?: string | undefined; cause?: unknown } = {},
   ) {
-    super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
+    super(redactUrls(message), { lockName: details.lockName, cause: redactedCause(details.cause) });
     this.code = code;
     this.retryable = RETRYABLE_STORE_CODES.has(code);
   }
@@ -180,9 +183,36 @@ export function redactedCause(cause: unknown): unknown {
   return safe;
 }
 
-/** `redis://user:secret@host` → `redis://***@host`. */
+/** Every password that this process was given, in each form in which somebody else's text may show it. */
+const SECRETS = new Set<string>();
+
+/** One or two characters are in every text: without them it could not be read, and they would be known by what is missing. */
+const SHORTEST_SECRET = 3;
+
+/** From now on it is in no text of another's that we repeat: what a server or a client says may hold what it was told. */
+export function keepSecret(secret: string): void {
+  if (secret.length < SHORTEST_SECRET) return;
+  SECRETS.add(secret);
+  SECRETS.add(JSON.stringify(secret).slice(1, -1));
+  SECRETS.add(encodeURIComponent(secret.toWellFormed()));
+}
+
+/** Without the passwords that we know of, nor what looks like one: `redis://user:secret@host` → `redis://***@host`. */
 export function redactPasswords(text: string): string {
-  return text.replaceAll(/\/\/[^/@\s]*@/g, '//***@');
+  let safe = text;
+  for (const secret of [...SECRETS].toSorted((a, b) => b.length - a.length))
+    safe = safe.replaceAll(secret, '***');
+  return redactUrls(safe);
+}
+
+function redactUrls(text: string): string {
+  return text.replaceAll(/\/\/\S*@/g, '//***@').replaceAll(/([?&]\w*password=)[^&\s]*/gi, '$1***');
+}
+
+/** What kind of value it is, for where a URL belongs: its text is never repeated. */
+export function describeKind(value: unknown): string {
+  if (typeof value === 'string') return 'a text (not shown: it may hold a password)';
+  return describeValue(value);
 }
 
 /** How a received value is shown in a usage error: short, with its kind, never with its whole content. */

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from './clock.js';
+import { describeKind, LockUsageError } from './lock-errors.js';
 import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './owner-token.js';
 import type { LockMode, LockStore, StopSignal } from './stores/lock-store.js';
@@ -123,7 +124,8 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   checkKeys(options, MANAGER_OPTIONS, () => place);
   const { store, prefix = DEFAULTS.prefix, keepMs = DEFAULTS.keepMs, drainMs = DEFAULTS.drainMs } = options;
   if (typeof store?.acquire !== 'function' || typeof store.attach !== 'function') {
-    throw invalid(place, ['store', store], 'a store such as redisStore({ url }) or memoryStore()');
+    const problem = `store must be a store such as redisStore({ url }) or memoryStore(), got ${describeKind(store)}`;
+    throw new LockUsageError('LOCK_OPTIONS_INVALID', `${place}: ${problem}`);
   }
   if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
     throw invalid(place, ['prefix', prefix], '1 to 64 letters, digits and . _ ~ : -');

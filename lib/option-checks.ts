@@ -1,4 +1,4 @@
-import { describeValue, LockUsageError } from './lock-errors.js';
+import { describeKind, describeValue, LockUsageError } from './lock-errors.js';
 
 const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
 export const MAX_LEASE_MS = 86_400_000;
@@ -31,7 +31,7 @@ export function checkKeys(options: object, known: readonly string[], place: () =
   if (typeof options !== 'object' || options === null) {
     throw new LockUsageError(
       'LOCK_OPTIONS_INVALID',
-      `${place()}: options must be an object, got ${describeValue(options)}`,
+      `${place()}: options must be an object, got ${describeKind(options)}`,
     );
   }
   for (const key of Object.keys(options)) {

@@ -1,10 +1,10 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import {
+  describeKind,
   describeValue,
   type LockManagerOptions,
   type LockStore,
   LockUsageError,
-  redactPasswords,
   redisStore,
 } from '../lib/index.js';
 
@@ -80,8 +80,8 @@ export function resolveModuleOptions(options: DistributedLockOptions, name: stri
   if (redis !== undefined && store !== undefined) {
     throw invalid(place, 'both "redis" and "store" are given; leave one out');
   }
-  const chosen = store ?? redisStoreFor(redis ?? process.env['REDIS_URL'] ?? DEFAULT_URL, place);
-  const storeAddress = store === undefined ? addressOf(redis) : `the ${store.capabilities.kind} store`;
+  const chosen = store ?? redisStoreFor(redis, place);
+  const storeAddress = chosen.address ?? `the ${chosen.capabilities?.kind} store`;
   return { manager: { ...engine, store: chosen }, name, startup, exposeLockName, storeAddress };
 }
 
@@ -89,7 +89,7 @@ function checkOptions(options: unknown, place: string): asserts options is Distr
   if (typeof options !== 'object' || options === null) {
     throw invalid(
       place,
-      `options must be an object, got ${describeValue(options)}; did useFactory forget to return them?`,
+      `options must be an object, got ${describeKind(options)}; did useFactory forget to return them?`,
     );
   }
   for (const [key, value] of Object.entries(options)) {
@@ -102,26 +102,26 @@ function checkOptions(options: unknown, place: string): asserts options is Distr
   }
 }
 
-function redisStoreFor(redis: unknown, place: string): LockStore {
-  if (typeof redis === 'string') return redisStore({ url: redis });
-  if (isClient(redis)) return redisStore({ client: redis });
-  if (typeof redis === 'object' && redis !== null) return redisStore({ options: redis });
+function redisStoreFor(given: unknown, place: string): LockStore {
+  const redis = given ?? process.env['REDIS_URL'] ?? DEFAULT_URL;
+  try {
+    if (typeof redis === 'string') return redisStore({ url: redis });
+    if (isClient(redis)) return redisStore({ client: redis });
+    if (typeof redis === 'object' && redis !== null) return redisStore({ options: redis });
+  } catch (error) {
+    if (!(error instanceof LockUsageError)) throw error;
+    const source = given === undefined ? 'the environment variable REDIS_URL' : 'option "redis"';
+    throw new LockUsageError(error.code, `${place}: ${source}: ${error.message}`, { cause: error });
+  }
   throw invalid(
     place,
-    `redis must be a URL, ioredis options or an ioredis client, got ${describeValue(redis)}`,
+    `redis must be a URL, ioredis options or an ioredis client, got ${describeKind(redis)}`,
   );
 }
 
 /** Not `instanceof`: the application may have another ioredis than the one that we would compare with. */
 function isClient(redis: unknown): redis is Redis {
   return typeof (redis as Partial<Redis> | null)?.duplicate === 'function';
-}
-
-function addressOf(redis: DistributedLockOptions['redis']): string {
-  if (redis === undefined || typeof redis === 'string')
-    return redactPasswords(redis ?? process.env['REDIS_URL'] ?? DEFAULT_URL);
-  const { host = '127.0.0.1', port = 6379, path } = isClient(redis) ? redis.options : redis;
-  return path ?? `redis://${host}:${port}`;
 }
 
 function invalid(place: string, problem: string): LockUsageError {

@@ -4,6 +4,7 @@ import {
   LockError,
   type LockManager,
   LockStoreError,
+  LockUsageError,
   redactPasswords,
   type TimerOptions,
 } from '../lib/index.js';
@@ -64,7 +65,7 @@ async function connectInBackground(locks: Pick<LockManager, 'ready'>, startup: S
     if (signal.aborted) return;
     if (attempt === 1) {
       logger.warn(
-        `started without the lock store at ${address} (${redactPasswords(failure.message)}): locked calls fail with LOCK_STORE_UNAVAILABLE until it is there`,
+        `started without the lock store at ${address} (${failure.message}): locked calls fail with ${failure.code} until ${failure.retryable ? 'it is there' : 'that is mended'}`,
       );
     }
     await elapsed(clock, BACKGROUND_RETRY_MS, { signal, background: true });
@@ -78,20 +79,29 @@ async function tryReady(locks: Pick<LockManager, 'ready'>): Promise<LockError | 
     return undefined;
   } catch (error) {
     if (error instanceof LockError) return error;
-    return new LockStoreError('LOCK_STORE_UNAVAILABLE', String(error), { cause: error });
+    return new LockStoreError('LOCK_STORE_UNAVAILABLE', redactPasswords(String(error)), { cause: error });
   }
 }
 
-function startupError({ address }: StoreStartup, failure: LockError | 'no answer'): LockStoreError {
-  const reason = failure === 'no answer' ? failure : redactPasswords(failure.message);
-  const waited = failure === 'no answer' || failure.retryable ? ` within ${PATIENCE_MS / 1_000} s` : '';
+function startupError({ address }: StoreStartup, failure: LockError | 'no answer'): LockError {
+  const isSilent = failure === 'no answer';
+  const reason = isSilent ? failure : failure.message;
+  const waited = isSilent || failure.retryable ? ` within ${PATIENCE_MS / 1_000} s` : '';
+  const sentence = `DistributedLockModule: the lock store at ${address} cannot serve${waited}: ${reason}${/[.?!]$/.test(reason) ? '' : '.'}`;
+  const message = `${sentence}${remedy(failure)}`;
+  if (isSilent) return new LockStoreError('LOCK_STORE_UNAVAILABLE', message);
+  const details = { cause: failure };
+  if (failure instanceof LockUsageError) return new LockUsageError(failure.code, message, details);
   const code = failure instanceof LockStoreError ? failure.code : 'LOCK_STORE_UNAVAILABLE';
-  return new LockStoreError(
-    code,
-    `DistributedLockModule: the lock store at ${address} cannot serve${waited}: ${reason}${/[.?!]$/.test(reason) ? '' : '.'} ` +
-      "Start it (for example: redis-server --port 6379), set REDIS_URL or the option `redis` to where it is, or start without it with startup: 'background'",
-    failure === 'no answer' ? {} : { cause: failure },
-  );
+  return new LockStoreError(code, message, details);
+}
+
+/** Where waiting cannot help, the reason says what to change. */
+function remedy(failure: LockError | 'no answer'): string {
+  if (failure !== 'no answer' && !failure.retryable) return '';
+  const { code } = ((failure as LockError).cause ?? {}) as { code?: unknown };
+  const start = code === 'ECONNREFUSED' ? 'Start it (for example: redis-server --port 6379), set' : 'Set';
+  return ` ${start} REDIS_URL or the option \`redis\` to where it is, or start without it with startup: 'background'`;
 }
 
 /** Resolves after `delayMs`, or when the signal aborts. */

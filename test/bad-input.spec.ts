@@ -143,7 +143,7 @@ describe('what a stranger can fill or read', () => {
     const refused = new LockManager({ store: redisStore({ url: front.url, commandMs: 300 }) });
     bench.afterwards(refused);
     await expect(refused.ready()).rejects.toMatchObject({
-      code: 'LOCK_STORE_UNAVAILABLE',
+      code: 'LOCK_STORE_UNSUPPORTED',
       message: expect.stringMatching(/certificate/),
     });
     const { port } = new URL(front.url);

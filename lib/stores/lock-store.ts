@@ -26,6 +26,8 @@ import type { Randomness } from '../owner-token.js';
  */
 export interface LockStore {
   readonly capabilities: StoreCapabilities;
+  /** Where the store is, for messages; without credentials. */
+  readonly address?: string;
 
   /**
    * Called once by the manager before anything else; throws LockUsageError when this store already serves another manager.

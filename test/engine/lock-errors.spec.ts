@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
+  describeKind,
   describeValue,
+  keepSecret,
   LockBusyError,
   LockError,
   LockLostError,
@@ -10,6 +12,7 @@ import {
   redactedCause,
   redactPasswords,
 } from '../../lib/lock-errors.js';
+import { storeError } from '../../lib/stores/redis/redis-errors.js';
 
 describe('the four kinds of error', () => {
   const errors = [
@@ -99,6 +102,35 @@ describe('what is shown of values', () => {
       'redis://***@h:1 and rediss://***@h2/0',
     );
     expect(redactPasswords('redis://h:1/0 mail@example.org')).toBe('redis://h:1/0 mail@example.org');
+  });
+
+  it('a URL with a raw @ or a parameter neither, nor what is known to be a secret, in any of its forms', () => {
+    keepSecret('pw: "/@"');
+    keepSecret('x');
+    expect(redactPasswords('redis://u:p@q@h:1?db=1&password=s&x=y')).toBe(
+      'redis://***@h:1?db=1&password=***&x=y',
+    );
+    expect(redactPasswords(`says pw: "/@" or pw%3A%20%22%2F%40%22 or ${JSON.stringify('pw: "/@"')}`)).toBe(
+      'says *** or *** or "***"',
+    );
+    expect(redactPasswords('a text with x')).toBe('a text with x');
+    expect(describeKind('secret')).toBe('a text (not shown: it may hold a password)');
+    expect(describeKind(5)).toBe('5');
+  });
+
+  it('of a command that a server does not know, no argument', () => {
+    const refused = Object.assign(
+      new Error("ERR unknown command 'evalsha', with args beginning with: 'sha' 'owner'"),
+      {
+        name: 'ReplyError',
+      },
+    );
+    const error = storeError(refused, 'place');
+    expect(error).toMatchObject({
+      code: 'LOCK_STORE_UNSUPPORTED',
+      message: "place: ERR unknown command 'evalsha'",
+    });
+    expect(inspect(error, { showHidden: true })).not.toContain('owner');
   });
 
   it.each([

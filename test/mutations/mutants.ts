@@ -6,9 +6,11 @@ import { nestMutants } from './nest-mutants.js';
 import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
+import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
+  ...redisPlaceMutants,
   ...redisScriptMutants,
   ...redisClientMutants,
   ...redisConnectionMutants,

@@ -97,8 +97,8 @@ export const redisConnectionMutants: readonly Mutant[] = [
     edits: [
       {
         file: CLIENT,
-        find: 'new Redis(url, settings)',
-        put: 'new Redis(url, { ...settings, tls: { rejectUnauthorized: false } })',
+        find: '() => new Redis(settings)',
+        put: '() => new Redis({ ...settings, tls: { rejectUnauthorized: false } })',
       },
     ],
     suites: [suite('test/bad-input.spec.ts', 'TLS is checked')],

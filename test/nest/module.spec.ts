@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '../../lib/testing/index.js';
 import {
@@ -25,6 +26,7 @@ import {
   LockService,
   type LockStore,
   LockStoreError,
+  LockUsageError,
   memoryStore,
 } from '../../src/index.js';
 import { until } from './support/gate.js';
@@ -183,8 +185,58 @@ describe('start-up with a store', () => {
       /^DistributedLockModule: the lock store at the memory store cannot serve within 10 s: nobody answers/,
     );
     expect(error.message).toContain("startup: 'background'");
-    expect(error.message).not.toContain('secret');
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('secret');
     expect(clock.pendingForegroundTimers).toBe(0);
+  });
+
+  it.each([
+    ['ECONNREFUSED', /Start it \(for example: redis-server --port 6379\), set REDIS_URL/],
+    ['ENOTFOUND', /^(?!.*Start it).* Set REDIS_URL or the option `redis` to where it is/],
+  ])('that meets %s is told to be started only if nobody listens', async (code, said) => {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    const cause = Object.assign(new Error(code), { code });
+    store.ready = () =>
+      Promise.reject(new LockStoreError('LOCK_STORE_UNAVAILABLE', 'cannot be reached', { cause }));
+    await using testing = await init([memoryLocks({ store, clock })]);
+    const failure = testing.init().catch((error: Error) => error.message);
+    await clock.advanceAsync(10_000);
+    expect(await failure).toMatch(said);
+  });
+
+  it('that is of the wrong kind says so with the code of that, at once', async () => {
+    const store = memoryStore();
+    store.ready = () => Promise.reject(new LockUsageError('LOCK_TOPOLOGY', 'a cluster; give one server'));
+    await using testing = await init([memoryLocks({ store, clock: new ManualClock() })]);
+    const error = await testing.init().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: 'LockUsageError', code: 'LOCK_TOPOLOGY', retryable: false });
+    expect((error as Error).message).toMatch(/cannot serve: a cluster; give one server\.$/);
+  });
+
+  it('of somebody else, which fails with a URL, shows no password of it', async () => {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    store.ready = () =>
+      Promise.reject(new TypeError('connect redis://user:secret@nowhere?password=secret failed'));
+    await using testing = await init([memoryLocks({ store, clock })]);
+    const failure = testing.init().catch((error: unknown) => error);
+    await clock.advanceAsync(10_000);
+    const printed = inspect(await failure, { depth: Infinity, showHidden: true });
+    expect(printed).toContain('nowhere');
+    expect(printed).not.toContain('secret');
+  });
+
+  it.each([
+    ['option "redis"', { redis: 'user:secret@host' }],
+    ['the environment variable REDIS_URL', {}],
+  ])('whose URL is wrong says where that stands: %s', async (where, options) => {
+    process.env['REDIS_URL'] = 'user:secret@host';
+    const failure = startUpError({ imports: [DistributedLockModule.forRoot(options)] });
+    const message = await failure.finally(() => delete process.env['REDIS_URL']);
+    expect(message).toContain(
+      `DistributedLockModule.forRoot (default): ${where}: redisStore: url must begin with`,
+    );
+    expect(message).not.toContain('secret');
   });
 
   it('that comes within 10 s starts as if nothing had been', async () => {
@@ -204,7 +256,7 @@ describe('start-up with a store', () => {
     store.ready = () =>
       Promise.reject(new LockStoreError('LOCK_STORE_UNSUPPORTED', 'missing permission: evalsha'));
     await using testing = await init([memoryLocks({ store, clock: new ManualClock() })]);
-    await expect(testing.init()).rejects.toThrow('cannot serve: missing permission: evalsha');
+    await expect(testing.init()).rejects.toThrow('cannot serve: missing permission: evalsha.');
   });
 
   it("that is away does not stop startup: 'background', which warns, and tells when it comes", async () => {

@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { Controller, Inject, Injectable, Param, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CurrentLease, DistributedLockModule, type Lease, Locked, LockService } from '../../src/index.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
-import { ADAPTERS, startApp } from './support/start-app.js';
+import { tlsFront } from '../support/tls-front.js';
+import { until } from './support/gate.js';
+import { ADAPTERS, LogBook, startApp, startUpError } from './support/start-app.js';
 
 /** What two processes would share without a lock's help: read, wait, write. */
 const seats = { taken: 0, most: 0, running: 0, fences: [] as number[] };
@@ -75,6 +77,45 @@ describe.each(ADAPTERS)('two applications on one Redis, on %s', (adapter) => {
     });
     expect(stdout).toBe('LOCK_STORE_UNSUPPORTED\n');
   });
+
+  it('do not start at all where trying again cannot help, and say the cause', async () => {
+    await using front = await tlsFront(redis.port);
+    const logs = new LogBook();
+    const imports = [DistributedLockModule.forRoot({ redis: front.url })];
+    const message = await startUpError({ adapter, imports, logs }); // not for 10 s
+    expect(message).toMatch(
+      /^DistributedLockModule: the lock store at rediss:.* cannot serve: .*certificate/,
+    );
+    expect(message).not.toMatch(/within 10 s|Start it|is it running/);
+  });
+
+  it.each([
+    ['require', 'there', (url: string) => url.replace('//', '//app:hunter%2Fdwarf@')],
+    ['require', 'there', (url: string) => `${url}/0?username=app&password=hunter/dwarf`],
+    ['require', 'there', (url: string) => url.replace('//', '//app:hunter/dwarf@')],
+    ['background', 'there', (url: string) => url.replace('//', '//app:hunter@dwarf@')],
+    ['background', 'away', (url: string) => url.replace('//', '//hunterdwarf@')],
+    ['background', 'away', (url: string) => `${url}?password=hunter+dwarf`],
+  ] as const)(
+    'show no password, whatever is printed or logged (%s, Redis is %s)',
+    async (startup, where, form) => {
+      const logs = new LogBook();
+      const url = form(where === 'there' ? redis.url : 'redis://127.0.0.1:1');
+      const imports = [DistributedLockModule.forRoot({ redis: url, startup })];
+      const running = await startApp({ adapter, logs, imports }).catch((error: Error) => error);
+      const things: unknown[] = [running];
+      if ('app' in running) {
+        await until(() => logs.texts('warn').length > 0, 'the warning');
+        const locks = running.app.get(LockService);
+        things[0] = locks;
+        things.push(await locks.tryAcquire('a').catch((error: unknown) => error));
+        await running[Symbol.asyncDispose]();
+      }
+      const printed = inspect([things, logs.entries], { depth: Infinity, showHidden: true, getters: true });
+      expect(printed).toMatch(/LOCK_/);
+      expect(printed).not.toMatch(/hunter|dwarf/);
+    },
+  );
 
   it('tell a client 503 when Redis is gone', async () => {
     await using own = await startRedis();

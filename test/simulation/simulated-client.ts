@@ -9,7 +9,7 @@ import type { WorldEvent } from './virtual-world.js';
 
 /** The options of ioredis that this client follows; `redisServer` in lib/stores/redis/redis-client.ts sets them. */
 interface ClientOptions {
-  readonly commandTimeout?: number;
+  readonly commandTimeout?: number | null;
   readonly socketTimeout?: number;
   readonly connectTimeout?: number;
   readonly retryStrategy?: (tries: number) => number | null;
@@ -51,7 +51,7 @@ export class SimulatedClient implements RedisClient {
     this.#events.setMaxListeners(0);
     const { commandTimeout, socketTimeout } = settings;
     this.#replies = new ReplyQueue(process, {
-      commandTimeout,
+      commandTimeout: commandTimeout ?? undefined,
       socketTimeout,
       onError: (error) => {
         if (settings.reconnectOnError?.(error) === true) this.disconnect(true);

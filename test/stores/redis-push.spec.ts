@@ -78,9 +78,9 @@ describe('where grants cannot be pushed', () => {
     [
       'the user may not subscribe',
       as(leastPrivilege().filter((right) => right !== '+subscribe')),
-      /lets nobody subscribe \(NOPERM/,
+      /lets nobody subscribe \(.*NOPERM/,
     ],
-    ['the server does not know SUBSCRIBE', withoutSubscribe, /lets nobody subscribe \(ERR unknown command/],
+    ['the server does not know SUBSCRIBE', withoutSubscribe, /lets nobody subscribe \(.*unknown command/],
     [
       'subscriptions stand at a replica',
       subscriptionsAtReplica({ asOne: false }),

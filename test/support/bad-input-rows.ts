@@ -101,6 +101,17 @@ export const BAD_INPUT_ROWS: readonly (readonly [input: string, file: string, ti
     'no owner token and no password is in any error',
   ],
   [
+    'a password in a URL of any form',
+    'test/stores/redis-secrets.spec.ts',
+    'is in nothing that can be printed, wherever the URL is given and whatever its form',
+  ],
+  ['a client that is none of ioredis', 'test/stores/redis-trouble.spec.ts', 'what is no client of ioredis'],
+  [
+    'a client with options that hurt a lock',
+    'test/stores/redis-options.spec.ts',
+    'has no option that the table of this spec does not know',
+  ],
+  [
     'an owner token, printed',
     'test/engine/lease.spec.ts',
     'shows no owner token when it is printed or sent as JSON',

@@ -10,9 +10,13 @@ export type BatchScript = (typeof SCRIPTS)[number];
 /** The answer of a script to a request that the server refused. */
 const REFUSED = -8;
 
-/** What a script answers to one request: a code, and what belongs to it. See the scripts' headers. */
-export function answerOf(text: unknown): ScriptReply {
-  const fields: (string | number)[] = String(text).split(' ');
+/**
+ * What a script answers to one request: a code, and what belongs to it; see the scripts' headers. A text of the scripts that carry many
+ * requests, a list of the others. The code is a number whatever an application's copy of ioredis makes of numbers.
+ */
+export function answerOf(answer: unknown): ScriptReply {
+  if (Array.isArray(answer)) return [Number(answer[0]), ...(answer as ScriptReply).slice(1)];
+  const fields: (string | number)[] = String(answer).split(' ');
   const code = Number(fields[0]);
   if (code <= REFUSED) return [code, fields.slice(1).join(' ')]; // a text for people
   fields[0] = code;

@@ -1,5 +1,12 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { describeValue, LockUsageError, redactPasswords } from '../../lock-errors.js';
+import { describeKind, describeValue, LockUsageError, redactPasswords } from '../../lock-errors.js';
+import {
+  checkServerOptions,
+  keepSecrets,
+  optionsOfUrl,
+  type ServerOptions,
+  shownAddress,
+} from './redis-address.js';
 
 /**
  * What we use of ioredis. Structural, so that a client of another major version (5 and 6 meet in one application: bullmq brings
@@ -7,7 +14,7 @@ import { describeValue, LockUsageError, redactPasswords } from '../../lock-error
  */
 export interface RedisClient {
   readonly status: string;
-  readonly options?: { readonly keyPrefix?: string | undefined };
+  readonly options?: ServerOptions & { readonly keyPrefix?: string | undefined };
   /** Its socket, once there is one. */
   readonly stream?: { cork?(): void; uncork?(): void };
   duplicate(override?: object): RedisClient;
@@ -46,6 +53,9 @@ export const DEFAULT_COMMAND_MS = 2_000;
  * What a lock's connection needs, measured against ioredis 5 and 6: an interrupted command is rejected at once and never sent again
  * behind our back (`autoResendUnfulfilledCommands: false` alone never settles it: ioredis #2193), nothing waits in an offline
  * queue to be executed after the caller has given up (#2130), a half-open socket is found, and a fail-over is followed.
+ *
+ * An application's options come along with its client, and defaults with its copy of ioredis (`Redis.defaultOptions` fills what is
+ * `undefined`): each option is either set here or does no harm; test/stores/redis-options.spec.ts has the table of all.
  */
 function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
   return {
@@ -55,29 +65,46 @@ function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
     enableOfflineQueue: false,
     enableAutoPipelining: false,
     autoResubscribe: false, // ioredis leaves its own SUBSCRIBE without a catch: cut again meanwhile, it would end the process
+    stringNumbers: false,
     replyMapping: 'legacy', // what ioredis 5 gives
+    scripts: {}, // one that is called like a command takes its place
+    himportFieldsets: [],
+    monitor: false,
+    readOnly: false,
+    role: 'master',
+    showFriendlyErrorStack: false, // an error object for every command
     failoverDetector: true, // else a Sentinel fail-over is not noticed while the old primary still answers
-    commandTimeout: undefined, // the link has a bound of its own round every command: no second timer
+    commandTimeout: null as unknown as undefined, // the link has a bound of its own round every command: no second timer
+    sentinelCommandTimeout: Math.max(commandMs, 1_000), // a Sentinel that hangs must not keep us from the next one
+    sentinelRetryStrategy: waitBeforeRetryMs,
     socketTimeout: Math.ceil(commandMs * 1.5),
     connectTimeout: Math.max(commandMs, 1_000),
     keepAlive: 5_000,
+    noDelay: true,
     disconnectTimeout: 200, // ioredis keeps the process alive for so long after a disconnect of a dead connection
-    retryStrategy: (tries) => Math.min(50 * tries, 1_000),
+    retryStrategy: waitBeforeRetryMs,
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     connectionName: 'nestjs-distributed-lock',
   };
 }
 
+function waitBeforeRetryMs(tries: number): number {
+  return Math.min(50 * tries, 1_000);
+}
+
 /** Where the server is, and how to get a connection to it. */
 export interface RedisServer {
   create(): RedisClient;
-  /** For messages; without credentials. */
+  /** For messages: host and port, never who the user is. */
   readonly address: string;
   readonly commandMs: number;
 }
 
 /** @throws LockUsageError LOCK_OPTIONS_INVALID, LOCK_TOPOLOGY */
 export function redisServer(options: RedisStoreOptions): RedisServer {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(`takes an object: { url }, { options } or { client }, got ${describeKind(options)}`);
+  }
   const { url, options: redisOptions, client, commandMs = DEFAULT_COMMAND_MS, ...unknown } = options;
   const [surplus] = Object.keys(unknown);
   if (surplus !== undefined)
@@ -88,38 +115,86 @@ export function redisServer(options: RedisStoreOptions): RedisServer {
   if (!Number.isInteger(commandMs) || commandMs < 50 || commandMs > 60_000) {
     throw invalid(`commandMs must be an integer from 50 to 60000 ms, got ${describeValue(commandMs)}`);
   }
-  const settings = profile(commandMs);
-  if (client !== undefined) {
-    checkClient(client);
-    return { create: () => client.duplicate(settings), address: "the application's client", commandMs };
-  }
-  if (url !== undefined) {
-    checkUrl(url);
-    return { create: () => new Redis(url, settings), address: redactPasswords(url), commandMs };
-  }
-  const { host = '127.0.0.1', port = 6379, path } = redisOptions ?? {};
-  const create = () => new Redis({ ...redisOptions, ...settings });
-  return { create, address: path ?? `${host}:${port}`, commandMs };
+  return client === undefined
+    ? ownServer(url === undefined ? checkOptions(redisOptions) : optionsOfUrl(url), commandMs)
+    : borrowedServer(client, commandMs);
 }
 
-function checkUrl(url: unknown): void {
-  if (typeof url === 'string' && /^(rediss?|unix):\/\//.test(url)) return;
-  const got = typeof url === 'string' ? describeValue(redactPasswords(url)) : describeValue(url);
-  throw invalid(`url must begin with redis://, rediss:// or unix://, got ${got}`);
+function ownServer(options: RedisOptions, commandMs: number): RedisServer {
+  keepSecrets(options);
+  const settings = { ...options, ...profile(commandMs), ...keyPrefixOf(options) };
+  return { create: creator(() => new Redis(settings)), address: shownAddress(options), commandMs };
 }
+
+function borrowedServer(client: RedisClient, commandMs: number): RedisServer {
+  checkClient(client);
+  const settings = profile(commandMs);
+  const create = creator(() => {
+    keepSecrets(client.options ?? {}); // each time: an application may change them
+    return client.duplicate({ ...settings, ...keyPrefixOf(client.options) });
+  });
+  const address = client.options === undefined ? "the application's client" : shownAddress(client.options);
+  return { create, address, commandMs };
+}
+
+/** ioredis takes bytes for it, too; we count its characters. */
+function keyPrefixOf(options: Pick<RedisOptions, 'keyPrefix'> | undefined): { keyPrefix: string } {
+  return { keyPrefix: String(options?.keyPrefix ?? '') };
+}
+
+/** Makes the first one at once, unconnected: options that ioredis refuses are refused where they are given. */
+function creator(make: () => RedisClient): () => RedisClient {
+  let first: RedisClient | undefined;
+  try {
+    first = make();
+  } catch (error) {
+    const { message } = error as { message?: unknown };
+    throw invalid(`ioredis refuses these options: ${redactPasswords(String(message ?? error))}`, error);
+  }
+  return () => {
+    const client = first ?? make();
+    first = undefined;
+    return client;
+  };
+}
+
+function checkOptions(options: unknown): RedisOptions {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalid(`options must be ioredis options, got ${describeKind(options)}`);
+  }
+  const method = ['then', 'connect', 'duplicate', 'on'].find((name) => isMethod(options, name));
+  if (method === 'then') throw invalid('options must be ioredis options, got a promise; await it first');
+  if (method !== undefined) {
+    throw invalid(`options must be ioredis options, got ${NOT_IOREDIS}`);
+  }
+  checkServerOptions(options);
+  return options;
+}
+
+const NOT_IOREDIS =
+  'an object that is no ioredis client; make one with new Redis(…) of ioredis 5 or 6, or give a URL (the client of the package "redis" does not fit)';
 
 function checkClient(client: RedisClient): void {
-  if ((client as { isCluster?: unknown }).isCluster === true) {
+  if ((client as { isCluster?: unknown } | null)?.isCluster === true) {
     throw new LockUsageError(
       'LOCK_TOPOLOGY',
       'redisStore: a Cluster client is not built yet; give a client of one server',
     );
   }
-  if (typeof client?.duplicate !== 'function') {
-    throw invalid(`client must be an ioredis client, got ${describeValue(client)}`);
+  if (typeof client !== 'object' || client === null) {
+    throw invalid(`client must be an ioredis client, got ${describeKind(client)}`);
+  }
+  if (isMethod(client, 'then'))
+    throw invalid('client must be an ioredis client, got a promise; await it first');
+  if (!['duplicate', 'evalsha', 'subscribe', 'on'].every((name) => isMethod(client, name))) {
+    throw invalid(`client must be an ioredis client, got ${NOT_IOREDIS}`);
   }
 }
 
-function invalid(problem: string): LockUsageError {
-  return new LockUsageError('LOCK_OPTIONS_INVALID', `redisStore: ${problem}`);
+function isMethod(object: object, name: string): boolean {
+  return typeof (object as Record<string, unknown>)[name] === 'function';
+}
+
+function invalid(problem: string, cause?: unknown): LockUsageError {
+  return new LockUsageError('LOCK_OPTIONS_INVALID', `redisStore: ${problem}`, { cause });
 }

@@ -1,4 +1,4 @@
-import { LockStoreError, type LockStoreCode } from '../../lock-errors.js';
+import { LockStoreError, type LockStoreCode, redactPasswords } from '../../lock-errors.js';
 import type { ScriptReply } from './redis-link.js';
 
 /**
@@ -23,6 +23,13 @@ const BY_FIRST_WORD: ReadonlyMap<string, { code: LockStoreCode; advice: string }
   ],
   ['WRONGPASS', { code: 'LOCK_STORE_UNSUPPORTED', advice: 'the user name or password is wrong or disabled' }],
   [
+    'DENIED',
+    {
+      code: 'LOCK_STORE_UNSUPPORTED',
+      advice: 'the server is in protected mode; give its user a password, or bind it to an address',
+    },
+  ],
+  [
     'WRONGTYPE',
     { code: 'LOCK_KEY_CONFLICT', advice: 'another program uses this key; choose another `prefix`' },
   ],
@@ -46,14 +53,21 @@ const BY_FIRST_WORD: ReadonlyMap<string, { code: LockStoreCode; advice: string }
 /** From an error of the client or the server to ours. Never carries the command: its arguments hold the owner token. */
 export function storeError(error: unknown, doing: string, lockName?: string): LockStoreError {
   if (error instanceof LockStoreError) return error;
-  const { message } = error as { message?: unknown };
-  const text = String(message ?? error);
-  const known = isReply(error) ? BY_FIRST_WORD.get(text.split(' ', 1)[0] ?? '') : undefined;
-  if (known !== undefined) {
-    return new LockStoreError(known.code, `${doing}: ${known.advice} (${text})`, { lockName, cause: error });
-  }
-  const code = /unknown command/i.test(text) ? 'LOCK_STORE_UNSUPPORTED' : 'LOCK_STORE_UNAVAILABLE';
-  return new LockStoreError(code, `${doing}: ${text}`, { lockName, cause: error });
+  const { name, code, message } = (error ?? {}) as Record<string, unknown>;
+  const given = String(message ?? error);
+  const text = redactPasswords(withoutArguments(given));
+  const details = { lockName, cause: { name, code, message: text } };
+  const known = isReply(error) ? BY_FIRST_WORD.get(given.split(' ', 1)[0] ?? '') : undefined;
+  if (known !== undefined)
+    return new LockStoreError(known.code, `${doing}: ${known.advice} (${text})`, details);
+  const isRefused = isReply(error) && /unknown command|invalid password/i.test(given);
+  const ours = isRefused ? 'LOCK_STORE_UNSUPPORTED' : 'LOCK_STORE_UNAVAILABLE';
+  return new LockStoreError(ours, `${doing}: ${text}`, details);
+}
+
+/** Of a command that it does not know a server repeats the arguments: the password of AUTH and HELLO, the owner token of a script. */
+function withoutArguments(text: string): string {
+  return text.replace(/,? with args beginning with.*$/is, '');
 }
 
 /**

@@ -3,6 +3,7 @@ import { LockStoreError } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
 import { isReply, storeError } from './redis-errors.js';
 import { SCRIPTS } from './redis-scripts.generated.js';
+import { ConnectionTrouble } from './redis-trouble.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
@@ -48,7 +49,9 @@ export class CallFailure extends Error {
 export class RedisLink {
   readonly repeatAfterMs = 20;
   #nonce = 0;
-  #lastError: unknown;
+  readonly #trouble: ConnectionTrouble;
+  /** Ends the wait for a connection that cannot come about. */
+  #giveUp: (() => void) | undefined;
   readonly #closing = new AbortController();
   #connecting: Promise<void> | undefined;
 
@@ -57,8 +60,7 @@ export class RedisLink {
     private readonly clock: Clock,
     private readonly address: string,
   ) {
-    // Without a listener ioredis prints each failed attempt to connect. The last one is part of our own message instead.
-    client.on('error', (error) => (this.#lastError = error));
+    this.#trouble = new ConnectionTrouble(client, address, () => this.#giveUp?.());
   }
 
   /** @throws CallFailure */
@@ -179,6 +181,7 @@ export class RedisLink {
         this.#connecting = undefined;
         resolve();
       };
+      this.#giveUp = settle;
       this.client.on('ready', settle);
       signal.addEventListener('abort', settle);
     }));
@@ -194,10 +197,7 @@ export class RedisLink {
   #unreachable(): LockStoreError {
     if (this.#closing.signal.aborted)
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
-    const { message = 'no answer' } = (this.#lastError ?? {}) as { message?: string };
-    const text = `Redis at ${this.address} cannot be reached (${message || 'no answer'}); is it running, and is the address right?`;
-    if (isReply(this.#lastError)) return storeError(this.#lastError, `Redis at ${this.address}`);
-    return new LockStoreError('LOCK_STORE_UNAVAILABLE', text, { cause: this.#lastError });
+    return this.#trouble.error();
   }
 }
 

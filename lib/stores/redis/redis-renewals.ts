@@ -1,5 +1,6 @@
 import { leaseDeadline } from '../../clock.js';
 import type { RenewOutcome, RenewRequest } from '../lock-store.js';
+import { answerOf } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure, RedisLink, ScriptReply } from './redis-link.js';
 
@@ -40,7 +41,7 @@ async function renewBatch(requests: readonly RenewRequest[], home: RenewalHome):
   try {
     const { reply, sentAtMs } = await home.link.call({ script: 'renew', keys, args, boundMs });
     return requests.map(({ hold }, i) =>
-      readRenewal(hold as RedisHold, reply[i] as ScriptReply, { sentAtMs, home }),
+      readRenewal(hold as RedisHold, answerOf(reply[i]), { sentAtMs, home }),
     );
   } catch (failure) {
     const { error } = failure as CallFailure;

@@ -143,7 +143,7 @@ export class RedisSession {
       const refused = storeError(error, 'SUBSCRIBE');
       if (refused.code !== 'LOCK_STORE_UNSUPPORTED') throw error;
       void this.#grants.leave();
-      return `lets nobody subscribe (${(error as Error).message})`;
+      return `lets nobody subscribe (${refused.message})`;
     }
   }
 

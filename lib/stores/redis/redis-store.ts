@@ -20,11 +20,12 @@ import type {
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
 import { type AcquisitionHome, RedisAcquisition } from './redis-acquisition.js';
+import { answerOf } from './redis-batcher.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
 import { foreignKey, isForeign } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import type { CallFailure, ScriptAnswer } from './redis-link.js';
+import type { CallFailure, ScriptReply } from './redis-link.js';
 import { RedisPolls } from './redis-polls.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
@@ -50,6 +51,7 @@ class RedisStore implements LockStore {
     severalNames: false,
     scope: 'processes',
   };
+  readonly address: string;
   readonly #server: RedisServer;
   /** From the first request to the release, by owner token: whom a push is for. */
   readonly #acquisitions = new Map<string, RedisAcquisition>();
@@ -63,6 +65,7 @@ class RedisStore implements LockStore {
 
   constructor(options: RedisStoreOptions) {
     this.#server = redisServer(options);
+    this.address = this.#server.address;
   }
 
   attach(context: StoreContext): void {
@@ -163,15 +166,13 @@ class RedisStore implements LockStore {
 
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
     await this.#open().ready();
-    const { reply } = await this.#call('force', name, [String(this.context.keepMs), reason]);
-    const [code, fence, label] = reply;
+    const [code, fence, label] = await this.#call('force', name, [String(this.context.keepMs), reason]);
     return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
   }
 
   async inspect(name: string): Promise<StoreInspection> {
     await this.#open().ready();
-    const { reply } = await this.#call('inspect', name, []);
-    const [waiting, fence, grantedUs, remainingMs, label] = reply;
+    const [waiting, fence, grantedUs, remainingMs, label] = await this.#call('inspect', name, []);
     const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
     if (fence === undefined) return { ...free, waiting: Number(waiting) };
     return {
@@ -230,7 +231,7 @@ class RedisStore implements LockStore {
   }
 
   /** @throws LockStoreError */
-  async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptAnswer> {
+  async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptReply> {
     const { state, queue } = lockKeys(this.context.prefix, name);
     const call = {
       script,
@@ -240,12 +241,10 @@ class RedisStore implements LockStore {
       boundMs: this.#server.commandMs,
       once: script === 'force', // repeated, it would end the next holder too
     };
-    const answer = await this.#open()
-      .link.call(call)
-      .catch((failure: CallFailure) => {
-        throw failure.error;
-      });
-    if (isForeign(answer.reply[0])) throw foreignKey(answer.reply, state, name);
+    const { link } = this.#open();
+    const { reply } = await link.call(call).catch((failure: CallFailure) => Promise.reject(failure.error));
+    const answer = answerOf(reply);
+    if (isForeign(answer[0])) throw foreignKey(answer, state, name);
     return answer;
   }
 }
