@@ -9,7 +9,8 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedValues, readOwn, type ValueRule, withFormatter } from './placeholder-value.js';
+import { encodedValues, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
+import { readFields } from './read-fields.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
 import { TemplateValueError } from './template-value-error.js';
@@ -70,6 +71,11 @@ interface CompiledValue {
   readonly fromClient: boolean;
 }
 
+interface CompiledPlaceholder {
+  readonly rule: ValueRule;
+  readonly read: CompiledValue['read'];
+}
+
 function compileAll(
   templates: readonly LockTemplate[],
   place: string,
@@ -90,7 +96,7 @@ function compileTemplate(
   compile: (placeholder: Placeholder) => CompiledValue,
 ): Reader {
   const { text, parts } = template;
-  const compiled = parts.map((part) => {
+  const compiled = parts.map((part): string | CompiledPlaceholder => {
     if (typeof part === 'string') return part;
     const value = compile(part);
     const rule: ValueRule = {
@@ -110,7 +116,7 @@ function compileTemplate(
         names = names.map((name) => name + part);
         continue;
       }
-      const values = encodedValues(part.read(args, request), part.rule);
+      const values = valuesOf(part, args, request);
       const [only = ''] = values;
       names =
         values.length === 1
@@ -120,6 +126,19 @@ function compileTemplate(
     for (const name of names) checkName(name, template, { place, fromClient });
     return names;
   };
+}
+
+/** Reading may run code of the application (accessors, proxies), which may throw. */
+function valuesOf(
+  { rule, read }: CompiledPlaceholder,
+  args: readonly unknown[],
+  request: RequestValues | undefined,
+): readonly string[] {
+  try {
+    return encodedValues(read(args, request), rule);
+  } catch (error) {
+    throw readingError(error, rule);
+  }
 }
 
 function inRequest(placeholder: Placeholder, template: LockTemplate, known: KnownValues): CompiledValue {
@@ -147,7 +166,7 @@ function inArguments(placeholder: Placeholder, template: LockTemplate, known: Kn
   const steps = finalForm(bound, argument?.fields ?? []);
   if (argument !== undefined) {
     const { index, fields, rest } = argument;
-    return { read: (args) => readOwn(rest ? args.slice(index) : args[index], fields), steps, fromClient };
+    return { read: (args) => readFields(rest ? args.slice(index) : args[index], fields), steps, fromClient };
   }
   return { read: (_, values) => readRequest(values, request), steps, fromClient };
 }
@@ -156,7 +175,7 @@ function readRequest(values: RequestValues | undefined, request: Located['reques
   if (values === undefined || request === undefined) return undefined;
   const { source, path } = request;
   // Node gives header names in lower case, whatever the client sent.
-  return readOwn(values[source], source === 'headers' ? path.map((field) => field.toLowerCase()) : path);
+  return readFields(values[source], source === 'headers' ? path.map((field) => field.toLowerCase()) : path);
 }
 
 function placeOf({ targetClass, methodName }: LockedMethod): string {

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types';
 import { describeValue, LockUsageError } from '../../lib/index.js';
 import type { CompiledNames, NameSpec } from './locked-method.js';
 import { TemplateValueError } from './template-value-error.js';
@@ -13,8 +14,8 @@ export function compileKeyFunction(spec: Extract<NameSpec, Function>, place: str
 
 /** A key function's names are used as they are; values in them are encoded by `lockName`. */
 function keyNames(result: unknown, place: string): string[] {
-  // A promise is refused below; if it rejects as well, that must not end the process.
-  if (isThenable(result)) result.then(undefined, () => undefined);
+  // A promise is refused below; if it rejects as well, that must not end the process. A query of a builder also has `then`, which runs it.
+  if (isPromise(result)) result.then(undefined, () => undefined);
   const names: readonly unknown[] = Array.isArray(result) ? result : [result];
   const wrong = names.find((name) => !isUsable(name));
   if (names.length === 0 || wrong !== undefined || !names.every(isUsable)) {
@@ -32,12 +33,6 @@ function keyNames(result: unknown, place: string): string[] {
 
 function isUsable(name: unknown): name is string {
   return typeof name === 'string' && name.trim() !== '';
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
 }
 
 export function refuseRequest(place: string): never {

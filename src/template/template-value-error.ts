@@ -10,9 +10,13 @@ export class TemplateValueError extends LockUsageError {
   /** As written: `<groupId>`. What a client may be told; the message names classes. */
   readonly placeholder: string | undefined;
 
-  constructor(message: string, clientFault: boolean, placeholder?: string) {
-    super('LOCK_TEMPLATE_UNRESOLVED', message);
+  constructor(
+    message: string,
+    clientFault: boolean,
+    more: { readonly placeholder?: string; readonly cause?: unknown } = {},
+  ) {
+    super('LOCK_TEMPLATE_UNRESOLVED', message, { cause: more.cause });
     this.clientFault = clientFault;
-    this.placeholder = placeholder;
+    this.placeholder = more.placeholder;
   }
 }

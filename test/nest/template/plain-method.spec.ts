@@ -105,21 +105,6 @@ describe('a template on a plain method', () => {
     expect(error).toMatchObject({ code: 'LOCK_TEMPLATE_UNRESOLVED', clientFault: false });
   });
 
-  it('reads own properties only, and never the class behind a value', () => {
-    class User {
-      get id(): string {
-        return 'every user';
-      }
-    }
-    const names = plain(Groups, 'join', 'u:<user.id>');
-    expect(() => names.fromArguments([0, new User()])).toThrow(/<user.id> is undefined/);
-    expect(() => names.fromArguments([0, Object.create({ id: 'inherited' })])).toThrow(
-      /<user.id> is undefined/,
-    );
-    expect(() => plain(Groups, 'join', 'u:<user.toString>').fromArguments([0, {}])).toThrow(/is undefined/);
-    expect(() => plain(Groups, 'join', 'u:<groupId.length>').fromArguments(['abc'])).toThrow(/is undefined/);
-  });
-
   it('brings spellings together with a formatter', () => {
     expect(plain(Groups, 'join', 'g:<groupId:int>').fromArguments(['-007'])).toEqual(['g:-7']);
     expect(plain(Groups, 'join', 'g:<groupId:int>').fromArguments(['090071992547409931'])).toEqual([
