@@ -110,6 +110,17 @@ export const nestMutants: readonly Mutant[] = [
     suites: [suite('test/nest/template/read-fields.spec.ts')],
   },
   {
+    name: 'templates: no guess in minified source',
+    edits: [
+      {
+        file: 'src/template/resolve-placeholder.ts',
+        find: 'if (this.#own?.isMinified === true)',
+        put: 'if (false)',
+      },
+    ],
+    suites: [suite('test/nest/template/plain-method.spec.ts', 'minified')],
+  },
+  {
     name: 'templates: objects and arrays are refused before any step',
     edits: [
       {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { lockName, LockUsageError } from '../../../lib/index.js';
 import { LockKey } from '../../../src/lock-key.decorator.js';
+import { rememberLockKey } from '../../../src/template/lock-key-metadata.js';
 import { compileNames, phaseOf } from '../../../src/template/compile-names.js';
 import { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { lockedMethod, plain, thrownBy } from './locked-method.js';
@@ -184,6 +185,43 @@ describe('at start-up, on a plain method,', () => {
     expect(() => plain(Wrapped, 'join', 'g:<groupId>')).toThrow(
       /shows only \.\.\.args: if a decorator wraps it, use @LockKey, <0>/,
     );
+  });
+
+  it('a minified method is an error that says so, and names @LockKey, the place and the key function', () => {
+    const inBundle = (source: string) => {
+      // oxlint-disable-next-line typescript/no-implied-eval -- as a minifier prints it; our build would put blanks there
+      const bundled = new Function(`return class Orders{${source}}`) as () => typeof Groups;
+      return (spec: string) => compileNames(spec, lockedMethod(bundled(), 'pay'));
+    };
+    const pay = inBundle('async pay(e,n){return e+n}');
+    expect(thrownBy(() => pay('order:<orderId>')).message).toBe(
+      "@Locked('order:<orderId>') on Orders.pay: <orderId> is not a parameter of this method; this looks minified, which gives parameters other names. " +
+        "Give the argument a name with @LockKey('orderId'), or write its place, <0>, or use a key function; known here: e, n.",
+    );
+    expect(thrownBy(() => pay('order:<orderId.id>')).message).toContain('its place, <0.id>, or');
+    expect(pay('order:<0>').fromArguments(['o'])).toEqual(['order:o']);
+    const unpacked = inBundle('async pay({orderId:e,deep:{id:n}},...t){return e+n+t}');
+    expect(thrownBy(() => unpacked('order:<orderId>')).message).toMatch(
+      /minified.*its place, <0.orderId>, or/,
+    );
+    expect(thrownBy(() => unpacked('order:<id>')).message).toMatch(/minified.*its place, <0.deep.id>, or/);
+  });
+
+  it('a minified method whose new names meet those of the template is an error, not a lock on another parameter', () => {
+    // oxlint-disable-next-line typescript/no-implied-eval
+    const bundled = new Function('return class Moves{async move(n,a){return n+a}}') as () => typeof Groups;
+    const method = lockedMethod(bundled(), 'move');
+    expect(thrownBy(() => compileNames('row:<n>', method)).message).toMatch(
+      /on Moves.move: <n> may be another parameter than its author meant: the source of this method is minified. .*@LockKey\('n'\).*<0>.*key function/,
+    );
+    class Readable {
+      move(n: number, a: number): unknown {
+        return [n, a];
+      }
+    }
+    expect(plain(Readable, 'move', 'row:<n>').fromArguments([1, 2])).toEqual(['row:1']);
+    rememberLockKey(method.targetClass.prototype as object, 'move', { name: 'n', index: 1 });
+    expect(compileNames('row:<n>', method).fromArguments([1, 2])).toEqual(['row:2']);
   });
 
   it.each([[[]], [undefined], [null], [5], [{}], [[undefined]], [['']]])(
