@@ -23,16 +23,38 @@ function keyNames(result: unknown, place: string): string[] {
     const problem = `the key function must return a non-empty string or a list of them, at once (no promise), got ${got}`;
     throw new TemplateValueError(`@Locked on ${place}: ${problem}`, false);
   }
-  const careless = names.find((name) => name.includes('[object '));
-  if (careless !== undefined) {
-    const problem = `the key function returned ${describeValue(careless)}, an object turned to text, which is the same for all of them`;
-    throw new TemplateValueError(`@Locked on ${place}: ${problem}; build names with lockName\`…\``, false);
-  }
+  for (const name of names) checkForAccidents(name, place);
   return [...new Set(names)];
 }
 
 function isUsable(name: unknown): name is string {
   return typeof name === 'string' && name.trim() !== '';
+}
+
+/**
+ * What a template literal makes of a value that is not there (`user:${id}`): a whole part between `:` or `/`. `lockName` writes a
+ * value with such a text as `%6Eull`, so that somebody who is called Null has a lock.
+ */
+const NO_VALUE = /(?:^|[:/])(?<part>undefined|null|NaN|-?Infinity)(?=[:/]|$)/;
+/** And of '': `user:`. Not `::`, which stands in IPv6 addresses and in names of classes, nor `/`, which may end a path. */
+const NO_TEXT = /(?:^|[^:]):$|^:(?!:)/;
+
+/** A name that an accident made is one lock for everybody whom it happens to. */
+function checkForAccidents(name: string, place: string): void {
+  const accident = accidentIn(name);
+  if (accident === undefined) return;
+  const fix = 'build names with lockName`…`, which refuses such values, or with a template';
+  const problem = `the key function returned ${describeValue(name)}, ${accident}`;
+  throw new TemplateValueError(`@Locked on ${place}: ${problem}; ${fix}`, false);
+}
+
+function accidentIn(name: string): string | undefined {
+  if (name.includes('[object ')) return 'an object turned to text, which is the same for all of them';
+  const part = NO_VALUE.exec(name)?.groups?.['part'];
+  if (part !== undefined) return `with the part "${part}", which is what a missing value looks like`;
+  return NO_TEXT.test(name)
+    ? 'with nothing before or after a ":", which is what an empty value looks like'
+    : undefined;
 }
 
 export function refuseRequest(place: string): never {

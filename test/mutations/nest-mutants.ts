@@ -121,6 +121,22 @@ export const nestMutants: readonly Mutant[] = [
     suites: [suite('test/nest/template/plain-method.spec.ts', 'minified')],
   },
   {
+    name: 'key functions: no name that an accident made',
+    edits: [
+      {
+        file: 'src/template/key-function.ts',
+        find: 'for (const name of names) checkForAccidents(name, place);',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/template/plain-method.spec.ts', 'a key function')],
+  },
+  {
+    name: 'names: who is called null is not everybody without a name',
+    edits: [{ file: 'lib/lock-name.ts', find: 'if (MISSING.has(text)) return', put: 'if (false) return' }],
+    suites: [suite('test/engine/lock-name.spec.ts'), suite('test/nest/template/plain-method.spec.ts')],
+  },
+  {
     name: 'templates: objects and arrays are refused before any step',
     edits: [
       {

@@ -275,9 +275,43 @@ describe('a key function', () => {
     await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail this test here
   });
 
-  it('is refused when it puts an object into the text, because all objects would share that lock', () => {
-    expect(() => names((user: string) => `user:${user}`, [{}])).toThrow(
-      /"user:\[object Object\]", an object turned to text/,
-    );
+  it.each([
+    ['user:undefined', /returned "user:undefined", with the part "undefined", which is what a missing value/],
+    ['null/seat', /the part "null"/],
+    ['a:NaN:b', /the part "NaN"/],
+    ['a:-Infinity', /the part "-Infinity"/],
+    ['undefined', /the part "undefined"/],
+    ['group:', /with nothing before or after a ":", which is what an empty value looks like/],
+    [':group', /with nothing before or after a ":"/],
+    ['user:[object Object]', /an object turned to text, which is the same for all of them/],
+    ['user:[object Promise]/x', /an object turned to text/],
+  ])('is refused when its name %p is one that an accident makes, for everybody the same', (name, says) => {
+    for (const result of [name, ['fine', name]]) {
+      const error = thrownBy<TemplateValueError>(() => names(() => result, []));
+      expect(error.message).toMatch(says);
+      expect(error.message).toMatch(/on Groups.join: .*; build names with lockName`…`, .*template/);
+      expect(error).toMatchObject({ code: 'LOCK_TEMPLATE_UNRESOLVED', clientFault: false });
+    }
+  });
+
+  it.each([
+    'user:nullable',
+    'user:is-null',
+    'a:undefined-behaviour',
+    'ip:::1',
+    '::1',
+    'fe80::',
+    'Shop::Order:5',
+    'https://example.org/a/',
+    '/srv/data',
+    'group:0',
+    'flag:false',
+  ])('may give the name %p', (name) => {
+    expect(names(() => name, [])).toEqual([name]);
+  });
+
+  it('may build a name from a value that is called null with lockName: that one is no accident', () => {
+    const [name] = names((id: string) => lockName`user:${id}`, ['null']);
+    expect(plain(Groups, 'join', 'user:<groupId>').fromArguments(['null'])).toEqual([name]);
   });
 });
