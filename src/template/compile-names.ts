@@ -1,5 +1,5 @@
 import { canonicalName, describeValue, LockUsageError } from '../../lib/index.js';
-import { finalForm, requestForm } from './canonical-form.js';
+import { finalForm, missesItsType, requestForm } from './canonical-form.js';
 import { compileKeyFunction, refuseRequest } from './key-function.js';
 import {
   type LockTemplate,
@@ -48,6 +48,7 @@ export function compileNames(spec: NameSpec, method: LockedMethod): CompiledName
     );
     let fromArguments: Reader | undefined;
     return {
+      untyped: untypedIn(templates, known),
       fromRequest: (values) => fromRequest([], values),
       fromArguments: (args, request) => {
         fromArguments ??= compileAll(templates, place, (placeholder, template) =>
@@ -60,7 +61,7 @@ export function compileNames(spec: NameSpec, method: LockedMethod): CompiledName
   const fromArguments = compileAll(templates, place, (placeholder, template) =>
     inArguments(placeholder, template, known),
   );
-  return { fromArguments, fromRequest: () => refuseRequest(place) };
+  return { untyped: untypedIn(templates, known), fromArguments, fromRequest: () => refuseRequest(place) };
 }
 
 type Reader = (args: readonly unknown[], request?: RequestValues) => string[];
@@ -126,6 +127,19 @@ function compileTemplate(
     for (const name of names) checkName(name, template, { place, fromClient });
     return names;
   };
+}
+
+/** A formatter says what the type would have said, and the type of an element is recorded by no compiler. */
+function untypedIn(templates: readonly LockTemplate[], known: KnownValues): string[] {
+  const place = placeOf(known.method);
+  return templates.flatMap((template) => {
+    const untyped = template.parts.filter((part) => {
+      if (typeof part === 'string' || part.format !== undefined || part.each) return false;
+      const { bound, argument } = known.locate(part, template, place);
+      return missesItsType(bound, argument?.fields ?? []);
+    });
+    return untyped.map((part) => `${place} ${(part as Placeholder).raw}`);
+  });
 }
 
 /** Reading may run code of the application (accessors, proxies), which may throw. */

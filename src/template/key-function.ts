@@ -9,6 +9,7 @@ export function compileKeyFunction(spec: Extract<NameSpec, Function>, place: str
   return {
     fromArguments: (args) => keyNames(keyFunction(...args), place),
     fromRequest: () => refuseRequest(place),
+    untyped: [],
   };
 }
 

@@ -96,7 +96,7 @@ function hintFor(value: unknown, { each }: Placeholder): string {
 export function readingError(thrown: unknown, rule: ValueRule): TemplateValueError {
   if (thrown instanceof TemplateValueError) return thrown;
   const asOurs = { ...rule, fromClient: false };
-  if (thrown instanceof FieldNotRead) return valueError(thrown.ours ? asOurs : rule, thrown.problem);
+  if (thrown instanceof FieldNotRead) return valueError(thrown.ours ? asOurs : rule, thrown.message);
   const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown };
   const text =
     typeof message === 'string' ? `${String(name)}: ${redactPasswords(message)}` : describeValue(thrown);

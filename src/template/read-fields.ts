@@ -1,12 +1,14 @@
 import { isPromise } from 'node:util/types';
 
-/** A field is there and is not read; the problem continues the sentence "<user.id> …". */
-export class FieldNotRead {
+/** A field is there and is not read. The message continues the sentence "<user.id> …"; a TemplateValueError is made of it. */
+export class FieldNotRead extends Error {
   constructor(
-    readonly problem: string,
+    problem: string,
     /** A client can neither send it nor leave it out. */
     readonly ours: boolean,
-  ) {}
+  ) {
+    super(problem);
+  }
 }
 
 /**

@@ -137,6 +137,17 @@ export const nestMutants: readonly Mutant[] = [
     suites: [suite('test/engine/lock-name.spec.ts'), suite('test/nest/template/plain-method.spec.ts')],
   },
   {
+    name: 'start-up: values whose type the build does not record are named',
+    edits: [
+      {
+        file: 'src/locked-methods.explorer.ts',
+        find: 'warnOfUntypedValues(this.#logger, untyped);',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/without-types.spec.ts')],
+  },
+  {
     name: 'templates: objects and arrays are refused before any step',
     edits: [
       {

@@ -36,6 +36,8 @@ class Shop extends Customer {
   }
 }
 
+const ownGetter = Object.defineProperty({}, 'id', { get: () => 'u1' });
+
 /** As Mongoose makes the class of a document: accessors for the paths of the schema, defined on its prototype from outside. */
 function documentClass(): new (values: Record<string, unknown>) => object {
   class Model {
@@ -77,7 +79,7 @@ describe('a field of a value', () => {
   it.each([
     ['a getter over a private field', new Account('u1'), 'u:u1'],
     ['a getter inherited two levels up', new Shop('u1'), 'u:u1'],
-    ['a getter of the object itself', { ...{}, get id() { return 'u1'; } }, 'u:u1'], // prettier-ignore
+    ['a getter of the object itself', ownGetter, 'u:u1'],
     ['a document of a class like one of Mongoose', new (documentClass())({ _id: 'u1', name: 'a' }), 'u:u1'],
     ['an object without a prototype', Object.assign(Object.create(null) as object, { id: 'u1' }), 'u:u1'],
     [
