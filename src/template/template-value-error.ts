@@ -5,6 +5,7 @@ import { LockUsageError } from '../../lib/index.js';
  * says whose mistake it is, because over HTTP the first is a 400 and the second a 500.
  */
 export class TemplateValueError extends LockUsageError {
+  override readonly name = 'TemplateValueError';
   /** true: the client left the value out or sent an unusable one. false: our own code did. */
   readonly clientFault: boolean;
   /** As written: `<groupId>`. What a client may be told; the message names classes. */
