@@ -18,7 +18,9 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import 'reflect-metadata';
+import { Observable, of } from 'rxjs';
 import { Locked, type LockedOptions } from '../../src/index.js';
+import { specOf } from '../../src/locked-spec.js';
 import { LogBook, startApp } from './support/start-app.js';
 import { plain } from './template/locked-method.js';
 
@@ -135,6 +137,21 @@ describe('where the build records no types of parameters', () => {
     expect(untypedWith({ '3:0': { index: 0, data: 'id', pipes: [] } })).toEqual(['Jobs.run <0>']);
     expect(untypedWith({ '0:0': { index: 0, pipes: [] } })).toEqual([]);
     expect(untypedWith({})).toEqual([]);
+  });
+
+  it('a method that gives an Observable can say so by hand, below @Locked', () => {
+    const returns = (types: MethodDecorator[]) => {
+      class Prices {
+        watch(): unknown {
+          return of(1);
+        }
+      }
+      const watch = Object.getOwnPropertyDescriptor(Prices.prototype, 'watch') as PropertyDescriptor;
+      for (const decorate of [...types, Locked('prices')]) decorate(Prices.prototype, 'watch', watch);
+      return specOf(watch.value)?.returns;
+    };
+    expect(returns([])).toBe('promise');
+    expect(returns([Reflect.metadata('design:returntype', Observable)])).toBe('observable');
   });
 
   it('a real build without them says so, and one with them makes one lock of two spellings', async () => {

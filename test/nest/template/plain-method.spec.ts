@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { lockName, LockUsageError } from '../../../lib/index.js';
 import { LockKey } from '../../../src/lock-key.decorator.js';
 import { rememberLockKey } from '../../../src/template/lock-key-metadata.js';
@@ -273,6 +273,12 @@ describe('a key function', () => {
   it('is refused when it returns a promise, and its rejection does not end the process', async () => {
     expect(() => names(() => Promise.reject(new Error('late')), [])).toThrow(/at once \(no promise\)/);
     await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail this test here
+  });
+
+  it('is refused when it returns a query that runs once somebody waits for it, without running it', () => {
+    const then = jest.fn();
+    expect(() => names(() => ({ then }), [])).toThrow(/at once \(no promise\)/);
+    expect(then).not.toHaveBeenCalled();
   });
 
   it.each([
