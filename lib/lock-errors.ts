@@ -4,6 +4,8 @@
  * errors of a store client are reduced to their name, code and message by {@link redactedCause}.
  */
 export abstract class LockError extends Error {
+  /** Written out in each class: a minifier gives classes other names. */
+  abstract override readonly name: string;
   /** Stable, for programs; the message is for people and may change. */
   abstract readonly code: LockErrorCode;
   /** The name as the caller gave it; undefined when the error is not about one lock. */
@@ -13,7 +15,6 @@ export abstract class LockError extends Error {
 
   protected constructor(message: string, details: { lockName?: string | undefined; cause?: unknown }) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = new.target.name;
     this.lockName = details.lockName;
   }
 }
@@ -24,6 +25,7 @@ export type LockBusyCode = 'LOCK_BUSY' | 'LOCK_QUEUE_FULL';
 
 /** Someone else has the lock and the caller's `waitMs` ran out (LOCK_BUSY), or too many wait already (LOCK_QUEUE_FULL). Expected under contention. */
 export class LockBusyError extends LockError {
+  override readonly name: string = 'LockBusyError';
   readonly code: LockBusyCode;
   readonly retryable = true;
   /** A hint: how long the present holder's lease still runs, in ms; it may be released sooner or renewed. */
@@ -62,6 +64,7 @@ const LOSS_SENTENCES: Record<LossCause, string> = {
  * the resource check the fencing token.
  */
 export class LockLostError extends LockError {
+  override readonly name: string = 'LockLostError';
   readonly code = 'LOCK_LOST';
   readonly retryable = false;
   declare readonly cause: LossCause;
@@ -96,6 +99,7 @@ const RETRYABLE_STORE_CODES: ReadonlySet<LockStoreCode> = new Set([
  * is not kept, for stores of others.
  */
 export class LockStoreError extends LockError {
+  override readonly name: string = 'LockStoreError';
   readonly code: LockStoreCode;
   readonly retryable: boolean;
 
@@ -135,6 +139,7 @@ export type LockUsageCode =
 
 /** The call is wrong and will be wrong again: the message names the value received, the place and the fix. */
 export class LockUsageError extends LockError {
+  override readonly name: string = 'LockUsageError';
   readonly code: LockUsageCode;
   readonly retryable = false;
 

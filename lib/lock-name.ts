@@ -74,7 +74,7 @@ export function lockName(strings: TemplateStringsArray, ...values: unknown[]): s
 
 /**
  * One value as a part of a name: percent-encoded in UTF-8 outside `A-Z a-z 0-9 . _ ~ -` after NFC, so that `:` `/` `{` `}`
- * `%` `*` in a user's id stay inside it. undefined: not a value that may stand in a name (missing, empty, an object, NaN,
+ * `%` `*` in a user's id stay inside it; `null` as `%6Eull`, see {@link MISSING}. undefined: not a value that may stand in a name (missing, empty, an object, NaN,
  * a fraction, half a surrogate pair).
  */
 export function encodeNameValue(value: unknown): string | undefined {
@@ -85,12 +85,20 @@ export function encodeNameValue(value: unknown): string | undefined {
   return typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
+/**
+ * What a missing value looks like as text. Somebody may be called so; their first letter is encoded, too, so that in a name the bare
+ * word only ever comes from a template literal without `lockName`, an accident that the key functions of `@Locked` refuse.
+ */
+const MISSING: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN', 'Infinity', '-Infinity']);
+
 function percentEncode(text: string): string {
+  if (MISSING.has(text)) return percentOf(text.charAt(0)) + text.slice(1);
   // encodeURIComponent leaves these five alone; RFC 3986 counts them as reserved, and `*` is a pattern in Redis.
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  return encodeURIComponent(text).replaceAll(/[!'()*]/g, percentOf);
+}
+
+function percentOf(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 function invalid(name: string, problem: string): LockUsageError {

@@ -2,11 +2,12 @@ import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } f
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { LockInterceptor } from './lock.interceptor.js';
-import { LockRegistry } from './lock.registry.js';
+import { type KnownMethod, LockRegistry } from './lock.registry.js';
 import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { PATH } from './route-metadata.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
+import { warnOfUntypedValues } from './untyped-values.js';
 
 /**
  * Looks at every class of the application when it starts, so that a wrong template is an error before the first request and
@@ -27,26 +28,25 @@ export class LockedMethodsExplorer implements OnModuleInit {
   /** Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
   onModuleInit(): void {
     const classes = new Set<AnyFunction>();
+    const untyped: string[] = [];
     let locksRequests = false;
     for (const { targetClass, instance } of this.#hosts()) {
       if (instance !== undefined) this.#giveService(instance, targetClass);
       if (classes.has(targetClass)) continue;
       classes.add(targetClass);
       for (const spec of lockedMethodsOf(targetClass)) {
-        locksRequests = this.#check(spec, targetClass) || locksRequests;
+        const known = this.#check(spec, targetClass);
+        untyped.push(...known.names.untyped);
+        locksRequests ||= known.isRoute && spec.phase === 'request';
       }
     }
+    warnOfUntypedValues(this.#logger, untyped);
     if (locksRequests) this.#warnOfOuterInterceptors();
   }
 
-  /** Compiles the names of one method, which throws what is wrong with them. true: its lock is taken by the interceptor. */
-  #check(spec: LockedSpec, targetClass: AnyFunction): boolean {
-    const { isRoute } = this.registry.method(
-      spec,
-      targetClass,
-      spec.phase === 'request' ? 'request' : 'arguments',
-    );
-    return isRoute && spec.phase === 'request';
+  /** Compiles the names of one method, which throws what is wrong with them. */
+  #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
+    return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
   }
 
   /** Controllers and providers of every module, with their instances where Nest has them already. */

@@ -53,6 +53,17 @@ export function finalForm(
   return [...(isUuid ? [lowerCaseUuid] : []), ...declaredSteps(argument, fields)];
 }
 
+/**
+ * Would a declared type bring spellings together that nothing else does? Then a parameter declared `number` makes '5' and '05' two locks
+ * where the compiler records no types. A default keeps spellings; an enum has only one for each value.
+ */
+export function missesItsType(argument: BoundArgument | undefined, fields: readonly string[]): boolean {
+  if (argument?.isUntyped !== true) return false;
+  const pipes = argument.pipes.filter((pipe) => classOf(pipe) !== nest.DefaultValuePipe);
+  if (pipes.some((pipe) => classOf(pipe) === nest.ParseEnumPipe)) return false;
+  return pipes.every((pipe) => effectOf(pipe, argument, fields) === KEEPS);
+}
+
 /** What the declared types say about spellings that no pipe has brought together. */
 function declaredSteps(argument: BoundArgument | undefined, fields: readonly string[]): SpellingStep[] {
   let declared = argument?.declared;

@@ -1,5 +1,5 @@
 import { canonicalName, describeValue, LockUsageError } from '../../lib/index.js';
-import { finalForm, requestForm } from './canonical-form.js';
+import { finalForm, missesItsType, requestForm } from './canonical-form.js';
 import { compileKeyFunction, refuseRequest } from './key-function.js';
 import {
   type LockTemplate,
@@ -9,7 +9,8 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedValues, readOwn, type ValueRule, withFormatter } from './placeholder-value.js';
+import { encodedValues, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
+import { readFields } from './read-fields.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
 import { TemplateValueError } from './template-value-error.js';
@@ -47,6 +48,7 @@ export function compileNames(spec: NameSpec, method: LockedMethod): CompiledName
     );
     let fromArguments: Reader | undefined;
     return {
+      untyped: untypedIn(templates, known),
       fromRequest: (values) => fromRequest([], values),
       fromArguments: (args, request) => {
         fromArguments ??= compileAll(templates, place, (placeholder, template) =>
@@ -59,7 +61,7 @@ export function compileNames(spec: NameSpec, method: LockedMethod): CompiledName
   const fromArguments = compileAll(templates, place, (placeholder, template) =>
     inArguments(placeholder, template, known),
   );
-  return { fromArguments, fromRequest: () => refuseRequest(place) };
+  return { untyped: untypedIn(templates, known), fromArguments, fromRequest: () => refuseRequest(place) };
 }
 
 type Reader = (args: readonly unknown[], request?: RequestValues) => string[];
@@ -68,6 +70,11 @@ interface CompiledValue {
   readonly read: (args: readonly unknown[], request: RequestValues | undefined) => unknown;
   readonly steps: readonly SpellingStep[];
   readonly fromClient: boolean;
+}
+
+interface CompiledPlaceholder {
+  readonly rule: ValueRule;
+  readonly read: CompiledValue['read'];
 }
 
 function compileAll(
@@ -90,7 +97,7 @@ function compileTemplate(
   compile: (placeholder: Placeholder) => CompiledValue,
 ): Reader {
   const { text, parts } = template;
-  const compiled = parts.map((part) => {
+  const compiled = parts.map((part): string | CompiledPlaceholder => {
     if (typeof part === 'string') return part;
     const value = compile(part);
     const rule: ValueRule = {
@@ -110,7 +117,7 @@ function compileTemplate(
         names = names.map((name) => name + part);
         continue;
       }
-      const values = encodedValues(part.read(args, request), part.rule);
+      const values = valuesOf(part, args, request);
       const [only = ''] = values;
       names =
         values.length === 1
@@ -120,6 +127,32 @@ function compileTemplate(
     for (const name of names) checkName(name, template, { place, fromClient });
     return names;
   };
+}
+
+/** A formatter says what the type would have said, and the type of an element is recorded by no compiler. */
+function untypedIn(templates: readonly LockTemplate[], known: KnownValues): string[] {
+  const place = placeOf(known.method);
+  return templates.flatMap((template) => {
+    const untyped = template.parts.filter((part) => {
+      if (typeof part === 'string' || part.format !== undefined || part.each) return false;
+      const { bound, argument } = known.locate(part, template, place);
+      return missesItsType(bound, argument?.fields ?? []);
+    });
+    return untyped.map((part) => `${place} ${(part as Placeholder).raw}`);
+  });
+}
+
+/** Reading may run code of the application (accessors, proxies), which may throw. */
+function valuesOf(
+  { rule, read }: CompiledPlaceholder,
+  args: readonly unknown[],
+  request: RequestValues | undefined,
+): readonly string[] {
+  try {
+    return encodedValues(read(args, request), rule);
+  } catch (error) {
+    throw readingError(error, rule);
+  }
 }
 
 function inRequest(placeholder: Placeholder, template: LockTemplate, known: KnownValues): CompiledValue {
@@ -147,7 +180,7 @@ function inArguments(placeholder: Placeholder, template: LockTemplate, known: Kn
   const steps = finalForm(bound, argument?.fields ?? []);
   if (argument !== undefined) {
     const { index, fields, rest } = argument;
-    return { read: (args) => readOwn(rest ? args.slice(index) : args[index], fields), steps, fromClient };
+    return { read: (args) => readFields(rest ? args.slice(index) : args[index], fields), steps, fromClient };
   }
   return { read: (_, values) => readRequest(values, request), steps, fromClient };
 }
@@ -156,7 +189,7 @@ function readRequest(values: RequestValues | undefined, request: Located['reques
   if (values === undefined || request === undefined) return undefined;
   const { source, path } = request;
   // Node gives header names in lower case, whatever the client sent.
-  return readOwn(values[source], source === 'headers' ? path.map((field) => field.toLowerCase()) : path);
+  return readFields(values[source], source === 'headers' ? path.map((field) => field.toLowerCase()) : path);
 }
 
 function placeOf({ targetClass, methodName }: LockedMethod): string {

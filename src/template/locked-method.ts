@@ -45,6 +45,8 @@ export interface CompiledNames {
    * @throws TemplateValueError when a value is missing or unusable
    */
   fromArguments(args: readonly unknown[], request?: RequestValues): string[];
+  /** Placeholders whose declared type would matter and is not recorded: `OrdersController.pay <id>`. */
+  readonly untyped: readonly string[];
 }
 
 /** A key function gets final arguments, never `[req, res, next]`, so it always runs in phase 'handler'. */

@@ -1,5 +1,7 @@
-import { describeValue, encodeNameValue } from '../../lib/index.js';
+import { isPromise } from 'node:util/types';
+import { describeValue, encodeNameValue, redactPasswords } from '../../lib/index.js';
 import { type Placeholder, templatePlace } from './lock-template.js';
+import { classNameOf, FieldNotRead, promiseNotRead } from './read-fields.js';
 import { formatInt, formatLower, formatUpper, RefusedValue, type SpellingStep } from './spelling-steps.js';
 import { TemplateValueError } from './template-value-error.js';
 
@@ -27,19 +29,6 @@ export interface ValueRule {
 }
 
 /**
- * Reads a field of a field of a value, own properties only: through a prototype every caller would find the same functions
- * and meet in one lock. Only objects have fields here; `'abc'.length` is not one.
- */
-export function readOwn(root: unknown, path: readonly string[]): unknown {
-  let value = root;
-  for (const field of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined;
-    value = (value as Record<string, unknown>)[field];
-  }
-  return value;
-}
-
-/**
  * The encoded values of one placeholder: one, or with `[]` one for each element.
  *
  * @throws TemplateValueError for a value that is missing or cannot stand in a name
@@ -59,7 +48,8 @@ function encodedValue(found: unknown, rule: ValueRule): string {
   const { placeholder, steps } = rule;
   if (found !== undefined && found !== null && !isScalar(found)) {
     // Before any step: Number(['5']) is 5, and String(['1', '2']) is '1,2'.
-    const hint = Array.isArray(found) && !placeholder.each ? `; for one lock per element write []` : '';
+    if (isPromise(found)) throw promiseNotRead(found);
+    const hint = hintFor(found, placeholder);
     throw valueError(rule, `is ${describeFound(found, rule)}; it must be ${NAME_VALUES}${hint}`);
   }
   let value = found;
@@ -84,16 +74,40 @@ function isScalar(value: unknown): boolean {
 function describeFound(value: unknown, { placeholder }: ValueRule): string {
   if (placeholder.source === 'headers' && typeof value === 'string')
     return value === '' ? 'empty' : 'not usable';
-  return describeValue(value);
+  const className = typeof value === 'object' && value !== null ? classNameOf(value) : undefined;
+  const isPlain = className === undefined || className === 'Object' || className === 'Array';
+  return isPlain ? describeValue(value) : `${describeValue(value)} (${className})`;
+}
+
+/** No magic with typed ids: two libraries may make different texts of one id. */
+function hintFor(value: unknown, { each }: Placeholder): string {
+  if (typeof value !== 'object' || value === null) return '';
+  if (Array.isArray(value)) return each ? '' : '; for one lock per element write []';
+  if ('toHexString' in value) {
+    return '; pass its toHexString(), name the field that has this text (<user.id> of a Mongoose document), or use a key function';
+  }
+  return '; name a field of it, or use a key function';
+}
+
+/**
+ * What was thrown while a value was read: by {@link readFields}, by an accessor, by a proxy. An accessor is our side's code, so that
+ * what it throws is never the client's fault; one that has no value to give returns undefined.
+ */
+export function readingError(thrown: unknown, rule: ValueRule): TemplateValueError {
+  if (thrown instanceof TemplateValueError) return thrown;
+  const asOurs = { ...rule, fromClient: false };
+  if (thrown instanceof FieldNotRead) return valueError(thrown.ours ? asOurs : rule, thrown.message);
+  const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown };
+  const text =
+    typeof message === 'string' ? `${String(name)}: ${redactPasswords(message)}` : describeValue(thrown);
+  return valueError(asOurs, `cannot be read: an accessor of the value threw ${text}`, thrown);
 }
 
 function valueError(
   { text, place, placeholder, fromClient }: ValueRule,
   problem: string,
+  cause?: unknown,
 ): TemplateValueError {
-  return new TemplateValueError(
-    `${templatePlace(text, place)}: ${placeholder.raw} ${problem}`,
-    fromClient,
-    placeholder.raw,
-  );
+  const message = `${templatePlace(text, place)}: ${placeholder.raw} ${problem}`;
+  return new TemplateValueError(message, fromClient, { placeholder: placeholder.raw, cause });
 }

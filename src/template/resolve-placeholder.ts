@@ -1,6 +1,6 @@
 import type { LockedMethod } from './locked-method.js';
 import { type LockTemplate, type Placeholder, type RequestSource, templateError } from './lock-template.js';
-import { type NamedParameter, parameterNames } from './parameter-names.js';
+import { parameterNames, type ShownParameters } from './parameter-names.js';
 import { type BoundArgument, boundArguments, lockKeys, pathParameters } from './route-arguments.js';
 import { didYouMean } from './did-you-mean.js';
 
@@ -19,12 +19,12 @@ export interface Located {
 /** Everything that is known about a method's values, gathered once for all its templates. */
 export class KnownValues {
   readonly #bound: readonly BoundArgument[];
-  readonly #ownNames: readonly NamedParameter[] | null;
+  readonly #own: ShownParameters | null;
   readonly #pathNames: readonly string[];
 
   constructor(readonly method: LockedMethod) {
     this.#bound = boundArguments(method);
-    this.#ownNames = parameterNames(method.original);
+    this.#own = parameterNames(method.original);
     const [first = [], ...others] = method.routePaths.map(pathParameters);
     this.#pathNames = first.filter((name) => others.every((names) => names.includes(name)));
   }
@@ -46,7 +46,7 @@ export class KnownValues {
         `is ambiguous: it may be ${explicit.map(describeLocated).join(' or ')}; write the one you mean`,
       );
     }
-    const [found = this.#ownParameter(name, fields)] = explicit;
+    const [found = this.#ownParameter(name, fields, fail)] = explicit;
     if (found === undefined) throw fail(this.#unknown(name, fields, isRequestPart));
     return found;
   }
@@ -121,11 +121,20 @@ export class KnownValues {
     return found;
   }
 
-  #ownParameter(name: string, fields: readonly string[]): Located | undefined {
+  #ownParameter(
+    name: string,
+    fields: readonly string[],
+    fail: (problem: string) => Error,
+  ): Located | undefined {
     // Over HTTP before the handler, a parameter's own name says nothing about where its value comes from.
     if (this.method.kind === 'http' && this.method.phase === 'request') return undefined;
-    const own = this.#ownNames?.find((parameter) => parameter.name === name);
+    const own = this.#own?.names.find((parameter) => parameter.name === name);
     if (own === undefined) return undefined;
+    // `transfer(a,n)` may have become `transfer(n,e)`: <n> would lock another thing than its author meant, and say nothing.
+    if (this.#own?.isMinified === true)
+      throw fail(
+        `may be another parameter than its author meant: the source of this method is minified. ${instead(name)}`,
+      );
     const place = { index: own.index, rest: own.rest, fields: [...own.path, ...fields] };
     const bound = this.#bound.find((argument) => argument.index === own.index);
     return bound === undefined
@@ -136,11 +145,8 @@ export class KnownValues {
   #unknown(name: string, fields: readonly string[], isRequestPart: boolean): string {
     const isHttp = this.method.kind === 'http';
     const usesOwnNames = !isHttp || this.method.phase === 'handler';
-    if (usesOwnNames && this.#ownNames === null) {
-      return (
-        `cannot be found: the source of this method does not show its parameter names (native, bound or wrapped code). ` +
-        `Give the argument a name with @LockKey('${name}'), or write its place, <0>, or use a key function`
-      );
+    if (usesOwnNames && this.#own === null) {
+      return `cannot be found: the source of this method does not show its parameter names (native, bound or wrapped code). ${instead(name)}`;
     }
     const known = this.#knownNames(usesOwnNames);
     const subject = isHttp ? 'is not bound by any parameter' : 'is not a parameter of this method';
@@ -151,11 +157,18 @@ export class KnownValues {
   }
 
   #hint(name: string, fields: readonly string[], usesOwnNames: boolean): string {
-    if (usesOwnNames && this.#ownNames?.some((parameter) => parameter.rest) === true) {
-      return ` (its source shows only ...${this.#ownNames.at(-1)?.name ?? ''}: if a decorator wraps it, use @LockKey, <0> or a key function)`;
+    const ownNames = this.#own?.names ?? [];
+    if (usesOwnNames && this.#own?.looksMinified === true) {
+      // A minifier keeps the keys: `({ orderId })` becomes `({orderId:e})`.
+      const known = ownNames.find(({ path }) => path.at(-1) === name);
+      const place = known === undefined ? [0, ...fields] : [known.index, ...known.path, ...fields];
+      return `; this looks minified, which gives parameters other names. ${instead(name, place)}`;
+    }
+    if (usesOwnNames && ownNames.some((parameter) => parameter.rest)) {
+      return ` (its source shows only ...${ownNames.at(-1)?.name ?? ''}: if a decorator wraps it, use @LockKey, <0> or a key function)`;
     }
     if (this.method.kind !== 'http') return '';
-    const own = this.#ownNames?.find((parameter) => parameter.name === name && parameter.path.length === 0);
+    const own = ownNames.find((parameter) => parameter.name === name && parameter.path.length === 0);
     const bound = this.#bound.find((argument) => argument.index === own?.index);
     if (bound?.source !== undefined) {
       return ` under that name; argument ${bound.index} is <${[bound.source, bound.name ?? [], fields].flat(2).join('.')}>`;
@@ -165,7 +178,7 @@ export class KnownValues {
   }
 
   #knownNames(usesOwnNames: boolean): string[] {
-    const own = usesOwnNames ? (this.#ownNames ?? []) : [];
+    const own = usesOwnNames ? (this.#own?.names ?? []) : [];
     const bound = this.#bound.flatMap(({ name, source }) =>
       name === undefined ? [] : [source === 'headers' ? name.toLowerCase() : name],
     );
@@ -205,6 +218,11 @@ function distinct(candidates: readonly Located[]): Located[] {
 function describeLocated({ request, argument }: Located): string {
   if (request !== undefined) return `<${[request.source, ...request.path].join('.')}>`;
   return `<${[argument?.index, ...(argument?.fields ?? [])].join('.')}>`;
+}
+
+/** What to write where the source does not show a parameter's name. */
+function instead(name: string, place: readonly (string | number)[] = [0]): string {
+  return `Give the argument a name with @LockKey('${name}'), or write its place, <${place.join('.')}>, or use a key function`;
 }
 
 function listed(known: readonly string[]): string {

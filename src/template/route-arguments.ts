@@ -18,6 +18,9 @@ const HTTP_SOURCES: Readonly<Record<string, RequestSource>> = {
   6: 'headers',
 };
 
+/** `@Payload`, `@MessageBody` and GraphQL's `@Args` in their own lists. */
+const PAYLOAD = '3';
+
 /** How a pipe is told what it works on (`ArgumentMetadata.type`); RouteParamtypes that no pipe runs on are absent. */
 const PIPED_TYPES: Readonly<Record<string, string>> = { 3: 'body', 4: 'query', 5: 'param' };
 
@@ -34,6 +37,8 @@ export interface BoundArgument {
   readonly pipedAs: string;
   /** The declared type, where the compiler emits it. */
   readonly declared: unknown;
+  /** The sender chose the spelling, and the compiler (esbuild, tsx) recorded no type for any parameter of the method. */
+  readonly isUntyped: boolean;
   /** Nest 12: a Standard Schema given to the parameter decorator. */
   readonly schema: unknown;
 }
@@ -43,20 +48,22 @@ export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
   const record = Reflect.getMetadata(ROUTE_ARGUMENTS, targetClass, methodName) as
     | Record<string, RawArgument>
     | undefined;
-  const declared = declaredTypes(method);
+  const types = declaredTypes(method);
   const shared = [...method.globalPipes, ...pipesOf(targetClass), ...pipesOf(currentFunction(method))];
   const bound = Object.entries(record ?? {}).map(([key, { index, data, pipes = [], schema }]) => {
     const type = key.slice(0, key.lastIndexOf(':'));
     const isHttp = kind === 'http';
     const custom = !/^\d+$/.test(type);
     const piped = custom || !isHttp || PIPED_TYPES[type] !== undefined;
+    const source = isHttp ? HTTP_SOURCES[type] : undefined;
     return {
       index,
-      source: isHttp ? HTTP_SOURCES[type] : undefined,
+      source,
       name: typeof data === 'string' && data !== '' ? data : undefined,
       pipes: piped ? [...shared, ...pipes].filter(isPipe) : [],
       pipedAs: custom ? 'custom' : (PIPED_TYPES[type] ?? 'custom'),
-      declared: declared[index],
+      declared: types?.[index],
+      isUntyped: types === undefined && (source !== undefined || (!isHttp && type === PAYLOAD)),
       schema,
     };
   });
@@ -70,14 +77,11 @@ interface RawArgument {
   readonly schema?: unknown;
 }
 
-/** The types the compiler recorded for the method's parameters; [] where it records none. */
-function declaredTypes({ targetClass, methodName }: LockedMethod): readonly unknown[] {
-  const types: unknown = Reflect.getMetadata(
-    'design:paramtypes',
-    targetClass.prototype as object,
-    methodName,
-  );
-  return (types as readonly unknown[] | undefined) ?? [];
+/** The types the compiler recorded for the method's parameters; undefined where it records none. */
+function declaredTypes({ targetClass, methodName }: LockedMethod): readonly unknown[] | undefined {
+  return Reflect.getMetadata('design:paramtypes', targetClass.prototype as object, methodName) as
+    | readonly unknown[]
+    | undefined;
 }
 
 export function lockKeys({ targetClass, methodName }: LockedMethod): ReturnType<typeof lockKeysOf> {

@@ -42,6 +42,11 @@ describe('the four kinds of error', () => {
     }
   });
 
+  it('keep their names in a minified bundle, where the classes have others', () => {
+    const e = class e extends LockBusyError {};
+    expect(new e('group:1', { retryAfterMs: 250 }).name).toBe('LockBusyError');
+  });
+
   it('a busy one says when to come again', () => {
     expect(errors[0]).toMatchObject({ retryAfterMs: 250, message: 'lock "group:1" is held by someone else' });
   });

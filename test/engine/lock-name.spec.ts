@@ -77,6 +77,17 @@ describe('lockName`…`', () => {
       expect(name.slice('user:'.length, -':seat'.length)).toMatch(/^[A-Za-z0-9._~%-]+$/);
   });
 
+  it('writes a value that is called like a missing one otherwise, so that no accident meets it', () => {
+    expect(lockName`user:${'null'}/${'undefined'}`).toBe('user:%6Eull/%75ndefined');
+    expect(lockName`user:${'-Infinity'}`).toBe('user:%2DInfinity');
+    for (const text of ['undefined', 'null', 'NaN', 'Infinity', '-Infinity']) {
+      expect(lockName`user:${text}`).not.toBe(`user:${text}`);
+      expect(decodeURIComponent(lockName`${text}`)).toBe(text);
+    }
+    expect(lockName`user:${'nullable'}:${'Null'}`).toBe('user:nullable:Null');
+    expect(lockName`user:${'%6Eull'}`).toBe('user:%256Eull');
+  });
+
   it.each([
     undefined,
     null,

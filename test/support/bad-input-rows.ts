@@ -23,8 +23,8 @@ export const BAD_INPUT_ROWS: readonly (readonly [input: string, file: string, ti
   ['a template path through a prototype', 'test/nest/template/lock-template.spec.ts', "'<body.__proto__.x>'"],
   [
     'a value of a client with a prototype of its own',
-    'test/nest/template/plain-method.spec.ts',
-    'reads own properties only, and never the class behind a value',
+    'test/nest/template/read-fields.spec.ts',
+    'is whatever somebody put on Object.prototype, an accessor too',
   ],
   [
     'a lease of 0, negative, NaN, Infinity, a fraction, a text',

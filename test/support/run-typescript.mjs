@@ -1,6 +1,7 @@
 /**
  * Runs our TypeScript sources in another process without a build: `node --import <this file> some-script.ts`.
  * The same compiler as in the tests (swc), and the package's own names lead to its sources, as in jest.config.mjs.
+ * With `WITHOUT_DECORATOR_METADATA=1` it records no types, as esbuild and tsx do not.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -38,7 +39,11 @@ export async function load(url, context, next) {
     jsc: {
       target: 'es2022',
       parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
+      transform: {
+        legacyDecorator: true,
+        decoratorMetadata: process.env['WITHOUT_DECORATOR_METADATA'] === undefined,
+        useDefineForClassFields: true,
+      },
       keepClassNames: true,
     },
     sourceMaps: 'inline',

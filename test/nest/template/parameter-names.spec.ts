@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { parameterNames } from '../../../src/template/parameter-names.js';
+import { parameterNames, type ShownParameters } from '../../../src/template/parameter-names.js';
 
 // oxlint-disable-next-line typescript/no-unsafe-function-type
 function namesOf(method: Function): string[] | null {
-  const places = ({ name, index, path, rest }: NonNullable<ReturnType<typeof parameterNames>>[number]) =>
+  const places = ({ name, index, path, rest }: ShownParameters['names'][number]) =>
     `${name}@${[index, ...path].join('.')}${rest ? '…' : ''}`;
-  return parameterNames(method)?.map(places) ?? null;
+  return parameterNames(method)?.names.map(places) ?? null;
 }
 
 /** Compiled here, so that no build step rewrites what the parser is to read. */
@@ -77,5 +77,20 @@ describe('parameter names', () => {
     expect(namesOf(new Proxy(parameterNames, {}))).toBeNull();
     expect(namesOf(Math.max)).toBeNull();
     expect(namesOf(class Group {})).toBeNull();
+  });
+
+  it.each([
+    ['async pay(e,t){return e+t}', 'minified'], // esbuild, terser and swc print this
+    ['async pay(e="x",{cents:t,deep:{more:r}}={},...n){return e+t+r+n}', 'minified'],
+    ['async pay(aa,b){return aa+b}', 'minified'],
+    ['async pay(e, t) {}', 'perhaps'], // esbuild with minifyIdentifiers only
+    ['async pay(a, b) {}', 'perhaps'],
+    ['async pay(id) {}', 'no'],
+    ['async pay(orderId,cents){return orderId+cents}', 'no'], // only the blanks are gone
+    ['async pay(){}', 'no'],
+    ['async pay({...e}){}', 'no'],
+  ])('of %s are those of a minifier: %s', (source, says) => {
+    const { isMinified, looksMinified } = parameterNames(method(source)) ?? {};
+    expect(isMinified === true ? 'minified' : looksMinified === true ? 'perhaps' : 'no').toBe(says);
   });
 });

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { lockName, LockUsageError } from '../../../lib/index.js';
 import { LockKey } from '../../../src/lock-key.decorator.js';
+import { rememberLockKey } from '../../../src/template/lock-key-metadata.js';
 import { compileNames, phaseOf } from '../../../src/template/compile-names.js';
 import { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { lockedMethod, plain, thrownBy } from './locked-method.js';
@@ -105,21 +106,6 @@ describe('a template on a plain method', () => {
     expect(error).toMatchObject({ code: 'LOCK_TEMPLATE_UNRESOLVED', clientFault: false });
   });
 
-  it('reads own properties only, and never the class behind a value', () => {
-    class User {
-      get id(): string {
-        return 'every user';
-      }
-    }
-    const names = plain(Groups, 'join', 'u:<user.id>');
-    expect(() => names.fromArguments([0, new User()])).toThrow(/<user.id> is undefined/);
-    expect(() => names.fromArguments([0, Object.create({ id: 'inherited' })])).toThrow(
-      /<user.id> is undefined/,
-    );
-    expect(() => plain(Groups, 'join', 'u:<user.toString>').fromArguments([0, {}])).toThrow(/is undefined/);
-    expect(() => plain(Groups, 'join', 'u:<groupId.length>').fromArguments(['abc'])).toThrow(/is undefined/);
-  });
-
   it('brings spellings together with a formatter', () => {
     expect(plain(Groups, 'join', 'g:<groupId:int>').fromArguments(['-007'])).toEqual(['g:-7']);
     expect(plain(Groups, 'join', 'g:<groupId:int>').fromArguments(['090071992547409931'])).toEqual([
@@ -201,6 +187,43 @@ describe('at start-up, on a plain method,', () => {
     );
   });
 
+  it('a minified method is an error that says so, and names @LockKey, the place and the key function', () => {
+    const inBundle = (source: string) => {
+      // oxlint-disable-next-line typescript/no-implied-eval -- as a minifier prints it; our build would put blanks there
+      const bundled = new Function(`return class Orders{${source}}`) as () => typeof Groups;
+      return (spec: string) => compileNames(spec, lockedMethod(bundled(), 'pay'));
+    };
+    const pay = inBundle('async pay(e,n){return e+n}');
+    expect(thrownBy(() => pay('order:<orderId>')).message).toBe(
+      "@Locked('order:<orderId>') on Orders.pay: <orderId> is not a parameter of this method; this looks minified, which gives parameters other names. " +
+        "Give the argument a name with @LockKey('orderId'), or write its place, <0>, or use a key function; known here: e, n.",
+    );
+    expect(thrownBy(() => pay('order:<orderId.id>')).message).toContain('its place, <0.id>, or');
+    expect(pay('order:<0>').fromArguments(['o'])).toEqual(['order:o']);
+    const unpacked = inBundle('async pay({orderId:e,deep:{id:n}},...t){return e+n+t}');
+    expect(thrownBy(() => unpacked('order:<orderId>')).message).toMatch(
+      /minified.*its place, <0.orderId>, or/,
+    );
+    expect(thrownBy(() => unpacked('order:<id>')).message).toMatch(/minified.*its place, <0.deep.id>, or/);
+  });
+
+  it('a minified method whose new names meet those of the template is an error, not a lock on another parameter', () => {
+    // oxlint-disable-next-line typescript/no-implied-eval
+    const bundled = new Function('return class Moves{async move(n,a){return n+a}}') as () => typeof Groups;
+    const method = lockedMethod(bundled(), 'move');
+    expect(thrownBy(() => compileNames('row:<n>', method)).message).toMatch(
+      /on Moves.move: <n> may be another parameter than its author meant: the source of this method is minified. .*@LockKey\('n'\).*<0>.*key function/,
+    );
+    class Readable {
+      move(n: number, a: number): unknown {
+        return [n, a];
+      }
+    }
+    expect(plain(Readable, 'move', 'row:<n>').fromArguments([1, 2])).toEqual(['row:1']);
+    rememberLockKey(method.targetClass.prototype as object, 'move', { name: 'n', index: 1 });
+    expect(compileNames('row:<n>', method).fromArguments([1, 2])).toEqual(['row:2']);
+  });
+
   it.each([[[]], [undefined], [null], [5], [{}], [[undefined]], [['']]])(
     'the name %j is an error',
     (spec) => {
@@ -252,9 +275,50 @@ describe('a key function', () => {
     await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail this test here
   });
 
-  it('is refused when it puts an object into the text, because all objects would share that lock', () => {
-    expect(() => names((user: string) => `user:${user}`, [{}])).toThrow(
-      /"user:\[object Object\]", an object turned to text/,
-    );
+  it('is refused when it returns a query that runs once somebody waits for it, without running it', () => {
+    const then = jest.fn();
+    // oxlint-disable-next-line unicorn/no-thenable -- as queries of builders have it
+    expect(() => names(() => ({ then }), [])).toThrow(/at once \(no promise\)/);
+    expect(then).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['user:undefined', /returned "user:undefined", with the part "undefined", which is what a missing value/],
+    ['null/seat', /the part "null"/],
+    ['a:NaN:b', /the part "NaN"/],
+    ['a:-Infinity', /the part "-Infinity"/],
+    ['undefined', /the part "undefined"/],
+    ['group:', /with nothing before or after a ":", which is what an empty value looks like/],
+    [':group', /with nothing before or after a ":"/],
+    ['user:[object Object]', /an object turned to text, which is the same for all of them/],
+    ['user:[object Promise]/x', /an object turned to text/],
+  ])('is refused when its name %p is one that an accident makes, for everybody the same', (name, says) => {
+    for (const result of [name, ['fine', name]]) {
+      const error = thrownBy<TemplateValueError>(() => names(() => result, []));
+      expect(error.message).toMatch(says);
+      expect(error.message).toMatch(/on Groups.join: .*; build names with lockName`…`, .*template/);
+      expect(error).toMatchObject({ code: 'LOCK_TEMPLATE_UNRESOLVED', clientFault: false });
+    }
+  });
+
+  it.each([
+    'user:nullable',
+    'user:is-null',
+    'a:undefined-behaviour',
+    'ip:::1',
+    '::1',
+    'fe80::',
+    'Shop::Order:5',
+    'https://example.org/a/',
+    '/srv/data',
+    'group:0',
+    'flag:false',
+  ])('may give the name %p', (name) => {
+    expect(names(() => name, [])).toEqual([name]);
+  });
+
+  it('may build a name from a value that is called null with lockName: that one is no accident', () => {
+    const [name] = names((id: string) => lockName`user:${id}`, ['null']);
+    expect(plain(Groups, 'join', 'user:<groupId>').fromArguments(['null'])).toEqual([name]);
   });
 });

@@ -108,7 +108,6 @@ describe('a template on a route handler, in phase request,', () => {
     ['empty', { x: '' }, '""'],
     ['repeated', { x: ['1', '2'] }, 'an array'],
     ['an object', { x: { y: '1' } }, 'an object'],
-    ['inherited', Object.create({ x: '1' }) as object, 'undefined'],
   ])("is the client's fault when the value is %s", (_, query, shown) => {
     const error = thrownBy<TemplateValueError>(() =>
       http(Groups, 'join', 'g:<query.x>').fromRequest({ query }),
