@@ -1,7 +1,10 @@
+import { recogniseCopies } from './process-wide.js';
+
 /**
  * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this
  * call is wrong» apart without reading messages. Each has a stable `code`. No error carries an owner token or a password:
- * errors of a store client are reduced to their name, code and message by {@link redactedCause}.
+ * errors of a store client are reduced to their name, code and message by {@link redactedCause}. `instanceof` is also true for errors
+ * of another copy of this package in the same process.
  */
 export abstract class LockError extends Error {
   /** Stable, for programs; the message is for people and may change. */
@@ -17,6 +20,7 @@ export abstract class LockError extends Error {
     this.lockName = details.lockName;
   }
 }
+recogniseCopies(LockError, 'LockError');
 
 export type LockErrorCode = LockBusyCode | 'LOCK_LOST' | LockStoreCode | LockUsageCode;
 
@@ -35,6 +39,7 @@ export class LockBusyError extends LockError {
     this.retryAfterMs = details.retryAfterMs;
   }
 }
+recogniseCopies(LockBusyError, 'LockBusyError');
 
 /** So many wait for the name already that one more would only make everybody slower. */
 export function queueFullError(lockName: string, who: string, retryAfterMs: number): LockBusyError {
@@ -78,6 +83,7 @@ export class LockLostError extends LockError {
     });
   }
 }
+recogniseCopies(LockLostError, 'LockLostError');
 
 export type LockStoreCode =
   | 'LOCK_STORE_UNAVAILABLE'
@@ -106,6 +112,7 @@ export class LockStoreError extends LockError {
     this.retryable = RETRYABLE_STORE_CODES.has(code);
   }
 }
+recogniseCopies(LockStoreError, 'LockStoreError');
 
 /** What every call gets once `close()` was called. */
 export function closedError(): LockStoreError {
@@ -144,6 +151,7 @@ export class LockUsageError extends LockError {
     this.code = code;
   }
 }
+recogniseCopies(LockUsageError, 'LockUsageError');
 
 /** Until re-entry is built, a nested acquisition of the same name would wait for itself. */
 export function reentrantError(lockName: string): LockUsageError {

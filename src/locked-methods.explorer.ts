@@ -2,7 +2,8 @@ import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } f
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { LockInterceptor } from './lock.interceptor.js';
-import { LockRegistry } from './lock.registry.js';
+import type { LockRegistry } from './lock.registry.js';
+import { LOCK_REGISTRY } from './lock.tokens.js';
 import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { PATH } from './route-metadata.js';
@@ -19,7 +20,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
   constructor(
     @Inject(ModulesContainer) private readonly container: ModulesContainer,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(LOCK_REGISTRY) private readonly registry: LockRegistry,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LockInterceptor) private readonly interceptor: NestInterceptor,
   ) {}

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AcquireOptions } from '../lib/index.js';
+import { type AcquireOptions, copySymbol } from '../lib/index.js';
 import type { NamePhase, NameSpec } from './template/compile-names.js';
 
 /** Any class, any method: Nest's own word. */
@@ -29,9 +29,9 @@ export interface LockedSpec {
   readonly leaseArguments: readonly number[];
 }
 
-/** Symbol.for, so that two copies of this package in one process (ESM and CJS) read each other's decorators. */
-const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
-const LEASE_ARGUMENTS = Symbol.for('nestjs-distributed-lock:lease-arguments');
+/** Copies of this package in one process read each other's decorators. */
+const LOCKED = copySymbol('locked');
+const LEASE_ARGUMENTS = copySymbol('lease-arguments');
 
 export function rememberSpec(wrapper: object, spec: LockedSpec): void {
   Reflect.defineMetadata(LOCKED, spec, wrapper);
