@@ -3,7 +3,7 @@ import { LockUsageError, processWide } from '../lib/index.js';
 import { whereCopiesAre } from './copies.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import type { LockService } from './lock.service.js';
-import { type AnyFunction, type LockedSpec, specOf } from './locked-spec.js';
+import { type AnyFunction, type LockedSpec, methodOf, specOf } from './locked-spec.js';
 import { handlesResponse, routePathsOf } from './route-metadata.js';
 import { activateService } from './active-services.js';
 import { compileNames, type CompiledNames, type LockedMethod } from './template/compile-names.js';
@@ -88,9 +88,7 @@ export class LockRegistry {
   }
 
   #compile(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
-    const current = (targetClass.prototype as Record<string | symbol, unknown> | undefined)?.[
-      spec.methodName
-    ];
+    const current = methodOf(targetClass, spec.methodName);
     const prefixes =
       this.#container === undefined || this.#config === undefined ? undefined : this.#prefixesOf(targetClass);
     // A method that a subclass overrides and calls with `super` is no route, although the override may be one.
