@@ -153,6 +153,14 @@ export class LockUsageError extends LockError {
 }
 recogniseCopies(LockUsageError, 'LockUsageError');
 
+/** What `attach` of a store throws. @param factory for the remedy: `memoryStore()` */
+export function alreadyServes(store: string, factory: string): LockUsageError {
+  const message =
+    `${store} already serves a lock manager that has not been closed; close that one first (in Nest: await app.close()), or give each a store ` +
+    `of its own: ${factory} in useFactory of forRootAsync, which runs for each application, where forRoot({ store }) runs once`;
+  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
+}
+
 /** Until re-entry is built, a nested acquisition of the same name would wait for itself. */
 export function reentrantError(lockName: string): LockUsageError {
   const message = `lock "${lockName}" is already held by this call chain and would wait for itself; pass the lease on, or use another name`;

@@ -2,6 +2,7 @@ import type { StoreContext } from '../lock-store.js';
 import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';
 import { processChannel } from './redis-keys.js';
+import { RedisConnections } from './redis-connections.js';
 import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
 import { RedisLink } from './redis-link.js';
@@ -16,6 +17,7 @@ export class RedisSession {
   /** Acquisitions, yields and releases. */
   readonly batcher: RedisBatcher;
   readonly endings: RedisEndings;
+  readonly connections = new RedisConnections();
   readonly #processId: string;
   readonly #grants: GrantChannel;
   readonly #client: RedisClient;
@@ -31,13 +33,13 @@ export class RedisSession {
     const { address, commandMs } = server;
     this.#processId = randomness.ownerToken();
     this.channel = processChannel(prefix, this.#processId);
-    this.#client = server.create();
+    this.#client = this.connections.add(server.create());
     this.link = new RedisLink(this.#client, clock, address);
     this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
     this.endings = new RedisEndings(this.batcher, context, commandMs);
     const { channel } = this;
     const environment = { clock, channel, address, commandMs, waiting: () => events.waiting() };
-    this.#grants = new GrantChannel(server.create(), environment, events);
+    this.#grants = new GrantChannel(this.connections.add(server.create()), environment, events);
   }
 
   get isReady(): boolean {
@@ -51,7 +53,9 @@ export class RedisSession {
    */
   ready(): Promise<void> {
     if (this.#isReady) return Promise.resolve();
-    return (this.#ready ??= this.#prepare().finally(() => (this.#ready = undefined)));
+    return (this.#ready ??= this.connections
+      .prepare(() => this.#prepare())
+      .finally(() => (this.#ready = undefined)));
   }
 
   async #prepare(): Promise<void> {

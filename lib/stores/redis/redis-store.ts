@@ -1,4 +1,4 @@
-import { closedError, LockUsageError } from '../../lock-errors.js';
+import { alreadyServes, closedError, LockUsageError } from '../../lock-errors.js';
 import type {
   AcquireRequest,
   Busy,
@@ -66,12 +66,9 @@ class RedisStore implements LockStore {
   }
 
   attach(context: StoreContext): void {
-    if (this.#attached !== undefined) {
-      const message =
-        'this Redis store already serves a lock manager; give each manager a redisStore(…) of its own';
-      throw new LockUsageError('LOCK_OPTIONS_INVALID', message);
-    }
+    if (this.#attached !== undefined) throw alreadyServes('this Redis store', 'redisStore(…)');
     this.#attached = context;
+    this.#closed = false;
   }
 
   ready(): Promise<void> {
@@ -112,6 +109,7 @@ class RedisStore implements LockStore {
 
   /** From here on pushes reach it. */
   #register(session: RedisSession, request: AcquireRequest, signal: StopSignal): RedisAcquisition {
+    session.connections.keepProcessAlive();
     this.#home ??= {
       context: this.context,
       batcher: session.batcher,
@@ -188,9 +186,12 @@ class RedisStore implements LockStore {
   }
 
   async close(): Promise<void> {
+    const attached = this.#attached;
     this.#closed = true;
     for (const acquisition of this.#acquisitions.values()) acquisition.leave(closedError());
     await this.#session?.close();
+    // Else it was closed twice, and the next manager is here.
+    if (this.#attached === attached) this.#attached = this.#session = this.#home = undefined;
   }
 
   private get context(): StoreContext {
@@ -238,11 +239,11 @@ class RedisStore implements LockStore {
       boundMs: this.#server.commandMs,
       once: script === 'force', // repeated, it would end the next holder too
     };
-    const answer = await this.#open()
-      .link.call(call)
-      .catch((failure: CallFailure) => {
-        throw failure.error;
-      });
+    const { connections, link } = this.#open();
+    connections.keepProcessAlive();
+    const answer = await link.call(call).catch((failure: CallFailure) => {
+      throw failure.error;
+    });
     if (answer.reply[0] === CONFLICT) throw conflict(state, String(answer.reply[1]), name);
     return answer;
   }
