@@ -122,6 +122,25 @@ describe('forRoot and forRootAsync', () => {
     expect(() => DistributedLockModule.forRoot({ name: '' })).toThrow('name must be a non-empty string');
   });
 
+  it('with one static store serve the next application when the first was closed; before that the error says what to write', async () => {
+    const store = memoryStore();
+    const module = DistributedLockModule.forRoot({ store });
+    const first = await init([module]);
+    await first.init();
+    const left = await first.get(LockService).acquire('x', { waitMs: 0 });
+    await expect(init([module])).rejects.toThrow(
+      /this memory store already serves .*await app\.close\(\).*memoryStore\(\) in useFactory of forRootAsync/,
+    );
+    await left.release();
+    await first.close();
+    await using second = await init([module]);
+    await second.init();
+    const lease = await second.get(LockService).acquire('x', { waitMs: 0 });
+    expect(lease.fencingToken).toBeGreaterThan(left.fencingToken);
+    await lease.release();
+    await expect(first.get(LockService).acquire('x')).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
+  });
+
   it('make an application that uses @Locked without the module fail to start, and say what is missing', async () => {
     @Injectable()
     class Orders {

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { Controller, Inject, Injectable, Param, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -64,16 +62,6 @@ describe.each(ADAPTERS)('two applications on one Redis, on %s', (adapter) => {
     expect(new Set(taken.map(({ seat }) => seat)).size).toBe(60);
     expect(seats.most).toBe(1);
     expect(seats.fences).toEqual([...seats.fences].sort((a, b) => a - b));
-  });
-
-  it('that did not start leaves nothing that keeps its process alive', async () => {
-    const run = new URL('../support/run-typescript.mjs', import.meta.url).href;
-    const script = new URL('../support/failed-start.child.ts', import.meta.url).pathname;
-    const url = redis.url.replace('//', '//nobody:wrong@');
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', run, script, url], {
-      timeout: 15_000,
-    });
-    expect(stdout).toBe('LOCK_STORE_UNSUPPORTED\n');
   });
 
   it('tell a client 503 when Redis is gone', async () => {

@@ -1,11 +1,5 @@
 import type { RedisClient } from './redis-client.js';
 
-/** What of a client keeps a process alive: its socket, or the timer until it connects again. ioredis does not publish the latter. */
-interface Handles {
-  readonly stream?: Handle;
-  readonly reconnectTimeout?: Handle | null;
-}
-
 interface Handle {
   ref?(): unknown;
   unref?(): unknown;
@@ -50,10 +44,15 @@ export class RedisConnections {
   }
 
   #settle(client: RedisClient): void {
-    const { stream, reconnectTimeout } = client as unknown as Handles;
-    for (const handle of [stream, reconnectTimeout]) {
+    for (const handle of handlesOf(client)) {
       if (this.#inUse || this.#preparing) handle?.ref?.();
       else handle?.unref?.();
     }
   }
+}
+
+/** What of a client keeps a process alive: its socket, or the timer until it connects again, which ioredis does not publish. */
+function handlesOf(client: RedisClient): (Handle | null | undefined)[] {
+  const handles = client as unknown as Record<string, Handle | null | undefined>;
+  return [handles['stream'], handles['reconnectTimeout']];
 }
