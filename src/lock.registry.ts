@@ -62,6 +62,11 @@ export class LockRegistry {
     activateService(service);
   }
 
+  /** Our own checks stop the start. Nest does not close an application that did not start. */
+  abandon(): void {
+    for (const service of this.#services.values()) void service.close();
+  }
+
   /** Of the default service; for the exception filter. */
   get exposeLockName(): boolean {
     return this.#services.get(DEFAULT_SERVICE)?.settings.exposeLockName === true;

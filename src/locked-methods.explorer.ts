@@ -27,6 +27,15 @@ export class LockedMethodsExplorer implements OnModuleInit {
 
   /** Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
   onModuleInit(): void {
+    try {
+      this.#explore();
+    } catch (error) {
+      this.registry.abandon();
+      throw error;
+    }
+  }
+
+  #explore(): void {
     const classes = new Set<AnyFunction>();
     let locksRequests = false;
     for (const { targetClass, instance } of this.#hosts()) {

@@ -59,7 +59,7 @@ export type LockedDecorator = <T>(
  * holds it until its Promise settles (and the stream in it, if any, is over), its Observable ends, or its generator is done. The method
  * gets its Lease through `@CurrentLease()`.
  *
- * Decorators above it run, over HTTP, under the lock, as the method does; on a service method around it. They must call the method.
+ * Decorators above it run under the lock in phase 'request' of HTTP, else around it. They must call the method.
  *
  * @param names a template, several, or a function of the method's arguments that gives names (encode ids with `lockName`)
  * @throws LockUsageError when the class is defined, for anything wrong that can be seen then; the rest when the application starts.

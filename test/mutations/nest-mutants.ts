@@ -179,4 +179,9 @@ export const nestMutants: readonly Mutant[] = [
     ],
     suites: [contract('redis', 'closing')],
   },
+  {
+    name: 'an application that did not start: a wrong template gives the store back',
+    edits: [{ file: 'src/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
+    suites: [suite('test/nest/module.spec.ts', 'give the store back')],
+  },
 ];

@@ -330,6 +330,22 @@ describe('start-up checks of @Locked', () => {
     expect(await startUpError({ providers: [Orders] })).toContain(`Orders.pay has ${what} but no @Locked`);
   });
 
+  it('give the store back when they stop the start, which Nest does not close', async () => {
+    @Injectable()
+    class Orders {
+      @Locked('order:<nope>')
+      async pay(orderId: string) {
+        return orderId;
+      }
+    }
+    const imports = [DistributedLockModule.forRoot({ store: memoryStore() })];
+    const failing = Test.createTestingModule({ imports, providers: [Orders] }).setLogger(new LogBook());
+    await expect((await failing.compile()).init()).rejects.toThrow('Orders.pay: <nope>');
+    await using next = await init(imports);
+    await next.init();
+    expect(await next.get(LockService).isLocked('x')).toBe(false);
+  });
+
   it('let a subclass override a locked route with one of its own, locked or not', async () => {
     class Base {
       @Get(':id')
