@@ -140,6 +140,32 @@ describe('a decorator above @Locked that copies no metadata', () => {
     expect(await startUpError({ providers: [Reports] })).toContain('Reports.make: <nope>');
   });
 
+  it('may be on the class, and wrap every method of its prototype', async () => {
+    const Traced: ClassDecorator = (target) => {
+      const prototype = target.prototype as Record<string, (...args: unknown[]) => unknown>;
+      for (const name of Object.getOwnPropertyNames(prototype).filter((each) => each !== 'constructor')) {
+        const call = prototype[name]!;
+        prototype[name] = function (this: unknown, ...args) {
+          return call.apply(this, args);
+        };
+      }
+    };
+    @Traced
+    @Controller()
+    class Shop {
+      @Get(':itemId')
+      @Locked('item:<itemId>')
+      async buy(@Param('itemId') itemId: string, @CurrentLease() lease?: Lease) {
+        return `${itemId} under ${lease?.name}`;
+      }
+      @Locked('item:<nope>')
+      async sell(itemId: string) {
+        return itemId;
+      }
+    }
+    expect(await startUpError({ controllers: [Shop] })).toContain('Shop.sell: <nope>');
+  });
+
   it('that takes the method away is named, because nothing would be locked', async () => {
     const original = async (): Promise<string> => 'paid';
     const decorated = (Above: MethodDecorator): Provider => {
