@@ -67,7 +67,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     const { settings } = taker;
     const now = readClocks(this.clock);
     const kept = new KeptHold(grant, taker, { asOf, nowMs: now.monotonicMs });
-    const lease = new Lease(this, kept, { taker, now, fencingToken: hold.fencingToken });
+    const lease = Lease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
@@ -80,7 +80,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   }
 
   handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): Lease {
-    return new Lease(this, kept, { taker, ...given });
+    return Lease.begin(this, kept, { taker, ...given });
   }
 
   /** Before a lease is handed to its caller. It may end here: then it is not active, and was as if it had never been granted. */

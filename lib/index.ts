@@ -1,6 +1,7 @@
 export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.js';
 export type { Work } from './lease-work.js';
-export type { Lease, LeaseState } from './lease.js';
+export { Lease } from './lease.js';
+export type { LeaseState } from './lease-keeper.js';
 export {
   describeKind,
   describeValue,
@@ -22,6 +23,7 @@ export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type AcquireOptions, checkAcquireOptions, type LockManagerOptions } from './lock-options.js';
+export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './process-wide.js';
 export { type Randomness, systemRandomness } from './owner-token.js';
 export { Stop } from './stop-signal.js';
 export type {

@@ -3,6 +3,12 @@ import type { Lease } from './lease.js';
 import type { LeaseTaker } from './line-surroundings.js';
 import type { LockLostError } from './lock-errors.js';
 
+/**
+ * `held` ours, as far as clocks and the store can tell · `uncertain` we cannot tell (a renewal got no answer, or the wall clock
+ * ran ahead of the monotonic one, as after a suspend); a renewal is under way · `lost` ours no more · `released` given back.
+ */
+export type LeaseState = 'held' | 'uncertain' | 'lost' | 'released';
+
 /** How a lease ended: given back, or it was ours no longer. */
 export type Ending = 'released' | 'lost';
 

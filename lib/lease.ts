@@ -1,14 +1,8 @@
 import { type ClockReading, readClocks } from './clock.js';
 import { LockLostError, type LossCause, releasedError, uncertainError } from './lock-errors.js';
 import type { KeptHold } from './kept-hold.js';
-import type { Ending, LeaseKeeper, LeaseStart } from './lease-keeper.js';
+import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
 import type { Hold } from './stores/lock-store.js';
-
-/**
- * `held` ours, as far as clocks and the store can tell · `uncertain` we cannot tell (a renewal got no answer, or the wall clock
- * ran ahead of the monotonic one, as after a suspend); a renewal is under way · `lost` ours no more · `released` given back.
- */
-export type LeaseState = 'held' | 'uncertain' | 'lost' | 'released';
 
 /**
  * The bounded right that a caller has after `acquire`. Everything it says about itself (`state`, `remainingMs`, `assertHeld`) is
@@ -36,8 +30,8 @@ export class Lease {
   #abort: AbortController | undefined;
   #ending: Ending | Promise<Ending> | undefined;
 
-  /** @internal */
-  constructor(keeper: LeaseKeeper, kept: KeptHold, { taker, fencingToken, now }: LeaseStart) {
+  /** A class so that it may stand as the type of a decorated parameter; leases come from a lock manager. */
+  private constructor(keeper: LeaseKeeper, kept: KeptHold, { taker, fencingToken, now }: LeaseStart) {
     const { settings } = taker;
     this.#keeper = keeper;
     this.#kept = kept;
@@ -49,6 +43,11 @@ export class Lease {
     this.#fencingToken = fencingToken;
     this.#started = now;
     kept.lease = this;
+  }
+
+  /** @internal */
+  static begin(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart): Lease {
+    return new Lease(keeper, kept, start);
   }
 
   /** All names of this lease. */

@@ -1,7 +1,10 @@
+import { recogniseCopies } from './process-wide.js';
+
 /**
  * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this
  * call is wrong» apart without reading messages. Each has a stable `code`. No error carries an owner token or a password:
- * errors of a store client are reduced to their name, code and message by {@link redactedCause}.
+ * errors of a store client are reduced to their name, code and message by {@link redactedCause}. `instanceof` is also true for errors
+ * of another copy of this package in the same process.
  */
 export abstract class LockError extends Error {
   /** Written out in each class: a minifier gives classes other names. */
@@ -18,6 +21,7 @@ export abstract class LockError extends Error {
     this.lockName = details.lockName;
   }
 }
+recogniseCopies(LockError, 'LockError');
 
 export type LockErrorCode = LockBusyCode | 'LOCK_LOST' | LockStoreCode | LockUsageCode;
 
@@ -37,6 +41,7 @@ export class LockBusyError extends LockError {
     this.retryAfterMs = details.retryAfterMs;
   }
 }
+recogniseCopies(LockBusyError, 'LockBusyError');
 
 /** So many wait for the name already that one more would only make everybody slower. */
 export function queueFullError(lockName: string, who: string, retryAfterMs: number): LockBusyError {
@@ -81,6 +86,7 @@ export class LockLostError extends LockError {
     });
   }
 }
+recogniseCopies(LockLostError, 'LockLostError');
 
 export type LockStoreCode =
   | 'LOCK_STORE_UNAVAILABLE'
@@ -113,6 +119,7 @@ export class LockStoreError extends LockError {
     this.retryable = RETRYABLE_STORE_CODES.has(code);
   }
 }
+recogniseCopies(LockStoreError, 'LockStoreError');
 
 /** What every call gets once `close()` was called. */
 export function closedError(): LockStoreError {
@@ -151,6 +158,15 @@ export class LockUsageError extends LockError {
     super(message, { lockName: details.lockName, cause: redactedCause(details.cause) });
     this.code = code;
   }
+}
+recogniseCopies(LockUsageError, 'LockUsageError');
+
+/** What `attach` of a store throws. @param factory for the remedy: `memoryStore()` */
+export function alreadyServes(store: string, factory: string): LockUsageError {
+  const message =
+    `${store} already serves a lock manager that has not been closed; close that one first (in Nest: await app.close()), or give each a store ` +
+    `of its own: ${factory} in useFactory of forRootAsync, which runs for each application, where forRoot({ store }) runs once`;
+  return new LockUsageError('LOCK_OPTIONS_INVALID', message);
 }
 
 /** Until re-entry is built, a nested acquisition of the same name would wait for itself. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Lease } from './lease.js';
+import { processWide } from './process-wide.js';
 
 interface Frame {
   readonly outer: Frame | undefined;
@@ -8,15 +9,12 @@ interface Frame {
   readonly note?: object;
 }
 
-const FRAMES = Symbol.for('nestjs-distributed-lock:frames');
-const shared = globalThis as { [FRAMES]?: AsyncLocalStorage<Frame | undefined> };
-
 /**
  * One for everything: Node carries every storage that was ever used along with every promise of the process, so one of each
- * manager's own, or another for notes, would make all promises slower for good. On globalThis, because a note may be left and
- * looked for by two copies of this package (ESM and CJS).
+ * manager's own, or another for notes, would make all promises slower for good. Of the process, because a note may be left by one
+ * copy of this package and looked for by another.
  */
-const storage = (shared[FRAMES] ??= new AsyncLocalStorage<Frame | undefined>());
+const storage = processWide('frames', () => new AsyncLocalStorage<Frame | undefined>());
 
 /** Runs `work`, and whatever it calls, with a note that {@link currentNote} finds; for frameworks round the engine. */
 export function runWithNote<T>(note: object, work: () => T): T {

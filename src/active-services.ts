@@ -1,9 +1,8 @@
+import { processWide } from '../lib/index.js';
 import type { LockService } from './lock.service.js';
 
-const ACTIVE = Symbol.for('nestjs-distributed-lock:active-services');
-const shared = globalThis as { [ACTIVE]?: Set<LockService> };
 /** Every lock service of this process between start and shutdown. */
-const active = (shared[ACTIVE] ??= new Set<LockService>());
+const active = processWide('active-services', () => new Set<LockService>());
 
 export function activateService(service: LockService): void {
   active.add(service);

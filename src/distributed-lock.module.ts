@@ -1,4 +1,10 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Module, type Provider } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  type FactoryProvider,
+  Module,
+  type Provider,
+} from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { describeValue, LockUsageError } from '../lib/index.js';
 import {
@@ -7,11 +13,12 @@ import {
   type LockServiceSettings,
   resolveModuleOptions,
 } from './distributed-lock.module-options.js';
+import { announceCopy, tokensOfOtherCopies } from './copies.js';
 import { LockExceptionFilter } from './lock-exception.filter.js';
 import { LockInterceptor } from './lock.interceptor.js';
 import { LockRegistry } from './lock.registry.js';
 import { LockService } from './lock.service.js';
-import { DEFAULT_SERVICE, LOCK_SETTINGS, lockServiceToken } from './lock.tokens.js';
+import { DEFAULT_SERVICE, LOCK_REGISTRY, LOCK_SETTINGS, lockServiceToken } from './lock.tokens.js';
 import { LockedMethodsExplorer } from './locked-methods.explorer.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
@@ -21,11 +28,25 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     .setExtras<DistributedLockExtras>({ name: DEFAULT_SERVICE, isGlobal: true }, (definition, extras) => {
       const { name = DEFAULT_SERVICE, isGlobal = true } = extras;
       const token = lockServiceToken(checkName(name));
-      const providers = [...(definition.providers ?? []), ...serviceProviders(name)];
-      if (name === DEFAULT_SERVICE) providers.push(...oncePerApplication);
-      return { ...definition, providers, exports: [token], global: isGlobal };
+      const own = [...(definition.providers ?? []), ...serviceProviders(name)];
+      if (name === DEFAULT_SERVICE) own.push(...oncePerApplication);
+      const forLibraries = () => tokensOfOtherCopies(name, token);
+      return {
+        ...definition,
+        global: isGlobal,
+        // Read when Nest scans the application: then every copy is loaded, in whatever order files import each other.
+        get providers() {
+          return [...own, ...forLibraries()];
+        },
+        get exports() {
+          const tokens = forLibraries().map((provider) => (provider as FactoryProvider).provide);
+          return [token, LOCK_REGISTRY, ...tokens];
+        },
+      };
     })
     .build();
+
+announceCopy(lockServiceToken);
 
 /**
  * Registers a lock service, and with the default one everything that `@Locked` needs: the interceptor, the exception filter and the
@@ -58,7 +79,7 @@ function serviceProviders(name: string): Provider[] {
       inject: [MODULE_OPTIONS_TOKEN],
     },
     {
-      provide: LockRegistry,
+      provide: LOCK_REGISTRY,
       useFactory: (container: ModulesContainer, config: ApplicationConfig) =>
         LockRegistry.of(container, config),
       inject: [ModulesContainer, ApplicationConfig],
@@ -67,7 +88,7 @@ function serviceProviders(name: string): Provider[] {
       provide: lockServiceToken(name),
       useFactory: (settings: LockServiceSettings, registry: LockRegistry) =>
         new LockService(settings, registry),
-      inject: [LOCK_SETTINGS, LockRegistry],
+      inject: [LOCK_SETTINGS, LOCK_REGISTRY],
     },
   ];
 }

@@ -1,6 +1,6 @@
 export {
   type AcquireOptions,
-  type Lease,
+  Lease,
   type LeaseState,
   LockBusyError,
   type LockBusyCode,

@@ -2,21 +2,25 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from 
 import { HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { LockError } from '../lib/index.js';
-import type { LockServiceSettings } from './distributed-lock.module-options.js';
 import { problemOf } from './lock-problem.js';
-import { LOCK_SETTINGS } from './lock.tokens.js';
+import type { LockRegistry } from './lock.registry.js';
+import { LOCK_REGISTRY } from './lock.tokens.js';
 import { ClientGoneError } from './response-watch.js';
 
 const PROBLEM_JSON = 'application/problem+json';
 
-/** Turns errors of the lock engine into answers: over HTTP problem+json with the statuses of docs/errors.md. */
+/**
+ * Turns errors of the lock engine into answers: over HTTP problem+json with the statuses of docs/errors.md. The module registers it for
+ * all HTTP routes. Nest's global filters do not reach WebSocket gateways, nor message handlers of a hybrid application: put
+ * `@UseFilters(LockExceptionFilter)` there.
+ */
 @Catch(LockError, ClientGoneError)
 export class LockExceptionFilter implements ExceptionFilter<LockError | ClientGoneError> {
   readonly #logger = new Logger('DistributedLock');
 
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
-    @Inject(LOCK_SETTINGS) private readonly settings: Pick<LockServiceSettings, 'exposeLockName'>,
+    @Inject(LOCK_REGISTRY) private readonly settings: Pick<LockRegistry, 'exposeLockName'>,
   ) {}
 
   catch(error: LockError | ClientGoneError, host: ArgumentsHost): unknown {

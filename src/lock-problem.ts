@@ -1,6 +1,6 @@
 import { LockBusyError, LockError, LockLostError, LockStoreError } from '../lib/index.js';
 import { busyStatusOf } from './locked-call.js';
-import { TemplateValueError } from './template/template-value-error.js';
+import type { TemplateValueError } from './template/template-value-error.js';
 
 /** The body of an error answer: RFC 9457 with our stable `code`. */
 export interface LockProblem {
@@ -66,18 +66,19 @@ function answerTo(error: LockError): Answer {
       'the lock was lost while the request was handled; what it did may or may not have taken effect';
     return { status: 500, title: 'Lock lost', detail };
   }
-  if (error instanceof TemplateValueError && error.clientFault) {
+  const { clientFault, placeholder } = error as Partial<TemplateValueError>; // perhaps of another copy of this package
+  if (clientFault === true) {
     return {
       status: 400,
       title: 'Bad request',
-      detail: `${valueOf(error)} is missing or has no usable value`,
+      detail: `${valueOf(placeholder)} is missing or has no usable value`,
     };
   }
   return { status: 500, title: 'Internal server error', detail: 'the request could not be handled' };
 }
 
 /** `<groupId:int>` → `groupId`: what the client sent, not how we write it. */
-function valueOf({ placeholder }: TemplateValueError): string {
+function valueOf(placeholder: string | undefined): string {
   return placeholder === undefined ? 'a value of the request' : placeholder.replaceAll(/[<>]|\[\]|:.*/g, '');
 }
 

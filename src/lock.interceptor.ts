@@ -8,7 +8,8 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
-import { LockRegistry } from './lock.registry.js';
+import type { LockRegistry } from './lock.registry.js';
+import { LOCK_REGISTRY } from './lock.tokens.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
 import { type LockedSpec, specOf } from './locked-spec.js';
@@ -26,7 +27,7 @@ export class LockInterceptor implements NestInterceptor {
   readonly #services = new Map<string, LockService>();
 
   constructor(
-    @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(LOCK_REGISTRY) private readonly registry: LockRegistry,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
   ) {}
 

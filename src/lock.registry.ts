@@ -1,8 +1,9 @@
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { LockUsageError } from '../lib/index.js';
+import { LockUsageError, processWide } from '../lib/index.js';
+import { whereCopiesAre } from './copies.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import type { LockService } from './lock.service.js';
-import { type AnyFunction, type LockedSpec, specOf } from './locked-spec.js';
+import { type AnyFunction, type LockedSpec, methodOf, specOf } from './locked-spec.js';
 import { handlesResponse, routePathsOf } from './route-metadata.js';
 import { activateService } from './active-services.js';
 import { compileNames, type CompiledNames, type LockedMethod } from './template/compile-names.js';
@@ -19,9 +20,10 @@ export interface KnownMethod {
 /** 'request': names from the raw request, before pipes. 'arguments': from the arguments of the call. */
 export type NameMoment = 'request' | 'arguments';
 
+const byContainer = processWide('registries', () => new WeakMap<ModulesContainer, LockRegistry>());
+
 /** What one application knows about its locks: services by name, and the compiled names of decorated methods. */
 export class LockRegistry {
-  static readonly #byContainer = new WeakMap<ModulesContainer, LockRegistry>();
   readonly #container: ModulesContainer | undefined;
   readonly #config: ApplicationConfig | undefined;
   readonly #services = new Map<string, LockService>();
@@ -37,10 +39,10 @@ export class LockRegistry {
 
   /** The one registry of an application; several registrations of the module share it. */
   static of(container: ModulesContainer, config: ApplicationConfig): LockRegistry {
-    let registry = this.#byContainer.get(container);
+    let registry = byContainer.get(container);
     if (registry === undefined) {
       registry = new LockRegistry(container, config);
-      this.#byContainer.set(container, registry);
+      byContainer.set(container, registry);
     }
     return registry;
   }
@@ -52,11 +54,22 @@ export class LockRegistry {
       throw new LockUsageError(
         'LOCK_OPTIONS_INVALID',
         `DistributedLockModule registers the lock service "${name}" twice, so half of the application would lock against the other half; ` +
-          'import forRoot() once, in the root module, or give the second one a name: forRoot({ name })',
+          'import forRoot() once, in the root module, or give the second one a name: forRoot({ name })' +
+          whereCopiesAre(),
       );
     }
     this.#services.set(name, service);
     activateService(service);
+  }
+
+  /** Our own checks stop the start. Nest does not close an application that did not start. */
+  abandon(): void {
+    for (const service of this.#services.values()) void service.close();
+  }
+
+  /** Of the default service; for the exception filter. */
+  get exposeLockName(): boolean {
+    return this.#services.get(DEFAULT_SERVICE)?.settings.exposeLockName === true;
   }
 
   /** The default registration brings the interceptor, the filter and the start-up checks. */
@@ -80,9 +93,7 @@ export class LockRegistry {
   }
 
   #compile(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
-    const current = (targetClass.prototype as Record<string | symbol, unknown> | undefined)?.[
-      spec.methodName
-    ];
+    const current = methodOf(targetClass, spec.methodName);
     const prefixes =
       this.#container === undefined || this.#config === undefined ? undefined : this.#prefixesOf(targetClass);
     // A method that a subclass overrides and calls with `super` is no route, although the override may be one.

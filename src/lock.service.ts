@@ -44,8 +44,8 @@ export class LockService
 
   /** Nest calls it. */
   async onModuleInit(): Promise<void> {
-    this.registry.add(this.settings.name, this);
     try {
+      this.registry.add(this.settings.name, this);
       await waitForStore(this, {
         address: this.settings.storeAddress,
         startup: this.settings.startup,
@@ -62,7 +62,12 @@ export class LockService
 
   /** Nest calls it. */
   onApplicationBootstrap(): void {
-    this.registry.requireDefault(this.settings.name);
+    try {
+      this.registry.requireDefault(this.settings.name);
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
     warnWithoutShutdownHooks(this.#clock, this.#logger, this.#stop.signal);
   }
 

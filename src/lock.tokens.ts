@@ -1,14 +1,18 @@
+import { copySymbol } from '../lib/index.js';
 import { LockService } from './lock.service.js';
 
 export const DEFAULT_SERVICE = 'default';
 
 /** The checked options of one registration; private to its module. */
-export const LOCK_SETTINGS = Symbol.for('nestjs-distributed-lock:settings');
+export const LOCK_SETTINGS = copySymbol('settings');
 
 /**
  * What Nest's container knows a lock service by: the class for the default one, so that `constructor(locks: LockService)` just
- * works; a symbol for others. `Symbol.for`, because a process may load this package as ESM and as CommonJS.
+ * works; a symbol for others.
  */
 export function lockServiceToken(name: string): typeof LockService | symbol {
-  return name === DEFAULT_SERVICE ? LockService : Symbol.for(`nestjs-distributed-lock:service:${name}`);
+  return name === DEFAULT_SERVICE ? LockService : copySymbol(`service:${name}`);
 }
+
+/** What one application knows about its locks (lock.registry.ts). Exported by the module, for filters and interceptors of any module. */
+export const LOCK_REGISTRY = copySymbol('registry');

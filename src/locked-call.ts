@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../lib/index.js';
+import { type AcquireOptions, type Lease, LockBusyError, processWide, type Stop } from '../lib/index.js';
 import { runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
@@ -70,7 +70,8 @@ async function acquireFor(call: LockedCall, signal: Stop | undefined) {
 
 const withoutApplication = new LockRegistry();
 
-const busyStatuses = new WeakMap<object, number>();
+/** Of the process: the filter may be of another copy of this package than the decorator. */
+const busyStatuses = processWide('busy-statuses', () => new WeakMap<object, number>());
 
 /** The status that the decorator wants for this error; for the exception filter. */
 export function busyStatusOf(error: object): number | undefined {

@@ -2,8 +2,9 @@ import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } f
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { LockInterceptor } from './lock.interceptor.js';
-import { type KnownMethod, LockRegistry } from './lock.registry.js';
-import { type AnyFunction, leaseArgumentsOf, type LockedSpec, specOf } from './locked-spec.js';
+import type { KnownMethod, LockRegistry } from './lock.registry.js';
+import { LOCK_REGISTRY } from './lock.tokens.js';
+import { type AnyFunction, leaseArgumentsOf, type LockedSpec, methodOf, specAt } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { PATH } from './route-metadata.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
@@ -20,13 +21,22 @@ export class LockedMethodsExplorer implements OnModuleInit {
   constructor(
     @Inject(ModulesContainer) private readonly container: ModulesContainer,
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
-    @Inject(LockRegistry) private readonly registry: LockRegistry,
+    @Inject(LOCK_REGISTRY) private readonly registry: LockRegistry,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(LockInterceptor) private readonly interceptor: NestInterceptor,
   ) {}
 
   /** Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */
   onModuleInit(): void {
+    try {
+      this.#explore();
+    } catch (error) {
+      this.registry.abandon();
+      throw error;
+    }
+  }
+
+  #explore(): void {
     const classes = new Set<AnyFunction>();
     const untyped: string[] = [];
     let locksRequests = false;
@@ -95,42 +105,47 @@ export class LockedMethodsExplorer implements OnModuleInit {
  * A route handler that a subclass overrides: no route leads to it, so what its names would read from a request is not there. If the
  * override calls `super`, the names are compiled, and what is wrong with them is said, at that call.
  */
-function isHiddenRoute(targetClass: AnyFunction, name: string | symbol, method: AnyFunction): boolean {
-  const current = (targetClass.prototype as Record<string | symbol, unknown> | undefined)?.[name];
-  return current !== method && Reflect.hasMetadata(PATH, method);
+function isHiddenRoute(targetClass: AnyFunction, { key, method }: Member): boolean {
+  return method !== undefined && methodOf(targetClass, key) !== method && Reflect.hasMetadata(PATH, method);
 }
 
 /**
  * The decorated methods of a class, inherited ones included, also where a subclass overrides one (it may call `super`).
  *
- * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked
+ * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked, and for a @Locked that would lock nothing
  */
 function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   const specs: LockedSpec[] = [];
-  for (const { holder, key, method } of methodsOf(targetClass)) {
-    const spec = specOf(method);
-    if (spec === undefined) refuseInert(targetClass, holder, key);
-    else if (!isHiddenRoute(targetClass, key, method)) specs.push(spec);
+  for (const member of membersOf(targetClass)) {
+    const spec = specAt(member.holder, member.key);
+    if (spec === undefined) refuseInert(targetClass, member);
+    else if (!isHiddenRoute(targetClass, member)) specs.push(spec);
   }
   return specs;
 }
 
-function* methodsOf(
-  targetClass: AnyFunction,
-): Generator<{ holder: object; key: string | symbol; method: AnyFunction }> {
+interface Member {
+  readonly holder: object;
+  readonly key: string | symbol;
+  /** Absent: an accessor or a value. */
+  readonly method: AnyFunction | undefined;
+}
+
+function* membersOf(targetClass: AnyFunction): Generator<Member> {
   const chains = [targetClass.prototype as object | null | undefined, targetClass];
   for (const start of chains) {
     for (let holder = start; holder && holder !== Object.prototype && holder !== Function.prototype;) {
       for (const key of Reflect.ownKeys(holder)) {
-        const method = Object.getOwnPropertyDescriptor(holder, key)?.value as unknown;
-        if (typeof method === 'function' && key !== 'constructor') yield { holder, key, method };
+        const value = Object.getOwnPropertyDescriptor(holder, key)?.value as unknown;
+        if (key !== 'constructor')
+          yield { holder, key, method: typeof value === 'function' ? value : undefined };
       }
       holder = Object.getPrototypeOf(holder) as object | null;
     }
   }
 }
 
-function refuseInert(targetClass: AnyFunction, holder: object, key: string | symbol): void {
+function refuseInert(targetClass: AnyFunction, { holder, key }: Member): void {
   const owner = typeof holder === 'function' ? holder : holder.constructor;
   const usesLease = leaseArgumentsOf(holder, key).length > 0;
   if (!usesLease && lockKeysOf(owner, key).length === 0) return;

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AcquireOptions } from '../lib/index.js';
+import { type AcquireOptions, copySymbol, LockUsageError } from '../lib/index.js';
 import type { NamePhase, NameSpec } from './template/compile-names.js';
 
 /** Any class, any method: Nest's own word. */
@@ -29,17 +29,57 @@ export interface LockedSpec {
   readonly leaseArguments: readonly number[];
 }
 
-/** Symbol.for, so that two copies of this package in one process (ESM and CJS) read each other's decorators. */
-const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
-const LEASE_ARGUMENTS = Symbol.for('nestjs-distributed-lock:lease-arguments');
+/** Copies of this package in one process read each other's decorators. */
+const LOCKED = copySymbol('locked');
+const LEASE_ARGUMENTS = copySymbol('lease-arguments');
 
-export function rememberSpec(wrapper: object, spec: LockedSpec): void {
+/** On the class, too: a decorator above may put a function of its own over ours and copy no metadata. */
+export function rememberSpec(wrapper: object, target: object, spec: LockedSpec): void {
   Reflect.defineMetadata(LOCKED, spec, wrapper);
+  Reflect.defineMetadata(LOCKED, spec, target, spec.methodName);
+}
+
+/** Was `@Locked` here before, whatever has been put over it since? @param target what decorators receive */
+export function isDecorated(target: object, methodName: string | symbol): boolean {
+  return Reflect.hasOwnMetadata(LOCKED, target, methodName);
 }
 
 export function specOf(method: unknown): LockedSpec | undefined {
   if (typeof method !== 'function') return undefined;
   return Reflect.getMetadata(LOCKED, method) as LockedSpec | undefined;
+}
+
+/**
+ * The `@Locked` of a class's own member, for the checks at start-up. What another decorator has put over our function without its metadata
+ * is told that it is locked, so that the interceptor takes the lock round it, as round every other handler.
+ *
+ * @param holder the prototype, or the class for a static method
+ * @throws LockUsageError LOCK_OPTIONS_INVALID when what stands there now cannot lead to our function
+ */
+export function specAt(holder: object, methodName: string | symbol): LockedSpec | undefined {
+  const member = Object.getOwnPropertyDescriptor(holder, methodName);
+  const recorded = Reflect.getOwnMetadata(LOCKED, holder, methodName) as LockedSpec | undefined;
+  const found = specOf(member?.value);
+  if (recorded === undefined || found === recorded) return found;
+  if (member?.get !== undefined) return recorded; // a method that is bound when it is read; no route, then
+  const method: unknown = member?.value;
+  if (typeof method !== 'function' || method === recorded.original || found !== undefined) {
+    const what = found === undefined ? 'something that does not call it' : `the method of ${found.place}`;
+    throw new LockUsageError(
+      'LOCK_OPTIONS_INVALID',
+      `@Locked on ${recorded.place} would lock nothing: a decorator above it put ${what} in its place; write @Locked above that one`,
+    );
+  }
+  Reflect.defineMetadata(LOCKED, recorded, method);
+  return recorded;
+}
+
+/** The method that calls on instances of the class reach. Not read as a property: an accessor may bind, or do anything else. */
+export function methodOf(targetClass: AnyFunction, methodName: string | symbol): unknown {
+  let holder = targetClass.prototype as object | null | undefined;
+  while (holder && !Object.hasOwn(holder, methodName))
+    holder = Object.getPrototypeOf(holder) as object | null;
+  return holder ? Object.getOwnPropertyDescriptor(holder, methodName)?.value : undefined;
 }
 
 /** @param target the prototype, or the class for a static method: what decorators receive */

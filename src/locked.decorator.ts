@@ -3,7 +3,13 @@ import type { AcquireOptions } from '../lib/index.js';
 import { checkAcquireOptions, describeValue, LockUsageError } from '../lib/index.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import { callLocked } from './locked-call.js';
-import { type AnyFunction, leaseArgumentsOf, type LockedSpec, rememberSpec, specOf } from './locked-spec.js';
+import {
+  type AnyFunction,
+  isDecorated,
+  leaseArgumentsOf,
+  type LockedSpec,
+  rememberSpec,
+} from './locked-spec.js';
 import { returnsOf } from './returned-type.js';
 import { addServiceSlot } from './service-slot.js';
 import { type NameSpec, phaseOf } from './template/compile-names.js';
@@ -53,6 +59,8 @@ export type LockedDecorator = <T>(
  * holds it until its Promise settles (and the stream in it, if any, is over), its Observable ends, or its generator is done. The method
  * gets its Lease through `@CurrentLease()`.
  *
+ * Decorators above it run under the lock in phase 'request' of HTTP, else around it. They must call the method.
+ *
  * @param names a template, several, or a function of the method's arguments that gives names (encode ids with `lockName`)
  * @throws LockUsageError when the class is defined, for anything wrong that can be seen then; the rest when the application starts.
  *   The decorated method throws LockBusyError, LockLostError, LockStoreError, and whatever it throws itself
@@ -65,7 +73,7 @@ export function Locked(names: NameSpec, options: LockedOptions = {}): LockedDeco
     const original = descriptor?.value as unknown;
     if (typeof original !== 'function')
       throw usage(place, 'only methods can be locked, not properties or accessors');
-    if (specOf(original) !== undefined)
+    if (isDecorated(target, methodName))
       throw usage(place, '@Locked stands there twice; give one @Locked all the names');
     checkNames(names, place);
     checkOptions(options, place);
@@ -83,7 +91,7 @@ export function Locked(names: NameSpec, options: LockedOptions = {}): LockedDeco
       returns: returnsOf(target, methodName, { original, place }),
       leaseArguments: leaseArgumentsOf(target, methodName),
     });
-    (descriptor as PropertyDescriptor).value = wrap(spec);
+    (descriptor as PropertyDescriptor).value = wrap(spec, target);
     if (!isStatic) addServiceSlot(target, spec.serviceName);
   };
 }
@@ -92,14 +100,14 @@ export function Locked(names: NameSpec, options: LockedOptions = {}): LockedDeco
  * The prototype of our function is the author's, so that metadata of decorators below (`@Get`, `@Cron`, …) is found through it, in any
  * order; decorators above write on ours.
  */
-function wrap(spec: LockedSpec): AnyFunction {
+function wrap(spec: LockedSpec, target: object): AnyFunction {
   const locked = function (this: unknown, ...args: unknown[]): unknown {
     return callLocked(spec, this, args);
   };
   Object.defineProperty(locked, 'name', { value: spec.original.name, configurable: true });
   Object.defineProperty(locked, 'length', { value: spec.original.length, configurable: true });
   Object.setPrototypeOf(locked, spec.original);
-  rememberSpec(locked, spec);
+  rememberSpec(locked, target, spec);
   return locked;
 }
 

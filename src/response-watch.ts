@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { Stop } from '../lib/index.js';
+import { recogniseCopies, Stop } from '../lib/index.js';
 
 /** nginx's number for it. Nothing is sent, since nobody is there; interceptors and metrics around ours see it. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -10,6 +10,7 @@ export class ClientGoneError extends HttpException {
     super('the client closed the request while it waited for a lock', CLIENT_CLOSED_REQUEST);
   }
 }
+recogniseCopies(ClientGoneError, 'ClientGoneError');
 
 interface RawResponse {
   readonly writableFinished?: boolean;

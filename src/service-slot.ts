@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import { LockUsageError } from '../lib/index.js';
 import { activeServices } from './active-services.js';
+import { whereCopiesAre } from './copies.js';
 import { lockServiceToken } from './lock.tokens.js';
 import type { LockService } from './lock.service.js';
 import type { LockedSpec } from './locked-spec.js';
@@ -73,7 +74,7 @@ export function serviceFor(self: unknown, spec: LockedSpec): LockService {
   if (only !== undefined && candidates.length === 1) return only;
   const problem =
     candidates.length === 0
-      ? `no lock service "${spec.serviceName}" is running; is DistributedLockModule.forRoot() imported and the application started?`
+      ? `no lock service "${spec.serviceName}" is running; is DistributedLockModule.forRoot() imported and the application started?${whereCopiesAre()}`
       : `${candidates.length} applications of this process have a lock service "${spec.serviceName}", and this object was made outside of Nest's container; let Nest make it, or inject LockService and use locks.using`;
   throw new LockUsageError(
     'LOCK_OPTIONS_INVALID',

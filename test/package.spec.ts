@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { transform } from '@swc/core';
 import { Consumer } from './support/packed-package.js';
 
 const ENTRY_POINTS = [
@@ -67,6 +68,18 @@ describe('the package, as npm would install it', () => {
     await expect(consumer.node('names.mjs')).resolves.toBe('');
   });
 
+  it('has a value for each class that stands as the type of a decorated parameter, for compilers that keep the import', async () => {
+    const { code } = await transform(TYPED_BY_CLASSES, {
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+      },
+    });
+    await consumer.write('swc.mjs', code);
+    await expect(consumer.node('swc.mjs')).resolves.toBe('Lease,LockManager,LockService,LockBusyError');
+  });
+
   it('runs the engine where ES modules cannot be required', async () => {
     await consumer.write(
       'old.cjs',
@@ -101,8 +114,18 @@ describe('the package, as npm would install it', () => {
   });
 });
 
+const TYPED_BY_CLASSES = `
+import 'reflect-metadata';
+import { CurrentLease, Lease, LockBusyError, Locked, LockManager, LockService } from 'nestjs-distributed-lock';
+class Groups {
+  @Locked('group:<0>')
+  async join(@CurrentLease() lease: Lease, manager: LockManager, service: LockService, error: LockBusyError): Promise<void> {}
+}
+console.log(Reflect.getMetadata('design:paramtypes', Groups.prototype, 'join').map(({ name }) => name).join());
+`;
+
 const TYPED = `
-import { CurrentLease, DistributedLockModule, Locked, LockService, type Lease } from 'nestjs-distributed-lock';
+import { CurrentLease, DistributedLockModule, Locked, LockService, Lease } from 'nestjs-distributed-lock';
 import { LockBusyError, LockManager, redisStore } from 'nestjs-distributed-lock/engine';
 import { ManualClock } from 'nestjs-distributed-lock/testing';
 
@@ -120,6 +143,8 @@ export const manager = new LockManager({ store: redisStore({ url: '' }), clock: 
 void manager.acquire(5);
 // @ts-expect-error the store's record, with the owner token in it, is nobody's business
 void manager.acquire('a').then((lease) => lease.hold);
+// @ts-expect-error leases come from a lock manager
+export const made = new Lease();
 // @ts-expect-error the same for errors
 export const wrong: number = new LockBusyError('a', { retryAfterMs: 1 }).code;
 `;

@@ -30,8 +30,9 @@ export interface LockStore {
   readonly address?: string;
 
   /**
-   * Called once by the manager before anything else; throws LockUsageError when this store already serves another manager.
-   * Does not connect: see {@link ready}.
+   * Called by the manager before anything else; throws LockUsageError when this store already serves another manager. Once
+   * {@link close} has resolved, the next manager may have the store: it begins anew, under the new context, and tokens go on to rise.
+   * (A static `forRoot({ store })` gives the one object to each application of a test file.) Does not connect: see {@link ready}.
    */
   attach(context: StoreContext): void;
 
@@ -66,7 +67,10 @@ export interface LockStore {
   /** First step of closing: stop being a target of pushed grants. Later grants go to other processes. Never rejects. */
   stopGranting(): Promise<void>;
 
-  /** Last step of closing: ends what this store opened, waits for its own background work. Never rejects; idempotent. */
+  /**
+   * Last step of closing: ends what this store opened, waits for its own background work. Never rejects; idempotent. What is asked of
+   * the store afterwards is LOCK_CLOSED, until it is attached again.
+   */
   close(): Promise<void>;
 
   /**

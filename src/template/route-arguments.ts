@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { methodOf } from '../locked-spec.js';
 import type { LockedMethod } from './locked-method.js';
 import { lockKeysOf } from './lock-key-metadata.js';
 import type { RequestSource } from './lock-template.js';
@@ -98,7 +99,7 @@ export function pathParameters(routePath: string): readonly string[] {
 
 /** `@UsePipes` stores on the function it decorates, and one above `@Locked` decorates our wrapper. */
 function currentFunction({ targetClass, methodName, original }: LockedMethod): object {
-  const current = (targetClass.prototype as Record<string | symbol, unknown>)[methodName];
+  const current = methodOf(targetClass, methodName);
   return typeof current === 'function' ? current : original;
 }
 

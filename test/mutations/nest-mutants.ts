@@ -1,4 +1,4 @@
-import { type Mutant, suite } from './mutant.js';
+import { contract, type Mutant, suite } from './mutant.js';
 
 /** Protections in the Nest module. */
 export const nestMutants: readonly Mutant[] = [
@@ -161,5 +161,105 @@ export const nestMutants: readonly Mutant[] = [
       suite('test/nest/template/plain-method.spec.ts'),
       suite('test/nest/template/canonical-form.spec.ts'),
     ],
+  },
+  {
+    name: 'copies: errors of another copy are recognised',
+    edits: [
+      {
+        file: 'lib/process-wide.ts',
+        find: "return typeof value === 'object' && value !== null && brand in value;",
+        put: 'return Function.prototype[Symbol.hasInstance].call(this, value);',
+      },
+    ],
+    suites: [suite('test/two-copies.spec.ts', 'recognises our errors')],
+  },
+  {
+    name: 'copies: the lock service is found under the class of another copy',
+    edits: [{ file: 'src/copies.ts', find: 'tokens.delete(own);', put: 'tokens.clear();' }],
+    suites: [suite('test/two-copies.spec.ts', 'is given our lock service')],
+  },
+  {
+    name: 'copies: a format that we do not understand is refused',
+    edits: [
+      { file: 'src/copies.ts', find: 'if (copy.format === COPY_FORMAT) return', put: 'if (copy) return' },
+    ],
+    suites: [suite('test/two-copies.spec.ts', 'does not understand ours')],
+  },
+  {
+    name: 'copies: the status of the decorator reaches the filter',
+    edits: [
+      {
+        file: 'src/locked-call.ts',
+        find: "processWide('busy-statuses', () => new WeakMap<object, number>())",
+        put: 'new WeakMap<object, number>()',
+      },
+    ],
+    suites: [suite('test/two-copies.spec.ts', 'with its own status')],
+  },
+  {
+    name: 'wrapped methods: the function above is told that it is locked',
+    edits: [
+      { file: 'src/locked-spec.ts', find: 'Reflect.defineMetadata(LOCKED, recorded, method);', put: '' },
+    ],
+    suites: [suite('test/nest/wrapped-methods.spec.ts')],
+  },
+  {
+    name: 'wrapped methods: a @Locked that was taken away stops the start',
+    edits: [
+      {
+        file: 'src/locked-spec.ts',
+        find: 'method === recorded.original || found !== undefined',
+        put: 'false',
+      },
+    ],
+    suites: [suite('test/nest/wrapped-methods.spec.ts')],
+  },
+  {
+    name: 'the filter and the interceptor find what they need in any module',
+    edits: [
+      {
+        file: 'src/distributed-lock.module.ts',
+        find: 'return [token, LOCK_REGISTRY, ...tokens];',
+        put: 'return [token, ...tokens];',
+      },
+    ],
+    suites: [suite('test/nest/named-by-hand.spec.ts')],
+  },
+  {
+    name: 'an application that did not start: unused connections keep no process alive',
+    edits: [{ file: 'lib/stores/redis/redis-connections.ts', find: 'else handle?.unref?.();', put: '' }],
+    suites: [suite('test/nest/failed-start.spec.ts', 'has a module that fails in onModuleInit')],
+  },
+  {
+    name: 'a process that only waits for a lock lives on',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-store.ts',
+        find: 'session.connections.keepProcessAlive();',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/failed-start.spec.ts', 'does nothing but wait')],
+  },
+  {
+    name: 'a closed store serves the next manager: memory',
+    edits: [{ file: 'lib/stores/memory/memory-store.ts', find: 'this.#closed = false;', put: '' }],
+    suites: [contract('memory', 'closing')],
+  },
+  {
+    name: 'a closed store serves the next manager: Redis begins a new session',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-store.ts',
+        find: 'this.#attached = this.#session = this.#home = undefined',
+        put: 'this.#attached = undefined',
+      },
+    ],
+    suites: [contract('redis', 'closing')],
+  },
+  {
+    name: 'an application that did not start: a wrong template gives the store back',
+    edits: [{ file: 'src/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
+    suites: [suite('test/nest/module.spec.ts', 'give the store back')],
   },
 ];

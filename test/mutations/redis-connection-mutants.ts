@@ -24,7 +24,7 @@ export const redisConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'force is not repeated',
-    edits: [{ file: STORE, find: "once: script === 'force',", put: 'once: false,' }],
+    edits: [{ file: STORE, find: "once = script === 'force';", put: 'once = false;' }],
     suites: [suite(RULES, 'of forceRelease: it is not repeated')],
   },
   {

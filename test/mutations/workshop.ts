@@ -16,6 +16,10 @@ const COPIED = [
   'package.json',
   'jest.config.mjs',
   'README.md',
+  'LICENSE',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'tsconfig.cjs.json',
 ];
 const SCRIPTS = 'lib/stores/redis/scripts/';
 

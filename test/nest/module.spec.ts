@@ -124,6 +124,25 @@ describe('forRoot and forRootAsync', () => {
     expect(() => DistributedLockModule.forRoot({ name: '' })).toThrow('name must be a non-empty string');
   });
 
+  it('with one static store serve the next application when the first was closed; before that the error says what to write', async () => {
+    const store = memoryStore();
+    const module = DistributedLockModule.forRoot({ store });
+    const first = await init([module]);
+    await first.init();
+    const left = await first.get(LockService).acquire('x', { waitMs: 0 });
+    await expect(init([module])).rejects.toThrow(
+      /this memory store already serves .*await app\.close\(\).*memoryStore\(\) in useFactory of forRootAsync/,
+    );
+    await left.release();
+    await first.close();
+    await using second = await init([module]);
+    await second.init();
+    const lease = await second.get(LockService).acquire('x', { waitMs: 0 });
+    expect(lease.fencingToken).toBeGreaterThan(left.fencingToken);
+    await lease.release();
+    await expect(first.get(LockService).acquire('x')).rejects.toMatchObject({ code: 'LOCK_CLOSED' });
+  });
+
   it('make an application that uses @Locked without the module fail to start, and say what is missing', async () => {
     @Injectable()
     class Orders {
@@ -361,6 +380,22 @@ describe('start-up checks of @Locked', () => {
     }
     decorator(Orders.prototype, 'pay', 0);
     expect(await startUpError({ providers: [Orders] })).toContain(`Orders.pay has ${what} but no @Locked`);
+  });
+
+  it('give the store back when they stop the start, which Nest does not close', async () => {
+    @Injectable()
+    class Orders {
+      @Locked('order:<nope>')
+      async pay(orderId: string) {
+        return orderId;
+      }
+    }
+    const imports = [DistributedLockModule.forRoot({ store: memoryStore() })];
+    const failing = Test.createTestingModule({ imports, providers: [Orders] }).setLogger(new LogBook());
+    await expect((await failing.compile()).init()).rejects.toThrow('Orders.pay: <nope>');
+    await using next = await init(imports);
+    await next.init();
+    expect(await next.get(LockService).isLocked('x')).toBe(false);
   });
 
   it('let a subclass override a locked route with one of its own, locked or not', async () => {

@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import { Controller, Inject, Injectable, Param, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -66,16 +65,6 @@ describe.each(ADAPTERS)('two applications on one Redis, on %s', (adapter) => {
     expect(new Set(taken.map(({ seat }) => seat)).size).toBe(60);
     expect(seats.most).toBe(1);
     expect(seats.fences).toEqual([...seats.fences].sort((a, b) => a - b));
-  });
-
-  it('that did not start leaves nothing that keeps its process alive', async () => {
-    const run = new URL('../support/run-typescript.mjs', import.meta.url).href;
-    const script = new URL('../support/failed-start.child.ts', import.meta.url).pathname;
-    const url = redis.url.replace('//', '//nobody:wrong@');
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', run, script, url], {
-      timeout: 15_000,
-    });
-    expect(stdout).toBe('LOCK_STORE_UNSUPPORTED\n');
   });
 
   it('do not start at all where trying again cannot help, and say the cause', async () => {

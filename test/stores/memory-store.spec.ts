@@ -43,6 +43,23 @@ describe('the memory store', () => {
     expect(warnings).toEqual([expect.stringContaining('this process only')]);
   });
 
+  it('lives by the clock of the manager that has it now, and nothing of the one before is left', async () => {
+    const store = new MemoryStore({});
+    const [before, after] = [new ManualClock(), new ManualClock()];
+    store.attach(context({ clock: before }));
+    await store.acquire(request('group:1'), NEVER);
+    await store.close();
+    expect(before.pendingTimers).toBe(0);
+    store.attach(context({ clock: after }));
+    const { hold } = (await store.acquire({ ...request('group:1'), leaseMs: 1_000 }, NEVER)) as Grant;
+    await before.advanceAsync(60_000);
+    expect(await store.inspect('group:1')).toMatchObject({ held: true, fencingToken: hold.fencingToken });
+    await after.advanceAsync(1_000);
+    expect(await store.inspect('group:1')).toMatchObject({ held: false });
+    await store.close();
+    expect(after.pendingTimers).toBe(0);
+  });
+
   it('is a usage error before a manager has it, and LOCK_CLOSED after it was closed', async () => {
     const store = new MemoryStore({});
     await expect(store.acquire(request('group:1'), NEVER)).rejects.toMatchObject({

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import type { Grant, Hold, LockStore, StopSignal } from '../../lib/stores/lock-store.js';
+import { LockUsageError } from '../../lib/index.js';
+import type { Grant, Hold, LockStore, StopSignal, StoreContext } from '../../lib/stores/lock-store.js';
 import type { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
 import type { Replaced } from '../../lib/testing/contract/contract-bench.js';
 import { storeContract } from '../../lib/testing/index.js';
@@ -154,6 +155,31 @@ const BUGS: Record<string, [Spoil, string]> = {
   'tells nobody of a forced end': [
     (store) => ({ attach: (context) => store.attach({ ...context, onLost: () => {} }) }),
     'forceRelease ends the hold, tells its process why, and says whose it was',
+  ],
+  'serves one manager for ever': [
+    (store) => {
+      let taken = false;
+      return {
+        attach: (context) => {
+          if (taken) throw new LockUsageError('LOCK_OPTIONS_INVALID', 'one manager, for ever');
+          store.attach(context);
+          taken = true;
+        },
+      };
+    },
+    'a store that was closed serves the next manager: it grants, waits, tells, and its tokens go on to rise',
+  ],
+  'goes on telling the manager before': [
+    (store) => {
+      let first: StoreContext | undefined;
+      return {
+        attach: (context) => {
+          first ??= context;
+          store.attach({ ...context, onLost: (...told) => first?.onLost(...told) });
+        },
+      };
+    },
+    'a store that was closed serves the next manager: it grants, waits, tells, and its tokens go on to rise',
   ],
   'goes on granting to a process that leaves': [
     () => ({ stopGranting: async () => {} }),

@@ -1,4 +1,4 @@
-import { describeValue, LockStoreError, LockUsageError } from '../../lock-errors.js';
+import { alreadyServes, describeValue, LockStoreError, LockUsageError } from '../../lock-errors.js';
 import type {
   AcquireRequest,
   Busy,
@@ -60,9 +60,7 @@ export class MemoryStore implements LockStore {
 
   attach(context: StoreContext): void {
     if (this.#member !== undefined) {
-      throw invalid(
-        'this memory store already serves a lock manager; give each manager its own memoryStore()',
-      );
+      throw alreadyServes('this memory store', 'memoryStore()');
     }
     if (process.env['NODE_ENV'] === 'production' && !this.#allowInProduction) {
       throw invalid(
@@ -70,8 +68,10 @@ export class MemoryStore implements LockStore {
       );
     }
     this.#member = { context, granting: true };
-    this.#table ??= new MemoryLockTable(context.clock);
+    // The clock of the next manager may be another one. On the same one tokens go on to rise.
+    if (this.#table?.clock !== context.clock) this.#table = new MemoryLockTable(context.clock);
     this.#table.join(this.#member);
+    this.#closed = false;
   }
 
   async ready(): Promise<void> {
@@ -125,6 +125,7 @@ export class MemoryStore implements LockStore {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#member !== undefined) this.#table?.leave(this.#member);
+    this.#member = undefined;
   }
 
   #find(name: string) {

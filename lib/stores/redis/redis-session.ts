@@ -5,6 +5,7 @@ import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';
 import { isReply, storeError } from './redis-errors.js';
 import { processChannel } from './redis-keys.js';
+import { RedisConnections } from './redis-connections.js';
 import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
 import { RedisLink, within } from './redis-link.js';
@@ -25,6 +26,7 @@ export class RedisSession {
   /** Acquisitions, yields and releases. */
   readonly batcher: RedisBatcher;
   readonly endings: RedisEndings;
+  readonly connections = new RedisConnections();
   readonly #processId: string;
   readonly #channel: string;
   /** No grant can be pushed to us: said once. */
@@ -50,7 +52,7 @@ export class RedisSession {
     const { address, commandMs } = server;
     this.#processId = randomness.ownerToken();
     this.#channel = processChannel(prefix, this.#processId);
-    this.#client = server.create();
+    this.#client = this.connections.add(server.create());
     this.#client.on('ready', () => void this.#arrived());
     this.link = new RedisLink(this.#client, clock, address);
     this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
@@ -62,7 +64,7 @@ export class RedisSession {
       commandMs,
       waiting: () => events.waiting(),
     };
-    this.#grants = new GrantChannel(server.create(), environment, events);
+    this.#grants = new GrantChannel(this.connections.add(server.create()), environment, events);
   }
 
   /** Where releases of other processes tell us about grants; the mark says that they cannot, and must keep a lock for our poll. */
@@ -81,7 +83,8 @@ export class RedisSession {
    */
   ready(): Promise<void> {
     if (this.#isReady) return Promise.resolve();
-    return (this.#ready ??= this.#prepare()
+    return (this.#ready ??= this.connections
+      .prepare(() => this.#prepare())
       .catch((error: unknown) => {
         throw error instanceof LockError ? error : storeError(error, this.#place);
       })

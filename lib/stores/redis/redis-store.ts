@@ -1,4 +1,4 @@
-import { closedError, LockUsageError } from '../../lock-errors.js';
+import { alreadyServes, closedError, LockUsageError } from '../../lock-errors.js';
 import type {
   AcquireRequest,
   Busy,
@@ -69,12 +69,9 @@ class RedisStore implements LockStore {
   }
 
   attach(context: StoreContext): void {
-    if (this.#attached !== undefined) {
-      const message =
-        'this Redis store already serves a lock manager; give each manager a redisStore(…) of its own';
-      throw new LockUsageError('LOCK_OPTIONS_INVALID', message);
-    }
+    if (this.#attached !== undefined) throw alreadyServes('this Redis store', 'redisStore(…)');
     this.#attached = context;
+    this.#closed = false;
   }
 
   ready(): Promise<void> {
@@ -115,6 +112,7 @@ class RedisStore implements LockStore {
 
   /** From here on pushes reach it. */
   #register(session: RedisSession, request: AcquireRequest, signal: StopSignal): RedisAcquisition {
+    session.connections.keepProcessAlive();
     this.#home ??= {
       context: this.context,
       batcher: session.batcher,
@@ -165,13 +163,11 @@ class RedisStore implements LockStore {
   }
 
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
-    await this.#open().ready();
     const [code, fence, label] = await this.#call('force', name, [String(this.context.keepMs), reason]);
     return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
   }
 
   async inspect(name: string): Promise<StoreInspection> {
-    await this.#open().ready();
     const [waiting, fence, grantedUs, remainingMs, label] = await this.#call('inspect', name, []);
     const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
     if (fence === undefined) return { ...free, waiting: Number(waiting) };
@@ -190,9 +186,12 @@ class RedisStore implements LockStore {
   }
 
   async close(): Promise<void> {
+    const attached = this.#attached;
     this.#closed = true;
     for (const acquisition of this.#acquisitions.values()) acquisition.leave(closedError());
     await this.#session?.close();
+    // Else it was closed twice, and the next manager is here.
+    if (this.#attached === attached) this.#attached = this.#session = this.#home = undefined;
   }
 
   private get context(): StoreContext {
@@ -232,17 +231,15 @@ class RedisStore implements LockStore {
 
   /** @throws LockStoreError */
   async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptReply> {
+    const session = this.#open();
+    await session.ready();
+    session.connections.keepProcessAlive();
     const { state, queue } = lockKeys(this.context.prefix, name);
-    const call = {
-      script,
-      keys: [state, queue],
-      args,
-      lockName: name,
-      boundMs: this.#server.commandMs,
-      once: script === 'force', // repeated, it would end the next holder too
-    };
-    const { link } = this.#open();
-    const { reply } = await link.call(call).catch((failure: CallFailure) => Promise.reject(failure.error));
+    const call = { script, keys: [state, queue], args, lockName: name, boundMs: this.#server.commandMs };
+    const once = script === 'force'; // repeated, it would end the next holder too
+    const { reply } = await session.link
+      .call({ ...call, once })
+      .catch((failure: CallFailure) => Promise.reject(failure.error));
     const answer = answerOf(reply);
     if (isForeign(answer[0])) throw foreignKey(answer, state, name);
     return answer;

@@ -10,6 +10,25 @@ export const closingCases: ContractCases = {
     });
   },
 
+  'a store that was closed serves the next manager: it grants, waits, tells, and its tokens go on to rise':
+    async (bench) => {
+      const [first, other] = await bench.fourProcesses();
+      const { hold } = await first.take('group:1');
+      await first.release(hold);
+      await first.store.close();
+      const next = await bench.process({ store: first.store });
+      const granted = await next.take('group:1');
+      assert.ok(granted.hold.fencingToken > hold.fencingToken);
+      const held = await other.take('group:2');
+      const queued = await next.queue('group:2');
+      await other.release(held.hold);
+      await bench.drive(queued.answer);
+      await bench.drive(other.store.forceRelease('group:1', 'tested'));
+      await bench.until(async () => next.losses.length > 0, 'the loss to be told');
+      assert.equal(next.losses[0]?.ownerToken, granted.hold.ownerToken);
+      assert.deepEqual(first.losses, []);
+    },
+
   'a process that stops being granted to is skipped, and the next waiter is served': async (bench) => {
     const [a, b, c] = await bench.fourProcesses();
     const { hold } = await a.take('group:1');

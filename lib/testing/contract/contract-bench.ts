@@ -38,13 +38,17 @@ export class ContractBench {
   }
 
   /** A process that uses the port directly, without an engine. */
-  async process(options: { prefix?: string } = {}): Promise<PortProcess> {
-    const process = new PortProcess(this.place.openStore(), (check, what) => this.until(check, what), {
-      prefix: options.prefix ?? this.place.prefix,
-      keepMs: KEEP_MS,
-      clock: this.clock,
-      randomness: systemRandomness,
-    });
+  async process(options: { prefix?: string; store?: LockStore } = {}): Promise<PortProcess> {
+    const process = new PortProcess(
+      options.store ?? this.place.openStore(),
+      (check, what) => this.until(check, what),
+      {
+        prefix: options.prefix ?? this.place.prefix,
+        keepMs: KEEP_MS,
+        clock: this.clock,
+        randomness: systemRandomness,
+      },
+    );
     this.#ports.push(process);
     await process.store.ready();
     return process;
