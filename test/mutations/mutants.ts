@@ -8,6 +8,7 @@ import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
+import { templateMutants } from './template-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...redisPlaceMutants,
@@ -19,4 +20,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...leaseMutants,
   ...cohortMutants,
   ...nestMutants,
+  ...templateMutants,
 ];
