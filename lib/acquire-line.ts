@@ -206,6 +206,7 @@ export class AcquireLine implements Asker {
   /** Whatever changed: is there somebody to ask the store for, or nobody any more? */
   #proceed(): void {
     const { head } = this.#queue;
+    this.#leavePlaceUnlessFor(head);
     if (head !== undefined) {
       if (this.#place !== undefined || (this.#kept !== undefined && this.#mayHandOn(this.#kept, head)))
         return;
@@ -215,13 +216,17 @@ export class AcquireLine implements Asker {
       this.#await(answer, place);
       return;
     }
-    // A yield is answered first: until then the store alone knows whose the hold is.
-    if (this.#place !== undefined && !(this.#place.yields && this.#kept !== undefined)) {
-      const place = this.#place;
-      this.#place = undefined;
-      place.abort(closedError());
-    }
     if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.around.idle(this);
+  }
+
+  /** Nobody wants it, or who is first now asked for a shorter lease than the one who asked for it and left. */
+  #leavePlaceUnlessFor(head: Waiter | undefined): void {
+    const place = this.#place;
+    // A yield is answered first: until then the store alone knows whose the hold is.
+    if (place === undefined || (place.yields && this.#kept !== undefined)) return;
+    if (head !== undefined && place.leaseMs <= head.settings.leaseMs) return;
+    this.#place = undefined;
+    place.abort(closedError());
   }
 
   #ask(settings: AcquireSettings, kind: AskKind): Ask {

@@ -140,6 +140,8 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   async extend(lease: Lease, leaseMs: number): Promise<void> {
     checkLeaseMs(leaseMs, `extend on "${lease.name}"`, 'ms');
     if (!lease.active) lease.assertHeld(); // throws and says why
+    // Before it is sent: without an answer nobody knows what the store keeps.
+    if (leaseMs > lease.leaseMs) lease.kept.stretched = true;
     const outcome = await this.#watchdog.renewNow(lease.kept, leaseMs);
     if (lease.lossError !== undefined) throw lease.lossError;
     if (outcome.outcome !== 'unknown') return;
