@@ -209,7 +209,9 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     await this.#drained();
     const leftovers = this.list();
     for (const lease of leftovers) lease.markLost('shutdown');
-    await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));
+    await Promise.allSettled(
+      leftovers.map((lease) => attempt(() => this.settings.store.release(lease.hold))),
+    );
   }
 
   #drained(): Promise<void> {

@@ -26,13 +26,23 @@ describe('a hold that was made longer than its lease is not handed on, so that t
   });
 
   it('when the extension is still on its way', async () => {
-    const counted = countedLocks({ leaseMs: LEASE_MS });
+    let answer!: () => void;
+    const gate = new Promise<void>((resolve) => (answer = resolve));
+    const counted = countedLocks({ leaseMs: LEASE_MS }, (store) => ({
+      renew: async (requests) => {
+        const outcomes = await store.renew(requests);
+        await gate;
+        return outcomes;
+      },
+    }));
     const first = await counted.locks.acquire(NAME);
     const second = counted.locks.acquire(NAME);
     const extending = first.extend(60_000);
-    const releasing = first.release();
-    await Promise.all([extending, releasing]);
+    counted.work(0.1);
+    await first.release();
     const lease = await second;
+    answer();
+    await extending;
     expect(await blockedForMs(counted)).toBeLessThanOrEqual(LEASE_MS);
     expect(lease.remainingMs()).toBeLessThanOrEqual(LEASE_MS);
   });
