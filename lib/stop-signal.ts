@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { StopSignal } from './stores/lock-store.js';
 import { warnOfThrown } from './thrown.js';
 
@@ -52,4 +53,12 @@ function tell(listener: () => void): void {
   } catch (error) {
     warnOfThrown('a listener of an aborted wait', error);
   }
+}
+
+/** A signal of ours for a caller, who may give it to as many as there is work to do: more than ten are no leak. */
+export function newAbort(reason: unknown): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  if (reason !== undefined) controller.abort(reason);
+  return controller;
 }
