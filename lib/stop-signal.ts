@@ -58,7 +58,7 @@ function tell(listener: () => void): void {
 /** A signal of ours for a caller, who may give it to as many as there is work to do: more than ten are no leak. */
 export function newAbort(reason: unknown): AbortController {
   const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
+  setMaxListeners(Infinity, controller.signal); // not 0: getMaxListeners throws for it, and fetch asks
   if (reason !== undefined) controller.abort(reason);
   return controller;
 }
