@@ -217,6 +217,14 @@ describe('what the caller is told', () => {
       });
   });
 
+  it('of a signal that cannot be listened to comes at once: nobody is in the line with it', async () => {
+    const { locks, other } = held();
+    await other.acquire(NAME);
+    const deaf = given(Object.assign(new Signal(), { addEventListener: throws }));
+    await expect(locks.acquire(NAME, deaf)).rejects.toMatchObject({ lockName: NAME });
+    expect((await locks.inspect(NAME)).waitingHere).toBe(0);
+  });
+
   it('of a signal that calls back at once: its reason; and of one that has none: an AbortError', async () => {
     const { locks, other } = held();
     await other.acquire(NAME);

@@ -56,15 +56,16 @@ describe('lock events', () => {
     events.on('acquired', () => {
       throw Object.create(null) as Error;
     });
-    events.on('acquired', async () => {
-      await Promise.resolve();
-      throw new Error('bug in the audit');
-    });
-    const looked = Object.defineProperty({}, 'then', {
-      get: () => {
-        throw new Error('bug in a mock');
+    const rejecting = (() => Promise.reject(new Error('bug in the audit'))) as () => void;
+    events.on('acquired', rejecting);
+    const looked = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error('bug in a mock');
+        },
       },
-    });
+    );
     events.on('acquired', () => looked);
     events.emit('acquired', ACQUIRED);
     await new Promise(setImmediate);

@@ -20,7 +20,7 @@ export const callerMutants: readonly Mutant[] = [
       'const lease = waiter.begin(this.alarms);\n    this.#waiters.add(waiter);\n    return lease;',
       'this.#waiters.add(waiter);\n    return waiter.begin(this.alarms);',
     ),
-    suites: [suite(SIGNALS, 'whose addEventListener throws')],
+    suites: [suite(SIGNALS, 'nobody is in the line with it')],
   },
   {
     name: 'caller: a signal that cannot be left takes no grant with it',

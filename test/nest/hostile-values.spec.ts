@@ -30,7 +30,7 @@ const strict = (...known: string[]) =>
     get: (_, key) => (known.includes(String(key)) ? undefined : throws()),
     has: throws,
   });
-const cannotBeAwaited = () => Object.defineProperty({}, 'then', { get: throws });
+const cannotBeAwaited = () => new Proxy({}, { get: (_, key) => (key === 'then' ? throws() : undefined) });
 const deafStream = () => Object.assign(new PassThrough(), { once: throws });
 async function* twoSteps() {
   yield 1;
@@ -135,6 +135,7 @@ describe.each(ADAPTERS)('over HTTP on %s, a locked handler', (adapter) => {
       if (kind.includes('stream') || kind.includes('Proxy')) setTimeout(() => leaving.abort(), 100);
       await answer;
       await until(() => locks.held().length === 0, 'the lock is given back');
+      expect(await locks.isLocked(`record:${encodeURIComponent(kind)}`)).toBe(false);
     },
   );
 
