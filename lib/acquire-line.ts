@@ -1,6 +1,7 @@
 // over budget: one state machine; its halves (who waits, whose the hold is) would each need every field of the other
 import { abandon, attempt } from './attempt.js';
 import { Ask, type Asker, type AskKind } from './ask.js';
+import { listenTo } from './caller-signal.js';
 import { type ClockReading, readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
@@ -59,7 +60,11 @@ export class AcquireLine implements Asker {
     return this.#kept?.lease;
   }
 
-  /** Waits for its turn, at most `settings.waitMs` after `calledAtMs` (monotonic). */
+  /**
+   * Waits for its turn, at most `settings.waitMs` after `calledAtMs` (monotonic).
+   *
+   * @throws when the caller's signal is aborted or cannot be listened to; then nobody waits
+   */
   wait(settings: AcquireSettings, calledAtMs: number): Promise<Lease> {
     // The head whose first answer is still on its way is not known to wait.
     const asking = this.#place?.queued === false ? 1 : 0;
@@ -69,24 +74,30 @@ export class AcquireLine implements Asker {
     }
     const waiter = new Waiter(this, settings, calledAtMs);
     if (this.#queue.size > 0 || this.#kept !== undefined) this.#tell(waiter);
-    const lease = this.#queue.add(waiter);
-    this.#proceed();
-    return lease;
+    try {
+      return this.#queue.add(waiter);
+    } finally {
+      this.#proceed();
+    }
   }
 
   /** Asks once, beside the line: the store gives nothing to one who does not wait while others do. */
   async tryOnce(settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
     if (this.lease?.state === 'held') return { outcome: 'busy', retryAfterMs: this.#retryAfterMs() };
+    const { signal } = settings;
     const ask = this.#ask(settings, 'once');
+    const leave = signal && (() => ask.abort(signal.reason));
     this.#trying += 1;
     try {
-      const answer = await this.around.store.acquire(ask, settings.signal ?? ask);
+      if (signal !== undefined && leave !== undefined) listenTo(signal, leave, this.name);
+      const answer = await this.around.store.acquire(ask, ask);
       if (answer.outcome !== 'granted') return { outcome: 'busy', retryAfterMs: answer.retryAfterMs };
       const taker = { line: this, settings, calledAtMs };
       if (this.#isUsable(answer) && !this.#closed) return this.#begin(answer, ask, taker);
       this.#giveBack(answer);
       throw this.#closed ? closedError() : tooSlow(this.name);
     } finally {
+      if (leave !== undefined) signal?.removeEventListener('abort', leave);
       this.#trying -= 1;
       this.around.leases.unused(ask.ownerToken);
       this.#proceed();
@@ -206,6 +217,7 @@ export class AcquireLine implements Asker {
   /** Whatever changed: is there somebody to ask the store for, or nobody any more? */
   #proceed(): void {
     const { head } = this.#queue;
+    this.#leavePlaceUnlessFor(head);
     if (head !== undefined) {
       if (this.#place !== undefined || (this.#kept !== undefined && this.#mayHandOn(this.#kept, head)))
         return;
@@ -215,13 +227,17 @@ export class AcquireLine implements Asker {
       this.#await(answer, place);
       return;
     }
-    // A yield is answered first: until then the store alone knows whose the hold is.
-    if (this.#place !== undefined && !(this.#place.yields && this.#kept !== undefined)) {
-      const place = this.#place;
-      this.#place = undefined;
-      place.abort(closedError());
-    }
     if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.around.idle(this);
+  }
+
+  /** Nobody wants it, or who is first now asked for a shorter lease than the one who asked for it and left. */
+  #leavePlaceUnlessFor(head: Waiter | undefined): void {
+    const place = this.#place;
+    // A yield is answered first: until then the store alone knows whose the hold is.
+    if (place === undefined || (place.yields && this.#kept !== undefined)) return;
+    if (head !== undefined && place.leaseMs <= head.settings.leaseMs) return;
+    this.#place = undefined;
+    place.abort(closedError());
   }
 
   #ask(settings: AcquireSettings, kind: AskKind): Ask {
@@ -234,7 +250,7 @@ export class AcquireLine implements Asker {
   #await(answer: Promise<Grant | Busy | Full>, place: Ask): void {
     answer.then(
       (given) => {
-        if (given.outcome === 'granted') this.#granted(given, place);
+        if (given?.outcome === 'granted') this.#granted(given, place);
         else this.#refused(place, ({ settings }) => refusalOf(this.name, given, settings));
       },
       (error: unknown) => this.#refused(place, () => error),

@@ -140,6 +140,8 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
   async extend(lease: Lease, leaseMs: number): Promise<void> {
     checkLeaseMs(leaseMs, `extend on "${lease.name}"`, 'ms');
     if (!lease.active) lease.assertHeld(); // throws and says why
+    // Before it is sent: without an answer nobody knows what the store keeps.
+    if (leaseMs > lease.leaseMs) lease.kept.stretched = true;
     const outcome = await this.#watchdog.renewNow(lease.kept, leaseMs);
     if (lease.lossError !== undefined) throw lease.lossError;
     if (outcome.outcome !== 'unknown') return;
@@ -207,7 +209,9 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     await this.#drained();
     const leftovers = this.list();
     for (const lease of leftovers) lease.markLost('shutdown');
-    await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));
+    await Promise.allSettled(
+      leftovers.map((lease) => attempt(() => this.settings.store.release(lease.hold))),
+    );
   }
 
   #drained(): Promise<void> {

@@ -34,6 +34,8 @@ export class KeptHold implements Sleeper {
   unconfirmed = false;
   /** Lost between two leases, when there is no lease to tell. */
   lost = false;
+  /** The store was asked to keep it for longer than its leases: who dies with it would block others for longer than it asked for. */
+  stretched = false;
   /** The watchdog's. Monotonic; Infinity: not to be renewed. */
   renewAtMs = Infinity;
   /** The watchdog's: single flight. */
@@ -95,6 +97,7 @@ export class KeptHold implements Sleeper {
   suits(settings: AcquireSettings): boolean {
     const own = this.#settings;
     return (
+      !this.stretched &&
       own.renew &&
       settings.renew &&
       own.cohortMs > 0 &&

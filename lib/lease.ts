@@ -2,6 +2,7 @@ import { type ClockReading, readClocks } from './clock.js';
 import { LockLostError, type LossCause, releasedError, uncertainError } from './lock-errors.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
+import { newAbort } from './stop-signal.js';
 import type { Hold } from './stores/lock-store.js';
 
 /**
@@ -97,9 +98,7 @@ export class Lease {
    * calls: `fetch(url, { signal: lease.signal })`. Made when first read.
    */
   get signal(): AbortSignal {
-    if (this.#abort !== undefined) return this.#abort.signal;
-    this.#abort = new AbortController();
-    if (this.#loss !== undefined) this.#abort.abort(this.#loss);
+    this.#abort ??= newAbort(this.#loss);
     return this.#abort.signal;
   }
 

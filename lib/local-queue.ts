@@ -1,5 +1,6 @@
 import type { AcquireLine } from './acquire-line.js';
 import type { AlarmClock, Sleeper } from './alarm-clock.js';
+import { listenTo } from './caller-signal.js';
 import type { Lease } from './lease.js';
 import type { AcquireSettings } from './lock-options.js';
 
@@ -19,14 +20,14 @@ export class Waiter implements Sleeper {
     readonly calledAtMs: number,
   ) {}
 
-  /** Resolves when it is this waiter's turn; rejects when its wait ends before. */
+  /** Resolves when it is this waiter's turn; rejects when its wait ends before. @throws when its signal does not let it begin */
   begin(alarms: AlarmClock<Waiter>): Promise<Lease> {
     const { signal, waitMs } = this.settings;
-    alarms.set(this, this.calledAtMs + waitMs);
     if (signal !== undefined) {
       this.#onAbort = () => this.line.leave(this, signal.reason);
-      signal.addEventListener('abort', this.#onAbort);
+      listenTo(signal, this.#onAbort, this.line.name);
     }
+    alarms.set(this, this.calledAtMs + waitMs);
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -56,10 +57,11 @@ export class LocalQueue {
     return this.#waiters.size === 0 ? undefined : this.#waiters.values().next().value;
   }
 
-  /** Goes to the end of the line. */
+  /** Goes to the end of the line. @throws when its signal does not let it; then it is not in the line */
   add(waiter: Waiter): Promise<Lease> {
+    const lease = waiter.begin(this.alarms);
     this.#waiters.add(waiter);
-    return waiter.begin(this.alarms);
+    return lease;
   }
 
   /** false: had left before. */

@@ -1,4 +1,6 @@
+import { isThenable } from './lease-keeper.js';
 import type { LockError, LockLostError, LossCause } from './lock-errors.js';
+import { warnOfThrown } from './thrown.js';
 
 /** What `locks.on(…)` can listen to. No event carries an owner token. */
 export interface LockEvents {
@@ -41,6 +43,7 @@ export interface LockEvents {
 }
 
 export type LockEventName = keyof LockEvents;
+/** May be async: what it throws, at once or later, becomes a process warning. */
 export type LockEventListener<E extends LockEventName> = (event: LockEvents[E]) => void;
 
 type Listeners = { [E in LockEventName]?: Set<LockEventListener<E>> };
@@ -70,13 +73,15 @@ export class LockEventEmitter {
     }
     for (const listener of (this.#listeners[event] ?? []) as Iterable<LockEventListener<E>>) {
       try {
-        listener(payload);
+        const result: unknown = listener(payload);
+        if (isThenable(result)) result.then(undefined, (error: unknown) => warnOfListener(event, error));
       } catch (error) {
-        process.emitWarning(
-          `a listener of the lock event "${event}" threw: ${String(error)}`,
-          'DistributedLockWarning',
-        );
+        warnOfListener(event, error);
       }
     }
   }
+}
+
+function warnOfListener(event: LockEventName, error: unknown): void {
+  warnOfThrown(`a listener of the lock event "${event}"`, error);
 }

@@ -1,5 +1,6 @@
 import { AcquireLine } from './acquire-line.js';
 import { AlarmClock } from './alarm-clock.js';
+import { closeStore } from './attempt.js';
 import { EventLoopTurns } from './event-loop-turns.js';
 import { HeldLeases } from './held-leases.js';
 import type { Work } from './lease-work.js';
@@ -205,11 +206,12 @@ export class LockManager {
 
   async #close(): Promise<void> {
     const { store } = this.#settings;
-    const deaf = store.stopGranting(); // first of all: nobody passes a lock to a process that is leaving
+    const warn = (message: string) => this.#emit('warning', { message });
+    const deaf = closeStore(() => store.stopGranting(), warn); // first of all: nobody passes a lock to a process that is leaving
     for (const line of this.#lines.values()) line.dismiss(closedError());
     await deaf;
     await this.#leases.close();
-    await store.close();
+    await closeStore(() => store.close(), warn);
   }
 
   /** What a call asks for. A function of its own: a closure in `acquire` would be kept by everybody who waits. */

@@ -37,7 +37,7 @@ export function canonicalName(name: unknown): string {
  */
 export function singleName(name: string | readonly string[]): string {
   if (!Array.isArray(name)) return canonicalName(name);
-  const names = new Set((name as readonly unknown[]).map(canonicalName));
+  const names = new Set(Array.from(name as readonly unknown[], canonicalName)); // not its own `map`, which may give anything
   const [first] = names;
   if (first === undefined)
     throw new LockUsageError('LOCK_NAME_INVALID', 'a list of lock names must not be empty');

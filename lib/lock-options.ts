@@ -1,7 +1,9 @@
+import { stopOf } from './caller-signal.js';
 import { type Clock, systemClock } from './clock.js';
 import { describeKind, LockUsageError } from './lock-errors.js';
 import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './owner-token.js';
+import type { Stop } from './stop-signal.js';
 import type { LockMode, LockStore, StopSignal } from './stores/lock-store.js';
 
 /** Options of one call; what is left out comes from the manager's options. */
@@ -59,7 +61,8 @@ export interface AcquireSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly renew: boolean;
-  readonly signal: StopSignal | undefined;
+  /** Stands for the caller's signal, see caller-signal.ts. */
+  readonly signal: Stop | undefined;
   readonly label: string;
   readonly mode: LockMode;
   readonly cohortMs: number;
@@ -192,19 +195,18 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: ()
     throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
   }
   if (typeof renew !== 'boolean') throw invalid(place(), ['renew', renew], 'true or false');
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalid(place(), ['signal', signal], 'an AbortSignal');
-  }
+  const stop = signal === undefined ? undefined : stopOf(signal, place);
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
-  if (options.cohortMs !== undefined)
+  // What was read above is checked, not what reading once more would give.
+  if (cohortMs !== defaults.cohortMs)
     checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
-  if (options.maxWaiters !== undefined)
+  if (maxWaiters !== defaults.maxWaiters)
     checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
-  if (options.maxWaitingProcesses !== undefined)
+  if (maxWaitingProcesses !== defaults.maxWaitingProcesses)
     checkInteger(place, ['maxWaitingProcesses', maxWaitingProcesses], { min: 1, max: MAX_WAITERS });
-  return { leaseMs, waitMs, renew, signal, label, mode, cohortMs, maxWaiters, maxWaitingProcesses };
+  return { leaseMs, waitMs, renew, signal: stop, label, mode, cohortMs, maxWaiters, maxWaitingProcesses };
 }
 
 function checkMode(mode: LockMode, store: LockStore, place: string): void {

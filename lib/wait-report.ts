@@ -1,4 +1,4 @@
-import { LockBusyError, LockStoreError, queueFullError } from './lock-errors.js';
+import { describeValue, LockBusyError, LockStoreError, queueFullError } from './lock-errors.js';
 import type { AcquireSettings } from './lock-options.js';
 import type { Busy, Full, WaitingNews } from './stores/lock-store.js';
 
@@ -40,7 +40,10 @@ export function refusalOf(
   answer: Busy | Full,
   { maxWaitingProcesses }: AcquireSettings,
 ): Error {
-  if (answer.outcome === 'busy') return new Error('a store must not answer «busy» to one who waits');
+  if (answer?.outcome !== 'full') {
+    const message = `the store answered ${describeValue(answer?.outcome)} to one who waits for lock "${name}"; only «granted» and «full» are answers to that`;
+    return new LockStoreError('LOCK_STORE_UNSUPPORTED', message, { lockName: name });
+  }
   return queueFullError(name, `${maxWaitingProcesses} processes`, answer.retryAfterMs);
 }
 

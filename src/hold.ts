@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
-import type { Lease } from '../lib/index.js';
+import { type Lease, Stop } from '../lib/index.js';
 import type { ResponseWatch } from './response-watch.js';
 
 /**
@@ -53,18 +53,20 @@ export class Hold {
 
   /**
    * Keeps the lock until the value, if it is a stream, is over. Objects keep their identity; only an Observable, which each
-   * subscription starts anew, is replaced.
+   * subscription starts anew, is replaced. Never throws: what cannot be looked at is no stream.
    */
   track<T>(value: T): T {
     if (typeof value !== 'object' || value === null || this.#tracked?.has(value) === true) return value;
-    const given: StreamLike = value;
-    if (typeof given.subscribe === 'function')
-      return this.#trackObservable(value as unknown as Observable<unknown>) as T;
-    const begin = this.#streamIn(given);
-    if (begin === undefined) return value;
-    this.#tracked ??= new WeakSet();
-    this.#tracked.add(value);
-    begin();
+    try {
+      if (isObservable(value)) return this.#trackObservable(value) as T;
+      const begin = this.#streamIn(value);
+      if (begin === undefined) return value;
+      this.#tracked ??= new WeakSet();
+      this.#tracked.add(value);
+      begin();
+    } catch {
+      // A getter of the value, or a Proxy: the caller gets it as it would without us.
+    }
     return value;
   }
 
@@ -81,6 +83,12 @@ export class Hold {
     return undefined;
   }
 
+  /** Held until the response is closed, where there is one; else nothing would ever give the lock back. */
+  #cannotSeeEnd(release: () => void): void {
+    this.retainUntilClosed();
+    release();
+  }
+
   #trackObservable(source: Observable<unknown>): Observable<unknown> {
     const release = this.retain();
     this.#watch?.onClose(release);
@@ -95,10 +103,14 @@ export class Hold {
   #trackStream(stream: NodeStream): void {
     if (stream.destroyed === true || stream.readableEnded === true) return;
     const release = this.retain();
-    // Not `finished()`: it listens for 'error', which would silence a stream that nobody else listens to.
-    stream.once('end', release);
-    stream.once('close', release);
     this.#watch?.onClose(release);
+    try {
+      const end = endOf(stream);
+      if (end.aborted) release();
+      else end.addEventListener('abort', release);
+    } catch {
+      this.#cannotSeeEnd(release);
+    }
   }
 
   /** The body of a generator runs in whoever calls `next`: bind it to our call chain, and count each step. */
@@ -125,9 +137,14 @@ export class Hold {
           releaseWhenLeft();
         }
       };
-    iterator.next = counted(iterator.next);
-    if (iterator.return !== undefined) iterator.return = counted(iterator.return);
-    if (iterator.throw !== undefined) iterator.throw = counted(iterator.throw);
+    try {
+      iterator.next = counted(iterator.next);
+      if (iterator.return !== undefined) iterator.return = counted(iterator.return);
+      if (iterator.throw !== undefined) iterator.throw = counted(iterator.throw);
+    } catch {
+      this.#cannotSeeEnd(release); // it is frozen
+      return;
+    }
     this.#watch?.onClose(() => {
       closed = true;
       releaseWhenLeft();
@@ -163,6 +180,30 @@ export function runHolding<T>(
     };
     lease.using(run).then(resolve, reject);
   });
+}
+
+/** @see StreamLike. What throws when it is looked at is none. */
+export function isObservable(value: unknown): value is Observable<unknown> {
+  try {
+    return typeof (value as StreamLike | null | undefined)?.subscribe === 'function';
+  } catch {
+    return false;
+  }
+}
+
+const ends = new WeakMap<NodeStream, Stop>();
+
+/** Aborts at the end of the stream. One pair of listeners, however many calls returned it. */
+function endOf(stream: NodeStream): Stop {
+  const known = ends.get(stream);
+  if (known !== undefined) return known;
+  const end = new Stop();
+  const over = () => end.abort(undefined);
+  // Not `finished()`: it listens for 'error', which would silence a stream that nobody else listens to.
+  stream.once('end', over);
+  stream.once('close', over);
+  ends.set(stream, end);
+  return end;
 }
 
 type Step = (...args: unknown[]) => Promise<IteratorResult<unknown>>;

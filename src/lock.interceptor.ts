@@ -37,7 +37,7 @@ export class LockInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<RequestValues>();
     if (currentFrame()?.request === request) return next.handle(); // we are registered twice
-    const watch = new ResponseWatch(http.getResponse());
+    const watch = ResponseWatch.of(http.getResponse());
     const frame: LockFrame = { spec, request, watch, taken: false };
     if (spec.phase === 'handler') return runInFrame(frame, () => next.handle());
     return this.#lockAround(context, next, frame);

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { type AcquireOptions, type Lease, LockBusyError, processWide, type Stop } from '../lib/index.js';
-import { runHolding } from './hold.js';
+import { isObservable, runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
 import type { LockService } from './lock.service.js';
@@ -105,7 +105,7 @@ function callUnderHeldLock(
   if (lease.state === 'lost') lease.assertHeld();
   const release = hold.retain();
   const settle = (value: unknown) => {
-    frame.observable = typeof (value as { subscribe?: unknown } | null | undefined)?.subscribe === 'function';
+    frame.observable = isObservable(value);
     if (!frame.observable) hold.track(value);
     release();
     frame.onSettled?.();
@@ -115,13 +115,12 @@ function callUnderHeldLock(
     settle(undefined);
     throw error;
   };
-  let result: unknown;
   try {
-    result = invoke(frame.spec, call, lease);
+    const result = invoke(frame.spec, call, lease);
+    return isThenable(result) ? result.then(settle, fail) : settle(result);
   } catch (error) {
-    return fail(error);
+    return fail(error); // of the method, or of a result that throws when it is looked at
   }
-  return isThenable(result) ? result.then(settle, fail) : settle(result);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -19,19 +19,29 @@ interface RawResponse {
   once(event: 'close', listener: () => void): unknown;
 }
 
+/** By response: an interceptor round ours may run us many times for one request, to try again. */
+const watches = new WeakMap<object, ResponseWatch>();
+
 /**
  * Watches one HTTP response. Its 'close' comes on Express and Fastify alike, after a complete answer and when the client
  * has gone; Nest itself does not stop a normal request for that.
  */
 export class ResponseWatch {
-  readonly #listeners: (() => void)[] = [];
-  #closed = false;
+  /** Aborts when the response is over. None of its listeners can keep the others from giving their locks back. */
+  readonly #over = new Stop();
   #gone = false;
 
-  constructor(response: unknown) {
-    const raw = ((response as { raw?: unknown }).raw ?? response) as RawResponse;
+  private constructor(raw: RawResponse) {
     if (raw.closed === true || raw.destroyed === true) this.#close(raw);
     else raw.once('close', () => this.#close(raw));
+  }
+
+  /** The one watch of this response. */
+  static of(response: unknown): ResponseWatch {
+    const raw = ((response as { raw?: unknown }).raw ?? response) as RawResponse;
+    let watch = watches.get(raw);
+    if (watch === undefined) watches.set(raw, (watch = new ResponseWatch(raw)));
+    return watch;
   }
 
   /** For one wait: ends it when the client goes away before the answer is complete. */
@@ -45,13 +55,12 @@ export class ResponseWatch {
 
   /** Calls back once, when the response is over either way; at once when it already is. */
   onClose(listener: () => void): void {
-    if (this.#closed) listener();
-    else this.#listeners.push(listener);
+    if (this.#over.aborted) listener();
+    else this.#over.addEventListener('abort', listener);
   }
 
   #close(raw: RawResponse): void {
-    this.#closed = true;
     this.#gone = raw.writableFinished !== true;
-    for (const listener of this.#listeners.splice(0)) listener();
+    this.#over.abort(undefined);
   }
 }

@@ -1,3 +1,4 @@
+import { getMaxListeners } from 'node:events';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { LockStoreError } from '../../lib/lock-errors.js';
@@ -77,6 +78,7 @@ describe('a lease', () => {
       await clock.advanceAsync(LEASE_MS);
       expect(lease.signal.aborted).toBe(true);
       expect(lease.signal).toBe(lease.signal);
+      expect(getMaxListeners(lease.signal)).toBe(Infinity); // any number of listeners: its caller may have much to do at once
     });
 
     it('does not abort because of a release, then or later', async () => {

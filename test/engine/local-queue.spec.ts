@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { AcquireOptions } from '../../lib/lock-options.js';
 import type { AcquireRequest, Grant, StopSignal } from '../../lib/stores/lock-store.js';
@@ -170,7 +169,6 @@ describe('the line of one name in this process', () => {
   it('lets 10 000 leave from the middle without disturbing the first and the last', async () => {
     const { asked, wait, size, turn } = openQueue();
     const leaving = new AbortController();
-    setMaxListeners(0, leaving.signal);
     const first = wait('first');
     const middle = Array.from({ length: 10_000 }, (_, id) => wait(`${id}`, { signal: leaving.signal }));
     const gone = Promise.allSettled(middle);

@@ -50,6 +50,32 @@ describe('lock events', () => {
     ]);
   });
 
+  it('a listener that throws what cannot be shown, or later, or returns what throws when it is looked at, is reported too', async () => {
+    const warned = catchWarnings();
+    const events = new LockEventEmitter();
+    events.on('acquired', () => {
+      throw Object.create(null) as Error;
+    });
+    const rejecting = (() => Promise.reject(new Error('bug in the audit'))) as () => void;
+    events.on('acquired', rejecting);
+    const looked = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error('bug in a mock');
+        },
+      },
+    );
+    events.on('acquired', () => looked);
+    events.emit('acquired', ACQUIRED);
+    await new Promise(setImmediate);
+    expect(warned).toEqual([
+      expect.stringContaining('threw: something that cannot be shown'),
+      expect.stringContaining('threw: Error: bug in a mock'),
+      expect.stringContaining('threw: Error: bug in the audit'),
+    ]);
+  });
+
   it('a warning nobody listens to goes to process.emitWarning; with a listener it does not', () => {
     const warned = catchWarnings();
     const events = new LockEventEmitter();

@@ -1,10 +1,14 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { StopSignal } from '../../lib/stores/lock-store.js';
 import { ManualLocks } from '../support/manual-locks.js';
 
 function open(...[options, spoil]: Parameters<ManualLocks['open']>) {
   const process = new ManualLocks();
   return { process, clock: process.clock, locks: process.open(options, spoil), other: process.open() };
+}
+
+function raise(): never {
+  throw new Error('a bug in the store');
 }
 
 /** The same signal; `onAbort` is told before its listener is. */
@@ -114,6 +118,48 @@ describe('closing', () => {
     await clock.advanceAsync(100);
     await closing;
     expect(atRelease).toEqual(['lost']);
+  });
+
+  it.each([
+    ['throws', (): Promise<never> => raise()],
+    ['rejects', async (): Promise<never> => raise()],
+    ['returns nothing', () => undefined as unknown as Promise<never>],
+  ])('never rejects, although every step of a foreign store %s, and says so', async (does, step) => {
+    const { locks, clock } = open({ drainMs: 100 }, (store) => ({
+      release: step,
+      stopGranting: step,
+      close: async () => {
+        await store.close();
+        return step();
+      },
+    }));
+    const warned: string[] = [];
+    locks.on('warning', ({ message }) => warned.push(message));
+    const lease = await locks.acquire('group:1');
+    const waiting = locks.acquire('group:1').catch((error: { code: string }) => error.code);
+    const closing = locks.close();
+    await clock.advanceAsync(100);
+    await expect(closing).resolves.toBeUndefined();
+    expect([await waiting, lease.state]).toEqual(['LOCK_CLOSED', 'lost']);
+    const said = Array<string>(does === 'returns nothing' ? 0 : 2);
+    expect(warned.slice(1)).toEqual(said.fill('closing the store failed: Error: a bug in the store'));
+  });
+
+  it('never rejects, although a foreign store throws when its waits are ended', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { locks } = open({}, () => ({
+      acquire: (_request, signal) => {
+        signal.addEventListener('abort', () => raise());
+        return new Promise(() => undefined);
+      },
+    }));
+    const waiting = ['a', 'b'].map((name) =>
+      locks.acquire(name).catch((error: { code: string }) => error.code),
+    );
+    await expect(locks.close()).resolves.toBeUndefined();
+    expect(await Promise.all(waiting)).toEqual(['LOCK_CLOSED', 'LOCK_CLOSED']);
+    expect(warned).toHaveBeenCalledTimes(2);
+    warned.mockRestore();
   });
 
   it('takes no more calls from the moment it began', async () => {

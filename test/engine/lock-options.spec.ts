@@ -138,8 +138,11 @@ describe('the options of a call', () => {
   });
 
   it('may bring a signal, of any realm', () => {
-    const { signal } = new AbortController();
-    expect(call({ signal }).signal).toBe(signal);
+    const controller = new AbortController();
+    const stop = call({ signal: controller.signal }).signal;
+    expect(stop?.aborted).toBe(false);
+    controller.abort('why');
+    expect([stop?.aborted, stop?.reason]).toEqual([true, 'why']);
   });
 
   it('that are wrong name the call, the option, the value and the fix', () => {

@@ -6,6 +6,7 @@ const WATCHDOG = 'lib/lease-watchdog.ts';
 const SCRIPTS = 'lib/stores/redis/scripts';
 const COHORT = 'test/engine/cohort.spec.ts';
 const ENDS = 'test/engine/cohort-ends.spec.ts';
+const LONGER = 'test/engine/longer-lease.spec.ts';
 const PRESSURE = 'test/engine/back-pressure.spec.ts';
 const RENEWALS = 'test/engine/renewal-batches.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
@@ -75,6 +76,37 @@ export const cohortMutants: readonly Mutant[] = [
     name: 'cohort: no hand-off to one who wants none',
     edits: off(KEPT, '      settings.cohortMs > 0 &&\n'),
     suites: [suite(COHORT, 'cohortMs: 0: acquires')],
+  },
+  {
+    name: 'cohort: a hold that was extended beyond its lease is not handed on',
+    edits: off(KEPT, '      !this.stretched &&\n'),
+    suites: [suite(LONGER)],
+  },
+  {
+    name: 'cohort: an extension counts from when it is sent',
+    edits: [
+      ...off('lib/held-leases.ts', 'if (leaseMs > lease.leaseMs) lease.kept.stretched = true;'),
+      ...off(
+        'lib/held-leases.ts',
+        'if (lease.lossError !== undefined) throw lease.lossError;',
+        'lease.kept.stretched ||= leaseMs > lease.leaseMs;',
+      ),
+    ],
+    suites: [suite(LONGER, 'still on its way')],
+  },
+  {
+    name: 'a place is not taken over by one who asked for a shorter lease',
+    edits: off(
+      LINE,
+      'if (head !== undefined && place.leaseMs <= head.settings.leaseMs) return;',
+      'if (head !== undefined) return;',
+    ),
+    suites: [suite(LONGER, 'asked for with a long lease')],
+  },
+  {
+    name: 'redis: a release goes on for as long as the store keeps an extended hold',
+    edits: off('lib/stores/redis/redis-renewals.ts', 'if (leaseMs > asked.leaseMs) asked.leaseMs = leaseMs;'),
+    suites: [suite('test/stores/redis-longer-lease.spec.ts')],
   },
   {
     name: 'cohort: chains let the event loop turn',

@@ -106,7 +106,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'closing: nobody grants to us any more, first of all',
     edits: [
-      { file: MANAGER, find: 'const deaf = store.stopGranting();', put: 'const deaf = Promise.resolve();' },
+      {
+        file: MANAGER,
+        find: 'const deaf = closeStore(() => store.stopGranting(), warn);',
+        put: 'const deaf = Promise.resolve();',
+      },
     ],
     suites: [suite('test/engine/lock-manager-closing.spec.ts')],
   },
@@ -115,7 +119,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASES,
-        find: "for (const lease of leftovers) lease.markLost('shutdown');\n    await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));",
+        find: "for (const lease of leftovers) lease.markLost('shutdown');\n    await Promise.allSettled(\n      leftovers.map((lease) => attempt(() => this.settings.store.release(lease.hold))),\n    );",
         put: "await Promise.allSettled(leftovers.map((lease) => this.settings.store.release(lease.hold)));\n    for (const lease of leftovers) lease.markLost('shutdown');",
       },
     ],

@@ -1,3 +1,4 @@
+import { callerMutants } from './caller-mutants.js';
 import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisConnectionMutants,
   ...redisBatchMutants,
   ...engineMutants,
+  ...callerMutants,
   ...leaseMutants,
   ...cohortMutants,
   ...nestMutants,

@@ -1,6 +1,5 @@
 import { type Mutant, suite } from './mutant.js';
 
-const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const KEYS = 'lib/stores/redis/redis-keys.ts';
@@ -46,11 +45,6 @@ export const redisConnectionMutants: readonly Mutant[] = [
         put: '// Even while closing',
       },
     ],
-    suites: [suite(LEAKS)],
-  },
-  {
-    name: 'no listener is left on the signal of one who tries',
-    edits: [{ file: ACQUISITION, find: "this.signal.removeEventListener('abort', this.#onAbort);", put: '' }],
     suites: [suite(LEAKS)],
   },
   {

@@ -81,6 +81,16 @@ export const BAD_INPUT_ROWS: readonly (readonly [input: string, file: string, ti
     'a signal that is aborted before the call: nothing is locked',
   ],
   [
+    'a signal that is none, or that throws',
+    'test/engine/caller-signal.spec.ts',
+    'hurts nobody but its own call: the next one has its turn',
+  ],
+  [
+    'a result that throws when it is looked at',
+    'test/nest/hostile-values.spec.ts',
+    'gives it to its caller and its lock back',
+  ],
+  [
     'a signal that aborts while waiting',
     'lib/testing/contract/waiting-cases.ts',
     'a waiter that gives up leaves the queue',

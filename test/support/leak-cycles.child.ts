@@ -2,7 +2,7 @@
 // must then end by itself: nothing here calls process.exit. Run with --expose-gc.
 //
 // Arguments: memory | a Redis URL · how many cycles
-import { setMaxListeners, getEventListeners } from 'node:events';
+import { getEventListeners } from 'node:events';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { type Lease, LockManager, memoryStore, redisStore } from '../../lib/index.js';
 
@@ -29,7 +29,6 @@ const resourcesBefore = resources();
 const locks = open();
 const rival = where === 'memory' ? locks : open(); // a memory store shares nothing with another one
 const shared = new AbortController();
-setMaxListeners(0, shared.signal);
 let lostSignals = 0;
 
 const heap: number[] = [];

@@ -16,8 +16,8 @@ export class RedisHold implements Hold {
   readonly name: string;
   readonly keys: LockKeys;
   readonly ownerToken: string;
-  /** As asked for at acquire: after so long without a renewal the store has forgotten it. */
-  readonly leaseMs: number;
+  /** The longest that was ever asked for: after so long without a renewal the store has forgotten it. */
+  leaseMs: number;
   /** Its entry in the queue behind the owner token; '' when it never queued. */
   queuedAs = '';
   /** A request for it got no reply before another copy was answered: it may be executed after the release, and for nobody. */

@@ -32,6 +32,10 @@ async function renewBatch(requests: readonly RenewRequest[], home: RenewalHome):
   const shortestMs = Math.min(...requests.map(({ leaseMs }) => leaseMs));
   // Leave time for another try before the lease ends.
   const boundMs = Math.min(home.commandMs, Math.max(SHORTEST_BOUND_MS, shortestMs / 4));
+  for (const { hold, leaseMs } of requests) {
+    const asked = hold as RedisHold;
+    if (leaseMs > asked.leaseMs) asked.leaseMs = leaseMs; // whatever is answered
+  }
   const keys = requests.map(({ hold }) => (hold as RedisHold).keys.state);
   const args = requests.flatMap(({ hold, leaseMs }) => [
     hold.ownerToken,

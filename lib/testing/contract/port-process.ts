@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LossCause } from '../../lock-errors.js';
+import { Stop } from '../../stop-signal.js';
 import type {
   AcquireRequest,
   Busy,
@@ -8,6 +9,7 @@ import type {
   Hold,
   LockStore,
   RenewOutcome,
+  StopSignal,
   StoreContext,
 } from '../../stores/lock-store.js';
 
@@ -24,7 +26,7 @@ export interface AskOptions {
   label?: string;
   wait?: boolean;
   maxWaitingProcesses?: number;
-  signal?: AbortSignal;
+  signal?: StopSignal;
 }
 
 /** Somebody in the store's queue. */
@@ -62,7 +64,8 @@ export class PortProcess {
     readonly cause: LossCause;
     readonly note: string | undefined;
   }[] = [];
-  readonly #signal = new AbortController();
+  /** Of all that it asks for: the engine's kind, of which any number may hear. */
+  readonly #signal = new Stop();
   readonly #told: Told;
 
   constructor(
@@ -87,7 +90,7 @@ export class PortProcess {
   }
 
   ask(name: string, options: AskOptions = {}): Promise<Grant | Busy | Full> {
-    return this.store.acquire(this.#request(name, options), options.signal ?? this.#signal.signal);
+    return this.store.acquire(this.#request(name, options), options.signal ?? this.#signal);
   }
 
   /** Asks for a name that must be free. */
@@ -181,7 +184,7 @@ export class PortProcess {
     };
   }
 
-  async #yieldOrKeep(hold: Hold, request: AcquireRequest, signal: AbortSignal = this.#signal.signal) {
+  async #yieldOrKeep(hold: Hold, request: AcquireRequest, signal: StopSignal = this.#signal) {
     const answer = await this.store.yieldOrKeep?.(hold, request, signal);
     assert.ok(answer, 'this case needs a store with yieldOrKeep');
     if (answer.outcome === 'yielded') void lookedAtLater(answer.granted);
@@ -190,7 +193,7 @@ export class PortProcess {
 
   async close(): Promise<void> {
     await this.store.stopGranting();
-    this.#signal.abort();
+    this.#signal.abort(new Error('this process is closed'));
     await this.store.close();
   }
 }
