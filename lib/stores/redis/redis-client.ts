@@ -9,7 +9,14 @@ export interface RedisClient {
   readonly status: string;
   readonly options?: { readonly keyPrefix?: string | undefined };
   /** Its socket, once there is one. */
-  readonly stream?: { cork?(): void; uncork?(): void };
+  readonly stream?: {
+    cork?(): void;
+    uncork?(): void;
+    readonly bytesRead?: number;
+    destroy?(error: Error): void;
+  };
+  /** What was sent and is not answered, its own commands too. */
+  readonly commandQueue?: { readonly length: number };
   duplicate(override?: object): RedisClient;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;
@@ -58,7 +65,8 @@ function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
     replyMapping: 'legacy', // what ioredis 5 gives
     failoverDetector: true, // else a Sentinel fail-over is not noticed while the old primary still answers
     commandTimeout: undefined, // the link has a bound of its own round every command: no second timer
-    socketTimeout: Math.ceil(commandMs * 1.5),
+    socketTimeout: undefined, // rings after a blocked event loop before the answer is read: silence-watch.ts
+    maxLoadingRetryTime: 500, // else it may sleep for 10 s beside a server that has long been loaded
     connectTimeout: Math.max(commandMs, 1_000),
     keepAlive: 5_000,
     disconnectTimeout: 200, // ioredis keeps the process alive for so long after a disconnect of a dead connection

@@ -19,7 +19,8 @@ import type {
   Yielded,
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
-import { type AcquisitionHome, RedisAcquisition } from './redis-acquisition.js';
+import type { AcquisitionHome } from './acquisition-home.js';
+import { RedisAcquisition } from './redis-acquisition.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
 import { conflict, CONFLICT } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
@@ -29,6 +30,7 @@ import { RedisPolls } from './redis-polls.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
 import { RedisYield } from './redis-yield.js';
+import { untilReady } from './until-ready.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
 
@@ -82,7 +84,8 @@ class RedisStore implements LockStore {
     if (this.#closed) return Promise.reject(closedError());
     const session = this.#open();
     if (session.isReady) return this.#acquire(session, request, signal);
-    return session.ready().then(() => this.#acquire(session, request, signal));
+    const asker = { commandMs: this.#server.commandMs, request, signal };
+    return untilReady(session, asker).then(() => this.#acquire(session, request, signal));
   }
 
   #acquire(session: RedisSession, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
@@ -161,14 +164,12 @@ class RedisStore implements LockStore {
   }
 
   async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
-    await this.#open().ready();
     const { reply } = await this.#call('force', name, [String(this.context.keepMs), reason]);
     const [code, fence, label] = reply;
     return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
   }
 
   async inspect(name: string): Promise<StoreInspection> {
-    await this.#open().ready();
     const { reply } = await this.#call('inspect', name, []);
     const [waiting, fence, grantedUs, remainingMs, label] = reply;
     const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
@@ -229,6 +230,8 @@ class RedisStore implements LockStore {
 
   /** @throws LockStoreError */
   async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptAnswer> {
+    const session = this.#open();
+    await untilReady(session, this.#server);
     const { state, queue } = lockKeys(this.context.prefix, name);
     const call = {
       script,
@@ -238,11 +241,9 @@ class RedisStore implements LockStore {
       boundMs: this.#server.commandMs,
       once: script === 'force', // repeated, it would end the next holder too
     };
-    const answer = await this.#open()
-      .link.call(call)
-      .catch((failure: CallFailure) => {
-        throw failure.error;
-      });
+    const answer = await session.link.call(call).catch((failure: CallFailure) => {
+      throw failure.error;
+    });
     if (answer.reply[0] === CONFLICT) throw conflict(state, String(answer.reply[1]), name);
     return answer;
   }
