@@ -6,6 +6,7 @@ import { nestMutants } from './nest-mutants.js';
 import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
+import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -13,6 +14,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisClientMutants,
   ...redisConnectionMutants,
   ...redisBatchMutants,
+  ...redisPatienceMutants,
   ...engineMutants,
   ...leaseMutants,
   ...cohortMutants,
