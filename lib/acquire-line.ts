@@ -2,7 +2,7 @@
 import { abandon, attempt } from './attempt.js';
 import { Ask, type Asker, type AskKind } from './ask.js';
 import { listenTo } from './caller-signal.js';
-import { type ClockReading, readClocks } from './clock.js';
+import { type ClockReading, LATE_MS, readClocks } from './clock.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
 import { isThenable } from './lease-keeper.js';
@@ -22,6 +22,8 @@ import type {
 } from './stores/lock-store.js';
 import { refusalOf, tooSlow, WaitReport } from './wait-report.js';
 
+/** How long one stays who has slept over the end of its wait. */
+const LONGEST_STAY_MS = 200;
 const RELEASED: ReleaseOutcome = { outcome: 'released' };
 
 /**
@@ -111,9 +113,22 @@ export class AcquireLine implements Asker {
     this.#proceed();
   }
 
-  /** Why a waiter's time is over. */
-  tooLate({ settings }: Waiter): Error {
+  /**
+   * A waiter's time is over. If we slept over it (a blocked event loop, a stopped process) before the store said anything, the store has
+   * a moment to answer: else we would say that it is silent, or that the lock is held, without having asked.
+   */
+  overdue(waiter: Waiter): void {
+    const { waitMs } = waiter.settings;
     const nowMs = this.around.clock.monotonicMs();
+    const lateMs = nowMs - waiter.calledAtMs - waitMs;
+    if (waiter.staysUntilMs === undefined && lateMs > LATE_MS)
+      waiter.staysUntilMs = nowMs + Math.min(lateMs, waitMs, LONGEST_STAY_MS);
+    const isUnanswered = this.#kept === undefined && this.#report.isSilent;
+    if (isUnanswered && nowMs < (waiter.staysUntilMs ?? 0)) this.#queue.stay(waiter, nowMs + LATE_MS);
+    else this.leave(waiter, this.#tooLate(waiter, nowMs));
+  }
+
+  #tooLate({ settings }: Waiter, nowMs: number): Error {
     if (this.#kept !== undefined) this.#report.heard({ retryAfterMs: this.#retryAfterMs() }, nowMs);
     return this.#report.tooLate(this.name, settings, nowMs);
   }

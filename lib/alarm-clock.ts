@@ -1,4 +1,4 @@
-import type { Clock, Timer, TimerOptions } from './clock.js';
+import { type Clock, LATE_MS, type Timer, type TimerOptions, whenSocketsAreRead } from './clock.js';
 
 /** Something that is to be woken. The field is the alarm clock's own: when; Infinity: not set. */
 export interface Sleeper {
@@ -64,7 +64,13 @@ export class AlarmClock<S extends Sleeper> {
     if (bucket?.size === 0) this.#buckets.delete(index);
   }
 
-  #wake(): void {
+  /** After a block an alarm is late, and what it would give up may be answered already. */
+  #wake(dueMs: number): void {
+    if (this.clock.monotonicMs() - dueMs <= LATE_MS) this.#ringDue();
+    else whenSocketsAreRead(this.clock, () => this.#ringDue());
+  }
+
+  #ringDue(): void {
     this.#disarm();
     const due = this.upcoming(this.clock.monotonicMs(), Infinity);
     for (const sleeper of due) this.#remove(sleeper);
@@ -83,7 +89,12 @@ export class AlarmClock<S extends Sleeper> {
   #arm(atMs: number): void {
     this.#timer?.cancel();
     this.#ringsAtMs = atMs;
-    this.#timer = this.clock.setTimer(atMs - this.clock.monotonicMs(), () => this.#wake(), this.timerOptions);
+    const nowMs = this.clock.monotonicMs();
+    this.#timer = this.clock.setTimer(
+      atMs - nowMs,
+      () => this.#wake(Math.max(atMs, nowMs)),
+      this.timerOptions,
+    );
   }
 
   #disarm(): void {

@@ -93,6 +93,17 @@ export function leaseDeadline(sentAtMs: number, leaseMs: number): number {
   return sentAtMs + leaseMs - leaseMs * DRIFT - EXPIRY_PRECISION_MS;
 }
 
+/** Node's timers come up to so late on their own; a timer that is later tells that the event loop was blocked, or the process stopped. */
+export const LATE_MS = 10;
+
+/**
+ * Calls `callback` when what lies in the sockets has been read. After a block the event loop serves its timers first: whoever gives up
+ * in one would give up an answer that is there already. Twice, because the first turn may be the rest of the present one.
+ */
+export function whenSocketsAreRead(clock: Clock, callback: () => void): void {
+  clock.nextTurn(() => clock.nextTurn(callback));
+}
+
 /** Resolves after `delayMs`, or as soon as `signal` aborts; never rejects. For background retries. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

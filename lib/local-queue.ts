@@ -9,6 +9,8 @@ export class Waiter implements Sleeper {
   alarmAtMs = Infinity;
   /** Has the event `waiting` been sent for it? */
   told = false;
+  /** Monotonic: until then it stays although its time is over, because we slept over it and the store has not answered yet. */
+  staysUntilMs: number | undefined;
   resolve!: (lease: Lease) => void;
   reject!: (reason: unknown) => void;
   #onAbort: (() => void) | undefined;
@@ -71,6 +73,11 @@ export class LocalQueue {
     return true;
   }
 
+  /** Its time is over, but it is looked at once more. */
+  stay(waiter: Waiter, atMs: number): void {
+    this.alarms.set(waiter, atMs);
+  }
+
   /** Everybody leaves. */
   failAll(reason: (waiter: Waiter) => unknown): void {
     const waiters = [...this.#waiters];
@@ -81,5 +88,5 @@ export class LocalQueue {
 
 /** For the alarm clock of all waiters. */
 export function endWaits(late: readonly Waiter[]): void {
-  for (const waiter of late) waiter.line.leave(waiter, waiter.line.tooLate(waiter));
+  for (const waiter of late) waiter.line.overdue(waiter);
 }

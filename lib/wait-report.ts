@@ -19,6 +19,11 @@ export class WaitReport {
     this.#newsAtMs = nowMs;
   }
 
+  /** Has the store said nothing at all since it was asked? */
+  get isSilent(): boolean {
+    return this.#news === undefined;
+  }
+
   /** How long the holder's lease still runs, as far as we heard, in ms. */
   retryAfterMs(nowMs: number): number {
     return Math.max(0, (this.#news?.retryAfterMs ?? 0) - (nowMs - this.#newsAtMs));

@@ -20,10 +20,11 @@ const STATE = 'lock:{group:1}';
 async function waiterOutOfTime(place = 1) {
   const clock = new ManualClock();
   const waiter = await bench.manager({ clock, waitMs: 600_000 });
+  const queued = new Promise((resolve) => waiter.on('waiting', resolve)); // its reply is read: it sleeps until its next poll
   const waiting = waiter.acquire('group:1');
   waiting.catch(() => undefined); // some tests end before its turn
   await bench.queued('group:1', place);
-  await eventually(() => clock.pendingTimers > 1); // its reply is read: it sleeps until its next poll
+  await queued;
   bench.afterwards({ close: () => closeOutOfTime(waiter, clock) });
   return { clock, waiting };
 }

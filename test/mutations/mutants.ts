@@ -7,6 +7,7 @@ import { nestMutants } from './nest-mutants.js';
 import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
+import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 import { templateMutants } from './template-mutants.js';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisClientMutants,
   ...redisConnectionMutants,
   ...redisBatchMutants,
+  ...redisPatienceMutants,
   ...engineMutants,
   ...callerMutants,
   ...leaseMutants,

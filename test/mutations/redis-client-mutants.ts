@@ -28,8 +28,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINK,
-        find: 'endsAtMs - sentAtMs), sentAtMs };',
-        put: 'endsAtMs - sentAtMs), sentAtMs: this.clock.monotonicMs() };',
+        find: 'leftMs()), sentAtMs };',
+        put: 'leftMs()), sentAtMs: this.clock.monotonicMs() };',
       },
     ],
     suites: [suite(RULES, 'its renewal was slow')],
@@ -63,7 +63,7 @@ export const redisClientMutants: readonly Mutant[] = [
       {
         file: ACQUISITION,
         find: 'this.#reject(reason);\n    if (mayHaveRun) this.home.undo(this.hold, true);',
-        put: 'this.#reject(reason);',
+        put: '',
       },
     ],
     suites: [
@@ -76,8 +76,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'this.#reject(reason);\n    this.home.undo(this.hold, this.hold.mayComeBack);',
-        put: 'this.#reject(reason);',
+        find: 'if (mayBeThere) this.home.undo(this.hold, this.hold.mayComeBack);',
+        put: '',
       },
     ],
     suites: [contract('redis', 'a waiter that gives up leaves the queue')],

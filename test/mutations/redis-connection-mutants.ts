@@ -15,7 +15,7 @@ export const redisConnectionMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINK,
-        find: 'return !this.#closing.signal.aborted && this.clock.monotonicMs() + this.repeatAfterMs < endsAtMs;',
+        find: 'return !this.#closing.signal.aborted && this.bounds.nowMs() + delayMs < endsAtMs;',
         put: 'return false;',
       },
     ],
@@ -33,7 +33,13 @@ export const redisConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'bound round every command',
-    edits: [{ file: LINK, find: 'clock.setTimer(boundMs, tooLate', put: 'clock.setTimer(Infinity, tooLate' }],
+    edits: [
+      {
+        file: 'lib/stores/redis/bounds.ts',
+        find: 'this.start(boundMs, tooLate)',
+        put: 'this.start(Infinity, tooLate)',
+      },
+    ],
     suites: [suite(RULES, 'an acquire that nobody heard of')],
   },
   {

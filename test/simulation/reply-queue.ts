@@ -12,22 +12,23 @@ interface PendingCommand {
 export interface ReplyQueueOptions {
   /** ioredis: `commandTimeout`. The command itself stays in the queue, and its late reply is read and thrown away. */
   readonly commandTimeout?: number | undefined;
-  /** ioredis: `socketTimeout`, counted while a command waits and nothing arrives. */
-  readonly socketTimeout?: number | undefined;
   /** ioredis: `reconnectOnError`. */
   readonly onError: (error: Error) => void;
-  readonly onSilence: () => void;
 }
 
 /** The commands of one client that wait for a reply. A reply belongs to whichever is first: the protocol has nothing else to go by. */
 export class ReplyQueue {
   readonly #pending: PendingCommand[] = [];
-  #silence: WorldEvent | undefined;
 
   constructor(
     private readonly process: SimulatedProcess,
     private readonly options: ReplyQueueOptions,
   ) {}
+
+  /** How many commands wait. */
+  get length(): number {
+    return this.#pending.length;
+  }
 
   /** The command was written. */
   wait(): Promise<unknown> {
@@ -36,20 +37,11 @@ export class ReplyQueue {
       const tooLate = () => reject(new Error('Command timed out'));
       const timer = commandTimeout === undefined ? undefined : this.process.later(commandTimeout, tooLate);
       this.#pending.push({ resolve, reject, timer });
-      if (this.#silence === undefined) this.#listen();
     });
-  }
-
-  /** Something arrived. */
-  heard(): void {
-    if (this.#silence !== undefined) this.#silence.cancelled = true;
-    this.#silence = undefined;
-    if (this.#pending.length > 0) this.#listen();
   }
 
   answer(reply: ServerReply): void {
     const command = this.#pending.shift();
-    this.heard();
     if (command?.timer !== undefined) command.timer.cancelled = true;
     if (!('error' in reply)) {
       command?.resolve(reply.value);
@@ -62,16 +54,9 @@ export class ReplyQueue {
 
   /** The connection is gone, and with `maxRetriesPerRequest: 0` so are they. */
   rejectAll(): void {
-    const gone = this.#pending.splice(0);
-    this.heard();
-    for (const { reject, timer } of gone) {
+    for (const { reject, timer } of this.#pending.splice(0)) {
       if (timer !== undefined) timer.cancelled = true;
       reject(new Error('Connection is closed: reached the max retries per request limit (which is 0).'));
     }
-  }
-
-  #listen(): void {
-    const { socketTimeout, onSilence } = this.options;
-    if (socketTimeout !== undefined) this.#silence = this.process.later(socketTimeout, onSilence);
   }
 }

@@ -10,7 +10,6 @@ import type { WorldEvent } from './virtual-world.js';
 /** The options of ioredis that this client follows; `redisServer` in lib/stores/redis/redis-client.ts sets them. */
 interface ClientOptions {
   readonly commandTimeout?: number | null;
-  readonly socketTimeout?: number;
   readonly connectTimeout?: number;
   readonly retryStrategy?: (tries: number) => number | null;
   readonly autoResubscribe?: boolean;
@@ -35,6 +34,7 @@ export class SimulatedClient implements RedisClient {
   readonly #channels = new Set<string>();
   /** Its socket, as the network knows it. */
   connection: SimulatedConnection | undefined;
+  #socket: { bytesRead: number; destroy?(error: Error): void } = { bytesRead: 0 };
   /** The stream was ended: not writable any more, though the status may still be `ready`. */
   #ended = false;
   #manuallyClosing = false;
@@ -49,21 +49,22 @@ export class SimulatedClient implements RedisClient {
   ) {
     family.push(this);
     this.#events.setMaxListeners(0);
-    const { commandTimeout, socketTimeout } = settings;
+    const { commandTimeout } = settings;
     this.#replies = new ReplyQueue(process, {
       commandTimeout: commandTimeout ?? undefined,
-      socketTimeout,
       onError: (error) => {
         if (settings.reconnectOnError?.(error) === true) this.disconnect(true);
       },
-      onSilence: () => {
-        this.#events.emit(
-          'error',
-          new Error(`Socket timeout. Expecting data, but didn't receive any in ${socketTimeout}ms.`),
-        );
-        this.#destroy();
-      },
     });
+  }
+
+  /** Its socket as our store sees it: how much was read, and a hard end. */
+  get stream(): NonNullable<RedisClient['stream']> {
+    return this.#socket;
+  }
+
+  get commandQueue(): { readonly length: number } {
+    return this.#replies;
   }
 
   /** Every client duplicated from this one, and itself. */
@@ -158,15 +159,28 @@ export class SimulatedClient implements RedisClient {
       opened: () => isCurrent() && (giveUp.cancelled = true) && this.#check(),
       failed: () =>
         isCurrent() && (giveUp.cancelled = true) && this.#fail('connect ECONNREFUSED 127.0.0.1:6379'),
-      replied: (reply) => isCurrent() && this.#replies.answer(reply),
+      replied: (reply) => {
+        if (!isCurrent()) return;
+        socket.bytesRead += 1;
+        this.#replies.answer(reply);
+      },
       pushed: (channel, message) => {
         if (!isCurrent()) return;
-        this.#replies.heard();
+        socket.bytesRead += 1;
         this.#events.emit('message', channel, message);
       },
       closed: () => isCurrent() && this.#onClosed(),
     });
     this.connection = connection;
+    const socket = {
+      bytesRead: 0,
+      destroy: (error: Error) => {
+        if (!isCurrent()) return;
+        this.#events.emit('error', error);
+        this.#destroy();
+      },
+    };
+    this.#socket = socket;
     const giveUp = this.process.later(this.settings.connectTimeout ?? 10_000, () => {
       if (!isCurrent()) return;
       connection.destroy();

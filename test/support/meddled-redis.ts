@@ -20,6 +20,7 @@ export class MeddledRedis {
   /** What was sent last for each script, to be sent once more: `raw.evalsha(...bytes)`. */
   readonly bytes = new Map<Script, [sha: string, keys: number, ...args: string[]]>();
   readonly #client: Redis;
+  readonly #refusals = new Map<Script, string>();
   readonly #plans: { script: Script; meddle: Meddling; struck: () => void }[] = [];
 
   constructor(url: string) {
@@ -76,6 +77,12 @@ export class MeddledRedis {
     return this.#plan(script, async (send) => change((await send()) as unknown[]));
   }
 
+  /** From now on every command of this script is refused with this error of a server, until `letGo` is called. */
+  refuse(script: Script, text: string): { letGo(): void } {
+    this.#refusals.set(script, text);
+    return { letGo: () => void this.#refusals.delete(script) };
+  }
+
   #plan(script: Script, meddle: Meddling): Promise<void> {
     return new Promise((struck) => this.#plans.push({ script, meddle, struck }));
   }
@@ -98,6 +105,8 @@ export class MeddledRedis {
     if (script === undefined) return send();
     this.sent.push(script);
     this.bytes.set(script, bytes);
+    const text = this.#refusals.get(script);
+    if (text !== undefined) return Promise.reject(Object.assign(new Error(text), { name: 'ReplyError' }));
     const index = this.#plans.findIndex((plan) => plan.script === script);
     const [plan] = index === -1 ? [] : this.#plans.splice(index, 1);
     if (plan === undefined) return send();

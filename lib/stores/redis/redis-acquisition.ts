@@ -1,34 +1,15 @@
 import { leaseDeadline } from '../../clock.js';
-import { LockStoreError } from '../../lock-errors.js';
-import type { AcquireRequest, Busy, Full, Grant, StopSignal, StoreContext } from '../lock-store.js';
+import type { AcquireRequest, Busy, Full, Grant, StopSignal } from '../lock-store.js';
+import type { AcquisitionHome } from './acquisition-home.js';
 import type { PushedGrant } from './grant-channel.js';
-import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
-import { foreignKey, isForeign } from './redis-errors.js';
+import type { BatchRequest } from './redis-batcher.js';
+import { foreignKey, isForeign, isPassing } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys } from './redis-keys.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
-import { pollDelayMs, type RedisPolls } from './redis-polls.js';
+import { pollDelayMs } from './redis-polls.js';
 import { ServerClock } from './server-clock.js';
-
-/** What every acquisition needs of its store. */
-export interface AcquisitionHome {
-  readonly context: StoreContext;
-  readonly batcher: RedisBatcher;
-  readonly polls: RedisPolls;
-  /** Where this process hears of its grants; see promote.lua. */
-  readonly channel: () => string;
-  /** It is in the queue: from now on pushes must arrive. Called once. */
-  queued(): void;
-  /** A request sent then was answered «queued», where so many listened on our channel: -1 when the server does not say. */
-  counted(listeners: number, sentAtMs: number): void;
-  /** It is over, with a grant or without. */
-  ended(acquisition: RedisAcquisition, granted: boolean): void;
-  /**
-   * Unless it was granted, it may have taken the lock or a place in the queue for nobody: it ended while it was queued or a request was
-   * on its way, or a request was answered after its end. `requestLost`: one got no reply and may be executed late.
-   */
-  undo(hold: RedisHold, requestLost: boolean): void;
-}
+import { paceMs } from './tries.js';
 
 /** Answers of acquire.lua. */
 const GRANTED = 1;
@@ -58,6 +39,8 @@ export class RedisAcquisition implements BatchRequest {
   #isOver = false;
   #asking = false;
   #pollSoon = false;
+  /** How often the server refused us since it last answered. */
+  #refusals = 0;
   #timer: { cancel(): void } | undefined;
   #resolve!: (answer: Grant | Busy | Full) => void;
   #reject!: (reason: unknown) => void;
@@ -79,6 +62,10 @@ export class RedisAcquisition implements BatchRequest {
       this.#reject = reject;
     });
     if (!signal.aborted) signal.addEventListener('abort', this.#onAbort);
+  }
+
+  get isPatient(): boolean {
+    return this.request.wait;
   }
 
   /** Once it is over, a repetition could take the lock for nobody. */
@@ -133,6 +120,7 @@ export class RedisAcquisition implements BatchRequest {
   queued(answer: ScriptReply, sentAtMs: number): void {
     const [, retryAfterMs, ticket, serverUs, listeners] = answer;
     this.#asking = false;
+    this.#refusals = 0;
     this.#markQueued();
     if (this.#isOver) {
       this.home.undo(this.hold, false);
@@ -155,10 +143,12 @@ export class RedisAcquisition implements BatchRequest {
       if (mayHaveRun) this.home.undo(this.hold, true);
       return;
     }
-    // A poll that failed does not end the wait: the place in the queue stands, and the engine knows how long the caller will wait.
-    if (this.isQueued) {
-      if (error instanceof LockStoreError) this.request.onWaiting?.({ error });
-      this.#pollAfter(TROUBLE_POLL_MS);
+    // Neither ends the wait, and the engine knows how long the caller will: a place in the queue stands, and a state that refuses us
+    // passes.
+    const isRefused = isPassing(error);
+    if (this.isQueued || (this.isPatient && isRefused)) {
+      this.request.onWaiting?.({ error });
+      this.#pollAfter(isRefused ? paceMs(this.#refusals++) : TROUBLE_POLL_MS);
       return;
     }
     this.giveUp(error, mayHaveRun);
@@ -175,9 +165,10 @@ export class RedisAcquisition implements BatchRequest {
   /** Ends although it may be queued, or be granted at this moment; a request on its way is undone once more when it is answered. */
   leave(reason: unknown): void {
     if (this.#isOver) return;
+    const mayBeThere = this.isQueued || this.#asking || this.hold.mayComeBack; // not when it was only refused
     this.#end(false);
     this.#reject(reason);
-    this.home.undo(this.hold, this.hold.mayComeBack);
+    if (mayBeThere) this.home.undo(this.hold, this.hold.mayComeBack);
   }
 
   /** Was never in the queue, and nobody waits for its outcome. */

@@ -1,7 +1,9 @@
-import { type Clock, pause } from '../../clock.js';
-import { isReply } from './redis-errors.js';
+import type { Clock } from '../../clock.js';
+import type { Bounds } from './bounds.js';
+import { isPassing, refusal } from './redis-errors.js';
 import type { RedisHold } from './redis-hold.js';
 import { CallFailure, type RedisLink, type ScriptReply } from './redis-link.js';
+import { Tries } from './tries.js';
 
 /** The scripts that carry many requests; in the order in which those of one turn are sent: what becomes free first, then who wants it. */
 const SCRIPTS = ['release', 'yield', 'acquire'] as const;
@@ -30,19 +32,20 @@ export interface BatchRequest {
   readonly hold: RedisHold;
   /** Its text of fixed fields; stays the same when it is sent again. */
   readonly text: string;
-  /** Is it still wanted? Asked before it is sent, and before it is sent again after a lost reply. */
+  /** Refused for a state of the server that passes, it asks again by itself. Others are sent again, within their bound. */
+  readonly isPatient?: boolean;
+  /** Is it still wanted? Asked before it is sent, and before it is sent again. */
   wanted(): boolean;
   /** @param how when it was sent (monotonic), and whether an earlier try got no reply and may have been executed */
   answered(answer: ScriptReply, how: { sentAtMs: number; repeated: boolean }): void;
   failed(failure: CallFailure): void;
 }
 
-/** A request on its way. */
-interface Item {
-  readonly request: BatchRequest;
-  /** Monotonic: how long it is tried. */
-  readonly endsAtMs: number;
-  repeated: boolean;
+/** A request on its way. Its time is counted from when it is first sent, not from when it was asked for. */
+class Item extends Tries {
+  constructor(readonly request: BatchRequest) {
+    super();
+  }
 }
 
 /**
@@ -74,7 +77,11 @@ export class RedisBatcher {
 
   send(request: BatchRequest): void {
     this.#underWay += 1;
-    this.#add({ request, endsAtMs: this.clock.monotonicMs() + this.given.commandMs, repeated: false });
+    this.#add(new Item(request));
+  }
+
+  get bounds(): Bounds {
+    return this.link.bounds;
   }
 
   /** Is any request on its way? */
@@ -99,17 +106,19 @@ export class RedisBatcher {
 
   #flush(): void {
     this.#flushing = false;
+    const latestMs = this.bounds.nowMs() + this.given.commandMs;
     this.link.cork();
     for (const script of SCRIPTS) {
       const items = this.#pending[script];
       if (items.length === 0) continue;
       this.#pending[script] = [];
+      for (const item of items) if (item.endsAtMs === Infinity) item.endsAtMs = latestMs;
       // Apart, because a batch is given up when the first of it must be: what is sent for the first time is not to be sent again
       // for the sake of something older.
-      for (const repeated of [false, true]) {
+      for (const isFresh of [true, false]) {
         this.#exchangeAll(
           script,
-          items.filter((item) => item.repeated === repeated),
+          items.filter((item) => (item.endsAtMs === latestMs) === isFresh),
         );
       }
     }
@@ -133,7 +142,7 @@ export class RedisBatcher {
       sentAtMs = this.clock.monotonicMs();
       answers = await this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
     } catch (error) {
-      this.#repeat(items.filter((item) => this.#mayRepeat(item, error)));
+      for (const item of items) this.#failed(item, error);
       return;
     }
     for (const [index, item] of items.entries()) this.#answer(item, answerOf(answers[index]), sentAtMs);
@@ -151,18 +160,17 @@ export class RedisBatcher {
 
   #leftMs(items: readonly Item[]): number {
     const endsAtMs = items.reduce((first, item) => Math.min(first, item.endsAtMs), Infinity);
-    return endsAtMs - this.clock.monotonicMs();
+    return endsAtMs - this.bounds.nowMs();
   }
 
   #answer(item: Item, answer: ScriptReply, sentAtMs: number): void {
-    const { request, repeated } = item;
-    this.#done();
-    if (answer[0] !== REFUSED) {
-      request.answered(answer, { sentAtMs, repeated });
+    const { request, mayHaveRun } = item;
+    if (answer[0] === REFUSED) {
+      this.#failed(item, refusal(String(answer[1])));
       return;
     }
-    const refusal = Object.assign(new Error(String(answer[1])), { name: 'ReplyError' });
-    request.failed(this.#failure(item, refusal));
+    this.#done();
+    request.answered(answer, { sentAtMs, repeated: mayHaveRun });
   }
 
   /** Nobody wants it any more; it may have been executed if it was sent before. */
@@ -172,30 +180,24 @@ export class RedisBatcher {
     return false;
   }
 
-  /** false: it was told that it failed. */
-  #mayRepeat(item: Item, error: unknown): boolean {
-    // An error of the server: the script was not executed. A CallFailure: it was not even sent.
-    if (!isReply(error) && !(error instanceof CallFailure)) {
-      item.repeated = true;
-      if (item.request.wanted() && this.link.mayRepeat(item.endsAtMs)) return true;
+  /** Sent again, if that may help and its time is not over. What failed together goes again together. */
+  #failed(item: Item, error: unknown): void {
+    const { request } = item;
+    const isRefusal = this.link.isRefusal(error);
+    const delayMs = item.failed(error, isRefusal);
+    const mayHelp = !isRefusal || (isPassing(error) && request.isPatient !== true);
+    if (mayHelp && request.wanted() && this.link.mayRepeat(item.endsAtMs, delayMs)) {
+      this.bounds.start(delayMs, () => this.#add(item));
+      return;
     }
     this.#done();
-    item.request.failed(this.#failure(item, error));
-    return false;
+    request.failed(this.#failure(item, item.error));
   }
 
-  /** Those that lost their reply together go again together. */
-  #repeat(items: readonly Item[]): void {
-    if (items.length === 0) return;
-    void pause(this.clock, this.link.repeatAfterMs).then(() => {
-      for (const item of items) this.#add(item);
-    });
-  }
-
-  #failure({ request, repeated }: Item, error: unknown): CallFailure {
+  #failure({ request, mayHaveRun }: Item, error: unknown): CallFailure {
     return new CallFailure(
       this.link.storeError(error, { script: request.script, lockName: request.hold.name }),
-      repeated,
+      mayHaveRun,
     );
   }
 

@@ -16,7 +16,14 @@ export interface RedisClient {
   readonly status: string;
   readonly options?: ServerOptions & { readonly keyPrefix?: string | undefined };
   /** Its socket, once there is one. */
-  readonly stream?: { cork?(): void; uncork?(): void };
+  readonly stream?: {
+    cork?(): void;
+    uncork?(): void;
+    readonly bytesRead?: number;
+    destroy?(error: Error): void;
+  };
+  /** What was sent and is not answered, its own commands too. */
+  readonly commandQueue?: { readonly length: number };
   duplicate(override?: object): RedisClient;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;
@@ -77,7 +84,8 @@ function profile(commandMs: number): RedisOptions & { replyMapping: 'legacy' } {
     commandTimeout: null as unknown as undefined, // the link has a bound of its own round every command: no second timer
     sentinelCommandTimeout: Math.max(commandMs, 1_000), // a Sentinel that hangs must not keep us from the next one
     sentinelRetryStrategy: waitBeforeRetryMs,
-    socketTimeout: Math.ceil(commandMs * 1.5),
+    socketTimeout: undefined, // rings after a blocked event loop before the answer is read: silence-watch.ts; see creator
+    maxLoadingRetryTime: 500, // else it may sleep for 10 s beside a server that has long been loaded
     connectTimeout: Math.max(commandMs, 1_000),
     keepAlive: 5_000,
     noDelay: true,
@@ -145,14 +153,20 @@ function keyPrefixOf(options: Pick<RedisOptions, 'keyPrefix'> | undefined): { ke
 /** Makes the first one at once, unconnected: options that ioredis refuses are refused where they are given. */
 function creator(make: () => RedisClient): () => RedisClient {
   let first: RedisClient | undefined;
+  const makeOne = (): RedisClient => {
+    const client = make();
+    // Any value of it sets a timer, so it must be none, whatever `Redis.defaultOptions` has filled in.
+    Object.assign(client.options ?? {}, { socketTimeout: undefined });
+    return client;
+  };
   try {
-    first = make();
+    first = makeOne();
   } catch (error) {
     const { message } = error as { message?: unknown };
     throw invalid(`ioredis refuses these options: ${redactPasswords(String(message ?? error))}`, error);
   }
   return () => {
-    const client = first ?? make();
+    const client = first ?? makeOne();
     first = undefined;
     return client;
   };

@@ -88,9 +88,7 @@ export class RedisEndings {
   /** What is under way has one more command's time; what it cannot reach runs out by itself. Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort();
-    const enough = new AbortController();
-    void this.#allEnded().finally(() => enough.abort());
-    await pause(this.context.clock, this.commandMs, enough.signal);
+    await this.batcher.bounds.within(this.commandMs, () => this.#allEnded()).catch(() => undefined);
   }
 
   /** One end may begin another: an acquisition that is given back when its answer comes. */

@@ -57,7 +57,7 @@ export function storeError(error: unknown, doing: string, lockName?: string): Lo
   const given = String(message ?? error);
   const text = redactPasswords(withoutArguments(given));
   const details = { lockName, cause: { name, code, message: text } };
-  const known = isReply(error) ? BY_FIRST_WORD.get(given.split(' ', 1)[0] ?? '') : undefined;
+  const known = isReply(error) ? BY_FIRST_WORD.get(firstWord(given)) : undefined;
   if (known !== undefined)
     return new LockStoreError(known.code, `${doing}: ${known.advice} (${text})`, details);
   const isRefused = isReply(error) && /unknown command|invalid password/i.test(given);
@@ -76,6 +76,38 @@ function withoutArguments(text: string): string {
  */
 export function isReply(error: unknown): boolean {
   return (error as { name?: unknown } | null)?.name === 'ReplyError';
+}
+
+/**
+ * States of a server that pass without anybody's doing, or by its operator's: nothing was executed, and the same request is right a
+ * moment later. What is not listed is told at once: to wait for a permission would only hide that it is missing.
+ */
+const PASSING: ReadonlySet<string> = new Set([
+  'BUSY', // somebody's script runs
+  'LOADING', // after a restart
+  'MASTERDOWN', // a replica that waits for its primary
+  'READONLY', // demoted: the client connects anew at it, and finds the new primary
+  'NOREPLICAS', // fewer of them than `min-replicas-to-write`
+  'MISCONF', // the disk is full
+  'OOM', // the memory is
+  'CLUSTERDOWN', // a slot has no node
+  'TRYAGAIN', // a slot is on its way to another node
+]);
+
+/** Does it make sense to ask again, although the server refused? For errors of the client, and for ours that have one as their cause. */
+export function isPassing(error: unknown): boolean {
+  if (error === undefined || error === null) return false;
+  const { message, cause } = error as { message?: unknown; cause?: unknown };
+  return isReply(error) ? PASSING.has(firstWord(message)) : isPassing(cause);
+}
+
+/** What a server says in other ways than as the error of a command. */
+export function refusal(text: string): Error {
+  return Object.assign(new Error(text), { name: 'ReplyError' });
+}
+
+function firstWord(text: unknown): string {
+  return String(text).split(' ', 1)[0] ?? '';
 }
 
 /** The codes with which a script says that what lies in the key is not for it: no lock, or a lock in a later format. */

@@ -1,9 +1,14 @@
-import { type Clock, pause } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import { LockStoreError } from '../../lock-errors.js';
+import { type Bound, Bounds } from './bounds.js';
 import type { RedisClient } from './redis-client.js';
-import { isReply, storeError } from './redis-errors.js';
+import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
 import { SCRIPTS } from './redis-scripts.generated.js';
 import { ConnectionTrouble } from './redis-trouble.js';
+import { SilenceWatch } from './silence-watch.js';
+import { Tries } from './tries.js';
+
+export { within } from './bounds.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
@@ -42,16 +47,24 @@ export class CallFailure extends Error {
   }
 }
 
+/** How soon we find out that a server refuses every connection for now. */
+const REFUSAL_LOOK_MS = 50;
+
 /**
  * One connection that carries scripts. All scripts may be executed twice, so a call whose reply got lost is sent again with the same
- * bytes, within its bound; the caller learns whether anything may have been executed.
+ * bytes, within its bound; the caller learns whether anything may have been executed. One that is refused for a state that passes is
+ * sent again too, at growing distances.
  */
 export class RedisLink {
-  readonly repeatAfterMs = 20;
+  /** All times that end here are on its clock. */
+  readonly bounds: Bounds;
+  readonly #silence: SilenceWatch;
   #nonce = 0;
   readonly #trouble: ConnectionTrouble;
   /** Ends the wait for a connection that cannot come about. */
   #giveUp: (() => void) | undefined;
+  /** What the connection met since it was made. */
+  #presentError: unknown;
   readonly #closing = new AbortController();
   #connecting: Promise<void> | undefined;
 
@@ -60,25 +73,29 @@ export class RedisLink {
     private readonly clock: Clock,
     private readonly address: string,
   ) {
+    this.bounds = new Bounds(clock);
+    this.#silence = new SilenceWatch(client, this.bounds);
     this.#trouble = new ConnectionTrouble(client, address, () => this.#giveUp?.());
+    client.on('error', (error) => (this.#presentError = error));
+    client.on('connect', () => (this.#presentError = undefined));
   }
 
   /** @throws CallFailure */
   async call(call: ScriptCall): Promise<ScriptAnswer> {
-    const endsAtMs = this.clock.monotonicMs() + call.boundMs;
-    let mayHaveRun = false;
+    const tries = new Tries(this.bounds.nowMs() + call.boundMs);
+    const leftMs = () => tries.endsAtMs - this.bounds.nowMs();
     for (;;) {
       try {
-        if (!this.isReady) await this.reachable(endsAtMs - this.clock.monotonicMs());
+        if (!this.isReady) await this.reachable(leftMs());
         const sentAtMs = this.clock.monotonicMs();
-        return { reply: await this.exchange(call.script, call, endsAtMs - sentAtMs), sentAtMs };
+        return { reply: await this.exchange(call.script, call, leftMs()), sentAtMs };
       } catch (error) {
-        if (isReply(error) || error instanceof CallFailure)
-          throw new CallFailure(this.storeError(error, call), mayHaveRun);
-        mayHaveRun = true;
-        if (call.once === true || !this.mayRepeat(endsAtMs))
-          throw new CallFailure(this.storeError(error, call), true);
-        await pause(this.clock, this.repeatAfterMs);
+        const isRefusal = this.isRefusal(error);
+        const delayMs = tries.failed(error, isRefusal);
+        const mayHelp = isRefusal ? isPassing(error) : call.once !== true;
+        if (!mayHelp || !this.mayRepeat(tries.endsAtMs, delayMs))
+          throw new CallFailure(this.storeError(tries.error, call), tries.mayHaveRun);
+        await this.bounds.pause(delayMs);
       }
     }
   }
@@ -95,7 +112,7 @@ export class RedisLink {
   ): Promise<ScriptReply> {
     const nonce = (this.#nonce++).toString(36);
     const args = [...payload.keys, nonce, ...payload.args];
-    return within(this.clock, boundMs, async () => {
+    const answer = this.bounds.within(boundMs, async () => {
       const reply = await this.#evaluate(script, payload.keys.length, args);
       if (!Array.isArray(reply) || reply[0] !== nonce) {
         // Something between us and the server ate a reply: every later one would be taken for the wrong call.
@@ -105,6 +122,8 @@ export class RedisLink {
       reply.shift();
       return reply as ScriptValue[];
     });
+    this.#silence.expect(boundMs); // it is written
+    return answer;
   }
 
   async #evaluate(script: ScriptName, keys: number, args: readonly string[]): Promise<unknown> {
@@ -141,8 +160,14 @@ export class RedisLink {
     }
   }
 
-  mayRepeat(endsAtMs: number): boolean {
-    return !this.#closing.signal.aborted && this.clock.monotonicMs() + this.repeatAfterMs < endsAtMs;
+  /** By the time of {@link bounds}. */
+  mayRepeat(endsAtMs: number, delayMs: number): boolean {
+    return !this.#closing.signal.aborted && this.bounds.nowMs() + delayMs < endsAtMs;
+  }
+
+  /** true: this copy was not executed. A CallFailure: it was not even sent. */
+  isRefusal(error: unknown): boolean {
+    return isReply(error) || error instanceof CallFailure;
   }
 
   /** The error of a command as our callers know it. */
@@ -167,21 +192,42 @@ export class RedisLink {
     if (this.client.status === 'wait' || this.client.status === 'end') {
       this.client.connect().catch(() => undefined); // ioredis goes on trying; its errors arrive as events
     }
-    await within(this.clock, boundMs, () => this.#connected()).catch(() => undefined);
-    if (this.client.status !== 'ready') throw this.#unreachable();
+    this.#silence.expect(boundMs);
+    await this.bounds.within(boundMs, () => this.#connected()).catch(() => undefined);
+    if (this.isReady) return;
+    if (!this.#isLoading) throw this.#unreachable();
+    const loading = refusal('LOADING Redis is loading the dataset in memory');
+    throw storeError(loading, `Redis at ${this.address}`);
   }
 
-  /** Resolves when the connection changes for the better, or is closed. One listener, however many calls wait. */
+  /** Connected, and ioredis waits for nothing that was sent: it looks from time to time whether the server has loaded its data. */
+  get #isLoading(): boolean {
+    const { status, commandQueue } = this.client;
+    return status === 'connect' && commandQueue?.length === 0 && this.#presentError === undefined;
+  }
+
+  /** The server is there, and says why it cannot serve now. */
+  get #isRefused(): boolean {
+    return this.#isLoading || isPassing(this.#presentError);
+  }
+
+  /** Resolves when commands can be sent, the connection is closed, or the server refuses it. One listener, however many calls wait. */
   #connected(): Promise<void> {
     return (this.#connecting ??= new Promise((resolve) => {
       const { signal } = this.#closing;
+      let looking: Bound;
       const settle = () => {
+        this.bounds.end(looking);
         this.client.off('ready', settle);
         signal.removeEventListener('abort', settle);
         this.#connecting = undefined;
         resolve();
       };
       this.#giveUp = settle;
+      const look = () => {
+        looking = this.bounds.start(REFUSAL_LOOK_MS, () => (this.#isRefused ? settle() : look()));
+      };
+      look();
       this.client.on('ready', settle);
       signal.addEventListener('abort', settle);
     }));
@@ -191,7 +237,9 @@ export class RedisLink {
   close(): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
+    this.#silence.close();
     this.client.disconnect();
+    this.bounds.close();
   }
 
   #unreachable(): LockStoreError {
@@ -199,23 +247,4 @@ export class RedisLink {
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
     return this.#trouble.error();
   }
-}
-
-/** Our own bound round every command: a client that never settles one must not take a caller with it. */
-export function within<T>(clock: Clock, boundMs: number, work: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // The connection keeps the process alive as long as an answer may come; after close() this timer must not.
-    const tooLate = () => reject(new Error(`no reply within ${Math.round(boundMs)} ms`));
-    const timer = clock.setTimer(boundMs, tooLate, { background: true });
-    work().then(
-      (value) => {
-        timer.cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        reject(error as Error);
-      },
-    );
-  });
 }

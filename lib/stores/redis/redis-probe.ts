@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { LockStoreError, LockUsageError } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
-import { storeError } from './redis-errors.js';
+import { isPassing, refusal, storeError } from './redis-errors.js';
 import { probeKeys } from './redis-keys.js';
 import { CallFailure, type RedisLink, within } from './redis-link.js';
 import { readInfo, runIdOf, type ServerInfo } from './server-info.js';
@@ -102,10 +102,10 @@ export async function probeScripts(
     },
   );
   if (refused.length === 0) return Number(listeners);
-  // A replica without INFO, or memory that is full right now, shows here.
+  // A replica without INFO, or memory or a disk that is full right now, shows here.
   const first = (refused[0] ?? '').replace(/^\w+: (ERR )?/, '');
-  const passing = storeError(Object.assign(new Error(first), { name: 'ReplyError' }), place);
-  if (passing.code === 'LOCK_STORE_READONLY' || first.startsWith('OOM')) throw passing;
+  const answer = refusal(first);
+  if (isPassing(answer)) throw storeError(answer, place);
   const message = `${place} refuses what the lock scripts need; grant the permissions: ${refused.join(' · ')}`;
   throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
 }

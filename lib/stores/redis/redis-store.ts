@@ -19,7 +19,8 @@ import type {
   Yielded,
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
-import { type AcquisitionHome, RedisAcquisition } from './redis-acquisition.js';
+import type { AcquisitionHome } from './acquisition-home.js';
+import { RedisAcquisition } from './redis-acquisition.js';
 import { answerOf } from './redis-batcher.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
 import { foreignKey, isForeign } from './redis-errors.js';
@@ -30,6 +31,7 @@ import { RedisPolls } from './redis-polls.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
 import { RedisYield } from './redis-yield.js';
+import { untilReady } from './until-ready.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
 
@@ -82,7 +84,8 @@ class RedisStore implements LockStore {
     if (this.#closed) return Promise.reject(closedError());
     const session = this.#open();
     if (session.isReady) return this.#acquire(session, request, signal);
-    return session.ready().then(() => this.#acquire(session, request, signal));
+    const asker = { commandMs: this.#server.commandMs, request, signal };
+    return untilReady(session, asker).then(() => this.#acquire(session, request, signal));
   }
 
   #acquire(session: RedisSession, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Full> {
@@ -232,7 +235,7 @@ class RedisStore implements LockStore {
   /** @throws LockStoreError */
   async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptReply> {
     const session = this.#open();
-    await session.ready();
+    await untilReady(session, this.#server);
     session.connections.keepProcessAlive();
     const { state, queue } = lockKeys(this.context.prefix, name);
     const call = { script, keys: [state, queue], args, lockName: name, boundMs: this.#server.commandMs };

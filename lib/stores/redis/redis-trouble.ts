@@ -69,7 +69,7 @@ const DIAGNOSES: readonly (readonly [fits: (met: Meeting) => boolean, diagnosis:
   [({ usesTls, wasConnected }) => usesTls && !wasConnected, { advice: `TLS was not set up; ${NOT_TLS}` }],
   [
     ({ text, wasConnected, wasClosed }) =>
-      wasConnected && (/Socket timeout/.test(text) || (text === '' && !wasClosed)),
+      wasConnected && (/no reply to anything/.test(text) || (text === '' && !wasClosed)),
     { advice: 'it accepts connections and does not answer; is it a Redis server, and not stopped?' },
   ],
   [
