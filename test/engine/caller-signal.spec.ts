@@ -61,7 +61,7 @@ describe('one signal for a thousand calls', () => {
     const silent = process.open({}, () => ({
       acquire: (_request, signal) =>
         new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason as Error));
+          signal.addEventListener('abort', () => reject(signal.reason));
         }),
     }));
     const controller = new AbortController();

@@ -26,10 +26,13 @@ function throws(): never {
 
 /** As a strict mock or a lazy record does: only what it knows may be asked for. */
 const strict = (...known: string[]) =>
-  new Proxy({} as object, {
-    get: (_, key) => (known.includes(String(key)) ? undefined : throws()),
-    has: throws,
-  });
+  new Proxy(
+    {},
+    {
+      get: (_, key) => (known.includes(String(key)) ? undefined : throws()),
+      has: throws,
+    },
+  );
 const cannotBeAwaited = () => new Proxy({}, { get: (_, key) => (key === 'then' ? throws() : undefined) });
 const deafStream = () => Object.assign(new PassThrough(), { once: throws });
 async function* twoSteps() {
