@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../clock.js';
 import type { RedisClient } from './redis-client.js';
-import { RedisLink, within } from './redis-link.js';
+import { RedisLink } from './redis-link.js';
 import { readInfo, runIdOf } from './server-info.js';
 
 /** What a release told this process: the lock is yours. */
@@ -87,10 +87,10 @@ export class GrantChannel {
 
   async #subscribe(boundMs: number): Promise<void> {
     const { clock, channel } = this.environment;
-    const endsAtMs = clock.monotonicMs() + boundMs;
+    const { bounds } = this.#link;
+    const endsAtMs = bounds.nowMs() + boundMs;
     await this.#link.ready(boundMs);
-    const leftMs = endsAtMs - clock.monotonicMs();
-    const [info] = await within(clock, leftMs, () =>
+    const [info] = await bounds.within(endsAtMs - bounds.nowMs(), () =>
       // In this order, in one write: once it is subscribed, the connection takes no other command.
       Promise.all([readInfo(this.client).catch(() => undefined), this.client.subscribe(channel)]),
     );
@@ -133,12 +133,13 @@ export class GrantChannel {
 
   async #beat(): Promise<void> {
     const { clock, commandMs, waiting } = this.environment;
+    const { bounds } = this.#link;
     this.#beating = true;
     while (waiting() && !this.#stop.signal.aborted) {
       try {
         if (this.#subscription === undefined) await this.subscribe(commandMs);
         // SUBSCRIBE again is the one ping that every protocol version allows on a subscribed connection.
-        else await within(clock, commandMs, () => this.client.subscribe(this.environment.channel));
+        else await bounds.within(commandMs, () => this.client.subscribe(this.environment.channel));
       } catch {
         void this.move();
       }
@@ -149,11 +150,12 @@ export class GrantChannel {
 
   /** From now on nobody grants to this process: a publisher sees no listener. Never rejects. */
   async leave(): Promise<void> {
-    const { clock, commandMs, channel } = this.environment;
+    const { commandMs, channel } = this.environment;
+    const { bounds } = this.#link;
     this.#stop.abort();
     if (this.#subscription === undefined) return;
     this.#subscription = undefined;
-    await within(clock, commandMs, () => this.client.unsubscribe(channel)).catch(() => undefined);
+    await bounds.within(commandMs, () => this.client.unsubscribe(channel)).catch(() => undefined);
   }
 
   close(): void {

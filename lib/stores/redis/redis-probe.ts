@@ -1,16 +1,14 @@
-import type { Clock } from '../../clock.js';
 import { LockStoreError, LockUsageError } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
 import { isPassing, refusal, storeError } from './redis-errors.js';
 import { probeKeys } from './redis-keys.js';
-import { CallFailure, type RedisLink, within } from './redis-link.js';
+import { CallFailure, type RedisLink } from './redis-link.js';
 import { readInfo, runIdOf, type ServerInfo } from './server-info.js';
 
 /** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */
 const OLDEST_VERSION: readonly [number, number] = [6, 2];
 
 export interface ProbeTarget {
-  readonly clock: Clock;
   readonly client: RedisClient;
   readonly link: RedisLink;
   readonly address: string;
@@ -49,7 +47,7 @@ export async function probeServer(target: ProbeTarget, boundMs: number): Promise
 async function infoOf(target: ProbeTarget, boundMs: number): Promise<ServerInfo> {
   const place = placeOf(target);
   try {
-    return await within(target.clock, boundMs, () => readInfo(target.client));
+    return await target.link.bounds.within(boundMs, () => readInfo(target.client));
   } catch (error) {
     const failure = storeError(error, place);
     if (failure.code !== 'LOCK_STORE_UNSUPPORTED') throw failure;

@@ -8,7 +8,7 @@ import { processChannel } from './redis-keys.js';
 import { RedisConnections } from './redis-connections.js';
 import { RedisBatcher } from './redis-batcher.js';
 import { RedisEndings } from './redis-endings.js';
-import { RedisLink, within } from './redis-link.js';
+import { RedisLink } from './redis-link.js';
 import { probeScripts, probeServer, type ProbeTarget } from './redis-probe.js';
 import { readInfo, runIdOf } from './server-info.js';
 
@@ -96,18 +96,19 @@ export class RedisSession {
   }
 
   async #prepare(): Promise<void> {
-    const { clock, prefix } = this.context;
+    const { prefix } = this.context;
     const { address, commandMs } = this.server;
-    const endsAtMs = clock.monotonicMs() + commandMs;
-    const leftMs = () => endsAtMs - clock.monotonicMs();
+    const { bounds } = this.link; // whose clock stands still while our event loop is blocked
+    const endsAtMs = bounds.nowMs() + commandMs;
+    const leftMs = () => endsAtMs - bounds.nowMs();
     await this.link.ready(leftMs());
     const warn = (message: string) => this.context.onWarning(message);
-    const where = { clock, address, warn, prefix, processId: this.#processId };
+    const where = { address, warn, prefix, processId: this.#processId };
     const target = { ...where, link: this.link, channel: this.#channel, client: this.#client };
     const server = await probeServer(target, leftMs());
     let unpushed = await this.#listenAndProbe(target, leftMs);
     if (unpushed === ELSEWHERE && this.#isElsewhere(server)) {
-      await within(clock, leftMs(), () => this.#grants.move()); // the address led to another server a moment ago
+      await bounds.within(leftMs(), () => this.#grants.move()); // the address led to another server a moment ago
       unpushed = await this.#listenAndProbe(target, leftMs);
     }
     if (unpushed !== undefined) this.#warnUnpushed(unpushed);
@@ -180,8 +181,8 @@ export class RedisSession {
   async #arrived(): Promise<void> {
     if (!this.#isReady) return;
     this.events.resumed();
-    const { clock } = this.context;
-    const info = await within(clock, this.server.commandMs, () => readInfo(this.#client)).catch(
+    const { bounds } = this.link;
+    const info = await bounds.within(this.server.commandMs, () => readInfo(this.#client)).catch(
       () => undefined,
     );
     if (info !== undefined && this.#isElsewhere(runIdOf(info))) void this.#move();
