@@ -31,6 +31,8 @@ export interface CellRun {
   /** Broken rules, and what else the cell had to see and did not (`row`). */
   readonly violations: readonly (Violation | RowViolation)[];
   readonly measures: HistoryMeasures;
+  /** Why what is a matter of time was not judged: the machine was too busy. */
+  readonly notJudged?: string;
 }
 
 interface RowViolation {

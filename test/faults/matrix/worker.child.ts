@@ -76,7 +76,7 @@ async function open(options: SessionOptions): Promise<Session> {
 }
 
 /** The matrix is not about a slow start on a busy machine. */
-async function ready(locks: RecordedLocks, tries = 10): Promise<void> {
+async function ready(locks: RecordedLocks, tries = 100): Promise<void> {
   try {
     await locks.locks.ready();
   } catch (error) {
