@@ -19,8 +19,8 @@ export default {
   // For a hang. Bounds in time are judged by in-time.ts, which knows how busy the machine is.
   testTimeout: 120_000,
   maxWorkers: '100%',
-  testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  reporters: ['default', '<rootDir>/test/support/not-judged-reporter.mjs'],
+  testSequencer: '<rootDir>/test/jest/longest-first.mjs',
+  reporters: ['default', '<rootDir>/test/jest/not-judged-reporter.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-distributed-lock$': '<rootDir>/src/index.ts',

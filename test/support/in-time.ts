@@ -41,7 +41,7 @@ function described({ tookMs, stolenMs }: ServedTime): string {
   return `${tookMs.toFixed(0)} ms (of them the machine gave ${stolenMs.toFixed(0)} ms to others)`;
 }
 
-/** Said at the end of the run, for all to see: see not-judged-reporter.mjs. */
+/** Said at the end of the run, for all to see: see ../jest/not-judged-reporter.mjs. */
 export function notJudged(why: string): void {
   const { currentTestName = '', testPath = '' } = expect.getState();
   const spec = String(testPath).replace(/^.*\/(?=test\/)/, '');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /**
- * Says at the end which bounds in time could not be judged, because the machine was too busy: see in-time.ts. With
+ * Says at the end which bounds in time could not be judged, because the machine was too busy: see ../support/in-time.ts. With
  * JUDGE_EVERYTHING=1, for a machine that is known to be quiet, the run fails when there is one.
  */
 export default class NotJudgedReporter {
