@@ -14,7 +14,7 @@ const CYCLES = Number(process.env['LEAK_CYCLES'] ?? 20_000);
 const RUN = new URL('../support/run-typescript.mjs', import.meta.url).href;
 const CHILD = new URL('../support/leak-cycles.child.ts', import.meta.url).pathname;
 /** After close(): what is left to do is to end. */
-const END_MS = 30_000;
+const END_MS = 20_000;
 
 /** Runs it, and sees to it that the process ends by itself once it has reported. */
 async function cyclesOn(where: string): Promise<LeakReport> {

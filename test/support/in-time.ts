@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { ServedTime } from './served-time.js';
 
-/** For what has no bound of its own: longer is a hang. */
-const HANG_MS = 60_000;
+/** For what has no bound of its own: longer is a hang. The mutation tests have less patience. */
+export const HANG_MS = Number(process.env['HANG_MS'] ?? 60_000);
 
 /** Time that is bounded. What is done meanwhile must come to its end in any case; only the bound is not judged on a machine that was busy. */
 export async function within<T>(boundMs: number, work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,5 @@
+import { HANG_MS } from '../../support/in-time.js';
+
 /** A door in a test's handler: the test learns that somebody stands before it, and opens it. */
 export class Gate {
   readonly #arrivals: (() => void)[] = [];
@@ -28,9 +30,6 @@ export class Gate {
     this.#arrivals.shift()?.();
   }
 }
-
-/** Longer is a hang, however busy the machine. */
-const HANG_MS = 60_000;
 
 /** Polls each turn of the event loop; for states that nothing announces. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
