@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { redisStore, type RedisStoreOptions } from '../../lib/index.js';
 import { type ContractPlace, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
+import { inRealTime } from '../support/in-time.js';
 import { leastPrivilege } from '../support/least-privilege.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
 
@@ -48,7 +49,7 @@ const CONNECTIONS: Record<string, Connection> = {
 for (const [name, { keyPrefix, borrow, leastPrivilege: asUser }] of Object.entries(CONNECTIONS)) {
   storeContract<RedisPlace>({
     name,
-    runner: { describe, it },
+    runner: { describe, it: (name, work) => it(name, inRealTime(work)) },
     open: async () => {
       const client = borrow?.();
       const prefix = `case${cases++}`;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, within } from './in-time.js';
+import { eventually, inRealTime, within } from './in-time.js';
 
 const BOUND_MS = 100;
 /** As on a machine that serves others: time passes, nothing of ours runs, and we do not compute. */
@@ -71,6 +71,29 @@ describe('a bound in time', () => {
         why: expect.stringMatching(/\d+ ms .*gave \d+ ms to others.* may take 100 ms/),
       }),
     );
+  });
+
+  it('may be missed twice by a whole case, if the machine was busy each time', async () => {
+    let runs = 0;
+    const work = async (failures: number) => {
+      standStill(400);
+      await sleep(5);
+      if (runs++ < failures) throw new Error('a wait was over');
+    };
+    await inRealTime(() => work(2))();
+    expect(said().trim().split('\n')).toHaveLength(2);
+    runs = 0;
+    await expect(inRealTime(() => work(3))()).rejects.toThrow('a wait was over');
+  });
+
+  it('fails a whole case at once if the machine had time for it', async () => {
+    let runs = 0;
+    const work = async () => {
+      await sleep(2_000);
+      if (runs++ === 0) throw new Error('a wait was over');
+    };
+    await expect(inRealTime(work)()).rejects.toThrow('a wait was over');
+    expect(said).toThrow('ENOENT');
   });
 
   it('never excuses what is not a matter of time', async () => {

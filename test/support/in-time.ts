@@ -1,10 +1,12 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { ServedTime } from './served-time.js';
+import { ServedTime, TOO_BUSY } from './served-time.js';
 
 /** For what has no bound of its own: longer is a hang. The mutation tests have less patience. */
 export const HANG_MS = Number(process.env['HANG_MS'] ?? 60_000);
+
+const TRIES = 3;
 
 /** Time that is bounded. What is done meanwhile must come to its end in any case; only the bound is not judged on a machine that was busy. */
 export async function within<T>(boundMs: number, work: () => Promise<T>): Promise<T> {
@@ -35,6 +37,27 @@ export async function eventually(
   } finally {
     time.stop();
   }
+}
+
+/**
+ * A case that is made of leases and waits in real time, and cannot say which of its demands are bounds. One that fails on a busy
+ * machine is run again; it may fail three times, and that it failed at all is said.
+ */
+export function inRealTime(work: () => unknown): () => Promise<void> {
+  return async () => {
+    for (let tries = 1; ; tries++) {
+      const time = new ServedTime();
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (tries === TRIES || time.busyness < TOO_BUSY) throw error;
+        notJudged(`failed at first, and was run again: ${String(error)}`);
+      } finally {
+        time.stop();
+      }
+    }
+  };
 }
 
 function described({ tookMs, stolenMs }: ServedTime): string {

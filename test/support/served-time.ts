@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 const BEAT_MS = 10;
+/** Of {@link ServedTime.busyness}: on a quiet machine it is a tenth; with a load of ten on two cores, two fifths. */
+export const TOO_BUSY = 0.3;
 /** A timer may be so late on any machine. */
 const PUNCTUAL_MS = 2;
 /**

@@ -1,13 +1,11 @@
 import Table from 'cli-table3';
 import type { RuleId } from '../../support/history/check-history.js';
-import { ServedTime } from '../../support/served-time.js';
+import { ServedTime, TOO_BUSY } from '../../support/served-time.js';
 import { type CellRun, type FaultCell, inRow, NOTHING } from './fault-cell.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Two holders, an older token, a stale write that was accepted, somebody overtaken: no load excuses that. The other rules bound a time. */
 const NEVER: ReadonlySet<string> = new Set<RuleId>(['M1', 'M2', 'M3', 'M5', 'F1']);
-/** On a quiet machine it is a tenth; with a load of ten on two cores, two fifths. */
-const TOO_BUSY = 0.3;
 const TRIES = 3;
 
 export interface MatrixOptions {
