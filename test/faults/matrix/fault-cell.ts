@@ -37,6 +37,7 @@ export interface CellRun {
 
 interface RowViolation {
   readonly rule: 'row';
+  readonly late: true;
   readonly message: string;
   readonly atMs: number;
 }
@@ -102,7 +103,7 @@ async function runIn(arena: Arena, cell: ArenaCell): Promise<CellRun> {
 
 /** What a row demands besides the rules. */
 export function inRow(sentences: readonly string[]): RowViolation[] {
-  return sentences.map((message) => ({ rule: 'row', message, atMs: 0 }));
+  return sentences.map((message) => ({ rule: 'row', late: true, message, atMs: 0 }));
 }
 
 /** What goes wrong once in a hundred runs must not be lost. */
