@@ -159,7 +159,7 @@ describe('the start-up check of the Redis store', () => {
   it('a check that failed is made again by the next call: the server may have come up', async () => {
     const server = await startRedis();
     await server.kill();
-    const locks = new LockManager({ drainMs: 0, store: redisStore({ url: server.url, commandMs: 100 }) });
+    const locks = new LockManager({ drainMs: 0, store: redisStore({ url: server.url, commandMs: 1_000 }) });
     await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
     await server.restart();
     await expect(locks.acquire('group:1')).resolves.toMatchObject({ state: 'held' });
