@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { eventually } from './support/in-time.js';
+import { accepts, freePort } from './support/ports.js';
 import { ROOT } from './support/source-files.js';
 import { startRedis, type RedisServer } from './support/start-redis.js';
 
@@ -37,13 +38,13 @@ describe('the first example of the README', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
-    for await (const chunk of app.stdout!.iterator({ destroyOnReturn: false })) {
-      output += String(chunk);
-      if (!output.includes('successfully started')) continue;
-      app.stdout!.resume(); // it may go on talking
-      return `http://127.0.0.1:${port}`;
-    }
-    throw new Error(`the example ended:\n${output}`);
+    app.stdout!.on('data', (chunk) => (output += String(chunk)));
+    // What it logs comes before it listens.
+    await eventually(async () => {
+      if (app!.exitCode !== null) throw new Error(`the example ended:\n${output}`);
+      return accepts(port);
+    });
+    return `http://127.0.0.1:${port}`;
   }
 
   async function join10(url: string): Promise<{ seat: number; fencingToken: number }[]> {
@@ -86,11 +87,3 @@ describe('the first example of the README', () => {
     await expect(exited).resolves.toEqual([null, 'SIGTERM']);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

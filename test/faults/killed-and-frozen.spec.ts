@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RedisWorkbench } from '../support/redis-workbench.js';
+import { RedisWorkbench, within } from '../support/redis-workbench.js';
 import { startLockTaker } from '../support/lock-taker.js';
 
 const bench = new RedisWorkbench();
@@ -17,13 +17,13 @@ describe('a process that holds or waits', () => {
     const locks = await bench.manager({ leaseMs: LEASE_MS });
     const next = locks.acquire('group:1');
     await bench.queued('group:1');
+    const readAt = performance.now();
     const leftMs = await bench.raw.pttl('lock:{group:1}');
-    const killedAt = performance.now();
-    await victim.kill();
-    const lease = await next;
-    const waitedMs = performance.now() - killedAt;
-    expect(waitedMs).toBeLessThan(LEASE_MS + 500);
-    expect(waitedMs).toBeGreaterThan(leftMs - 50);
+    const lease = await within(LEASE_MS + 500, async () => {
+      await victim.kill();
+      return next;
+    });
+    expect(performance.now() - readAt).toBeGreaterThan(leftMs - 50);
     expect(lease.fencingToken).toBeGreaterThan(held.fencingToken);
   });
 
@@ -37,10 +37,10 @@ describe('a process that holds or waits', () => {
     const next = waiter.acquire('group:1');
     await bench.queued('group:1', 2);
     await victim.kill();
-    const releasedAt = performance.now();
-    await lease.release();
-    await next;
-    expect(performance.now() - releasedAt).toBeLessThan(1_000);
+    await within(1_000, async () => {
+      await lease.release();
+      await next;
+    });
   });
 
   it('frozen past its lease: on waking it says lost before it does anything else, and its fencing token is the smaller one', async () => {
@@ -75,11 +75,11 @@ describe('a process that holds or waits', () => {
     const next = waiter.acquire('group:1');
     await bench.queued('group:1', 2);
     sleeper.freeze();
-    const releasedAt = performance.now();
-    await lease.release();
-    await (await next).release();
     // Its first lease, and the longest time between two polls of the one behind it.
-    expect(performance.now() - releasedAt).toBeLessThan(LEASE_MS + 5_500);
+    await within(LEASE_MS + 5_500, async () => {
+      await lease.release();
+      await (await next).release();
+    });
     sleeper.thaw();
   });
 
@@ -108,12 +108,11 @@ describe('a process that holds or waits', () => {
     const locks = await bench.manager({ leaseMs: 600 });
     const lease = await locks.acquire('group:1');
     const lost = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
-    const frozenAt = performance.now();
-    bench.server.freeze();
-    await lost;
-    const learnedMs = performance.now() - frozenAt;
+    await within(800, async () => {
+      bench.server.freeze();
+      await lost;
+    });
     bench.server.thaw();
-    expect(learnedMs).toBeLessThan(900); // 600 and a busy machine's timer
     expect(lease.state).toBe('lost');
   });
 });

@@ -14,7 +14,7 @@ const CYCLES = Number(process.env['LEAK_CYCLES'] ?? 20_000);
 const RUN = new URL('../support/run-typescript.mjs', import.meta.url).href;
 const CHILD = new URL('../support/leak-cycles.child.ts', import.meta.url).pathname;
 /** After close(): what is left to do is to end. */
-const END_MS = 2_000;
+const END_MS = 20_000;
 
 /** Runs it, and sees to it that the process ends by itself once it has reported. */
 async function cyclesOn(where: string): Promise<LeakReport> {
@@ -37,12 +37,6 @@ async function cyclesOn(where: string): Promise<LeakReport> {
   return JSON.parse(output) as LeakReport;
 }
 
-/** From the second sample, when all is compiled and warm, to the last. */
-function grownBytesPerCycle({ heap, cycles }: LeakReport): number {
-  const grown = (heap.at(-1) ?? Infinity) - (heap[1] ?? 0);
-  return grown / ((cycles / heap.length) * (heap.length - 2));
-}
-
 describe.each(['memory', 'redis'])(
   `${CYCLES} acquisitions, some cancelled, lost or in vain, on %s`,
   (store) => {
@@ -52,8 +46,10 @@ describe.each(['memory', 'redis'])(
     }, 600_000);
 
     it('leave the heap flat', () => {
-      // A forgotten lease, timer or listener is several hundred bytes.
-      expect(grownBytesPerCycle(report)).toBeLessThan(20);
+      const { cycles, grown } = report;
+      // One forgotten object in fifty cycles is twice as much; what comes and goes by itself are some forty things in all.
+      const few = grown.things < cycles / 100 && grown.bytes < cycles * 10;
+      expect(few ? 'flat' : grown).toBe('flat');
     });
 
     it('leave no listener on a signal of the caller', () => {

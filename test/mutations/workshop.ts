@@ -80,6 +80,7 @@ export class Workshop implements Disposable {
       cwd: this.#folder,
       detached: true, // a group of its own, with everything that its tests started
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, HANG_MS: '5000' },
     });
     let output = '';
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));

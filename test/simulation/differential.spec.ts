@@ -53,7 +53,7 @@ describe('the scripted server answers as the real scripts do on a real Redis', (
       for (const answer of answersMet(steps)) met.set(answer, (met.get(answer) ?? 0) + 1);
       expect(await differenceOf(steps, seed)).toBeUndefined();
     }
-  }, 600_000);
+  }, 1_200_000);
 
   it.each(ANSWERS)('among them at least 5 with the answer %s', (answer) => {
     expect(met.get(answer)).toBeGreaterThanOrEqual(5);

@@ -13,7 +13,7 @@ describe('in every interleaving of a small case every law holds, and everybody w
       expect(complete).toBe(true);
       expect(ends).toBeGreaterThan(1);
     },
-    60_000,
+    300_000,
   );
 });
 
@@ -25,7 +25,7 @@ describe('the checker finds a bug that is put in', () => {
     (_name, bug) => {
       expect(check({ clients: 2, cycles: 1, ...bug }).violation?.law).toBe(bug.breaks);
     },
-    60_000,
+    300_000,
   );
 });
 
@@ -61,6 +61,6 @@ describe('worlds that the checker takes for one', () => {
       }
       expect(futuresOf.size).toBeGreaterThanOrEqual(mostWorlds);
     },
-    60_000,
+    300_000,
   );
 });

@@ -222,7 +222,8 @@ describe('a batch whose reply got lost', () => {
 describe('renewals on a real server', () => {
   it('10 000 leases: at most 100 commands per interval, and none is forgotten', async () => {
     const leaseMs = 6_000;
-    const locks = await bench.manager({ leaseMs });
+    // Ten thousand at once keep any machine busy for a while; this is about what comes afterwards.
+    const locks = await bench.manager({ leaseMs }, { url: bench.url, commandMs: 30_000 });
     const leases = (
       await Promise.all(
         names(100)
@@ -246,5 +247,5 @@ describe('renewals on a real server', () => {
     expect([...new Set(leases.map(({ state }) => state))]).toEqual(['held']);
     const stored = await bench.raw.dbsize();
     expect(stored).toBe(10_000);
-  }, 60_000);
+  });
 });

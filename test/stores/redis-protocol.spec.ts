@@ -49,17 +49,19 @@ describe('what the Redis store sends', () => {
     const waiters = Array.from({ length: 500 }, () => crowd.acquire('hot', { signal: gaveUp.signal }));
     const outcomes = Promise.allSettled(waiters);
     await bench.queued('hot');
+    const startedAt = performance.now();
     const commands = await bench.commandsDuring(() => sleep(3_000));
+    const seconds = Math.round((performance.now() - startedAt) / 1_000);
     gaveUp.abort(new Error('enough'));
     await outcomes;
     await lease.release();
-    expect(commands.length).toBeLessThanOrEqual(3);
+    expect(commands.length).toBeLessThanOrEqual(seconds);
   });
 
   it('many leases are renewed with one command per hundred', async () => {
-    const locks = await bench.manager({ leaseMs: 1_500 });
+    const locks = await bench.manager({ leaseMs: 3_000 });
     await Promise.all(Array.from({ length: 250 }, (_, i) => locks.acquire(`job:${i}`)));
-    const commands = await bench.commandsDuring(() => sleep(700)); // one interval: a third of the lease
+    const commands = await bench.commandsDuring(() => sleep(1_400)); // one interval: a third of the lease
     expect(locks.held()).toHaveLength(250);
     expect(commands.length).toBeGreaterThanOrEqual(3);
     expect(commands.length).toBeLessThanOrEqual(12);

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { LockManager, redisStore, type RedisStoreOptions } from '../../lib/index.js';
 import { leastPrivilege } from '../support/least-privilege.js';
-import { RedisWorkbench } from '../support/redis-workbench.js';
+import { RedisWorkbench, within } from '../support/redis-workbench.js';
 import { startRedis } from '../support/start-redis.js';
 
 const bench = new RedisWorkbench();
@@ -45,9 +45,7 @@ describe('the start-up check of the Redis store', () => {
 
   it('says where it looked when nobody is there, within its bound, and that it may come up later', async () => {
     const url = 'redis://user:s3cret@127.0.0.1:1';
-    const startedAt = performance.now();
-    const { error } = await startUp({ url, commandMs: 200 });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const { error } = await within(1_000, () => startUp({ url, commandMs: 200 }));
     expect(error).toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE', retryable: true });
     expect((error as Error).message).toMatch(
       /Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached \(.*ECONNREFUSED.*\); is it running/,
@@ -161,7 +159,7 @@ describe('the start-up check of the Redis store', () => {
   it('a check that failed is made again by the next call: the server may have come up', async () => {
     const server = await startRedis();
     await server.kill();
-    const locks = new LockManager({ drainMs: 0, store: redisStore({ url: server.url, commandMs: 100 }) });
+    const locks = new LockManager({ drainMs: 0, store: redisStore({ url: server.url, commandMs: 1_000 }) });
     await expect(locks.tryAcquire('group:1')).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
     await server.restart();
     await expect(locks.acquire('group:1')).resolves.toMatchObject({ state: 'held' });

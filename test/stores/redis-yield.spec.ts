@@ -53,7 +53,8 @@ async function expectHeld(lease: Lease): Promise<void> {
 
 describe('two processes on one Redis', () => {
   it('hand a name on between their callers: each process in order, tokens rising all along, nobody left out', async () => {
-    const processes = [await bench.manager({ cohortMs: 2 }), await bench.manager({ cohortMs: 2 })];
+    const cohortMs = 2;
+    const processes = [await bench.manager({ cohortMs }), await bench.manager({ cohortMs })];
     const served: { process: number; caller: number; fence: number }[] = [];
     let inside = 0;
     const calls = processes.flatMap((locks, process) =>
@@ -67,7 +68,9 @@ describe('two processes on one Redis', () => {
         }),
       ),
     );
+    const startedAt = performance.now();
     await Promise.all(calls);
+    const slices = (performance.now() - startedAt) / cohortMs;
     const fences = served.map(({ fence }) => fence);
     expect(fences).toEqual([...new Set(fences)].toSorted((one, two) => one - two));
     for (const process of [0, 1]) {
@@ -75,8 +78,8 @@ describe('two processes on one Redis', () => {
       expect(order).toEqual(Array.from({ length: 40 }, (_, caller) => caller));
     }
     const turns = served.filter((one, index) => one.process !== served[index - 1]?.process).length;
-    expect(turns).toBeGreaterThanOrEqual(4); // and not 80: slices, not leases, go round
-    expect(turns).toBeLessThan(60);
+    expect(turns).toBeGreaterThanOrEqual(4);
+    expect(turns).toBeLessThanOrEqual(slices + 4); // slices, not leases, go round; the last of each process may be short
     expect([await queueLength(), (await bench.raw.get(`lock:{${NAME}}`))?.[0]]).toEqual([0, 'f']);
   });
 

@@ -10,6 +10,7 @@ import {
   type OutsideProbe,
   storeContract,
 } from '../../lib/testing/index.js';
+import { inRealTime } from '../support/in-time.js';
 import { leastPrivilege } from '../support/least-privilege.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
 
@@ -61,11 +62,14 @@ const CONNECTIONS: Record<string, Connection> = {
   },
 };
 
+const newCase = it; // its cases are written elsewhere
+const inRealTimeCase = (title: string, run: () => Promise<void>) => newCase(title, inRealTime(run));
+
 for (const [name, connection] of Object.entries(CONNECTIONS)) {
   const { keyPrefix, borrow, leastPrivilegeBut: lacking, cases: wanted } = connection;
   storeContract<RedisPlace>({
     name,
-    runner: wanted === undefined ? { describe, it } : only(wanted),
+    runner: wanted === undefined ? { describe, it: inRealTimeCase } : only(wanted),
     open: async () => {
       const client = borrow?.();
       const prefix = `case${cases++}`;
@@ -89,7 +93,7 @@ for (const [name, connection] of Object.entries(CONNECTIONS)) {
 
 /** Registers no others. */
 function only(wanted: NonNullable<Connection['cases']>): ContractRunner {
-  const jest: ContractRunner = { describe, it };
+  const jest: ContractRunner = { describe, it: inRealTimeCase };
   let section = '';
   return {
     describe: (title, register) => {

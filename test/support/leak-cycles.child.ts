@@ -4,12 +4,15 @@
 // Arguments: memory | a Redis URL · how many cycles
 import { getEventListeners } from 'node:events';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { deserialize, serialize } from 'node:v8';
 import { type Lease, LockManager, memoryStore, redisStore } from '../../lib/index.js';
+import { type Growth, growth, type HeapContents, heapContents } from './heap-contents.js';
 
 export interface LeakReport {
+  /** So many, after others had made everything warm. */
   readonly cycles: number;
-  /** Heap in use after collection, in bytes, after each fifth of the cycles. */
-  readonly heap: number[];
+  /** What was more on the heap after them than before. */
+  readonly grown: Growth;
   /** On a signal that all calls shared, while none was under way. */
   readonly listenersOnSignal: number;
   /** Kinds of resources that were open before any manager was, and after all were closed. */
@@ -18,30 +21,27 @@ export interface LeakReport {
   readonly lostSignals: number;
 }
 
-const SAMPLES = 5;
 /** What ends in the background, an undo and the one after it, is over by then. */
 const QUIET_MS = 1_500;
 const AT_ONCE = 50;
 
-const [where = 'memory', count = '1000'] = process.argv.slice(2);
-const cycles = Number(count);
+const [where = 'memory', howMany = '1000'] = process.argv.slice(2);
+const all = Number(howMany);
 const resourcesBefore = resources();
 const locks = open();
 const rival = where === 'memory' ? locks : open(); // a memory store shares nothing with another one
 const shared = new AbortController();
 let lostSignals = 0;
 
-const heap: number[] = [];
-for (let sample = 0; sample < SAMPLES; sample++) {
-  for (let done = 0; done < cycles / SAMPLES; done += AT_ONCE) {
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => cycle(index)));
-  }
-  heap.push(await heapInUse());
-}
+await heapAfter(all / 5); // all is compiled and warm, the counting too
+const before = serialize(await heapAfter(all / 5)); // else it would be on the heap itself
+const cycles = (all * 3) / 5;
+const after = await heapAfter(cycles);
+const grown = growth(deserialize(before) as HeapContents, after);
 const listenersOnSignal = getEventListeners(shared.signal, 'abort').length;
 await Promise.all([locks.close(), rival.close()]);
 const resourcesAfter = await settled();
-const report: LeakReport = { cycles, heap, listenersOnSignal, resourcesBefore, resourcesAfter, lostSignals };
+const report: LeakReport = { cycles, grown, listenersOnSignal, resourcesBefore, resourcesAfter, lostSignals };
 console.log(JSON.stringify(report));
 
 function open(): LockManager {
@@ -102,13 +102,12 @@ function once(lease: Lease): Promise<void> {
   });
 }
 
-async function heapInUse(): Promise<number> {
-  if (where !== 'memory') await sleep(QUIET_MS);
-  for (let i = 0; i < 3; i++) {
-    await turn();
-    globalThis.gc?.();
+async function heapAfter(count: number): Promise<HeapContents> {
+  for (let done = 0; done < count; done += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => cycle(index)));
   }
-  return process.memoryUsage().heapUsed;
+  if (where !== 'memory') await sleep(QUIET_MS);
+  return heapContents();
 }
 
 function resources(): string[] {

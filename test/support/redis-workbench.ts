@@ -8,7 +8,10 @@ import {
   redisStore,
   type RedisStoreOptions,
 } from '../../lib/index.js';
+import { eventually } from './in-time.js';
 import { type RedisOptions, type RedisServer, startRedis } from './start-redis.js';
+
+export { eventually, within } from './in-time.js';
 
 /** One real Redis for a spec file, and the managers of one test, which are closed after it. */
 export class RedisWorkbench {
@@ -96,16 +99,4 @@ export class RedisWorkbench {
 function refuse(error: LockError): false {
   if (!error.retryable) throw error;
   return false;
-}
-
-/** Polls a condition of the world outside, which sends no event. */
-export async function eventually(
-  condition: () => Promise<boolean> | boolean,
-  withinMs = 5_000,
-): Promise<void> {
-  const endsAt = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > endsAt) throw new Error(`not within ${withinMs} ms: ${condition.toString()}`);
-    await sleep(5);
-  }
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 
+import { eventually } from './in-time.js';
 import { startRedis, type RedisServer } from './start-redis.js';
 
 describe('startRedis', () => {
@@ -89,9 +90,7 @@ describe('startRedis', () => {
     const pid = Number(line);
     expect(isRunning(pid)).toBe(true);
     starter.kill('SIGKILL');
-    const giveUpAt = Date.now() + 5_000;
-    while (isRunning(pid) && Date.now() < giveUpAt) await new Promise(setImmediate);
-    expect(isRunning(pid)).toBe(false);
+    await eventually(() => !isRunning(pid));
   });
 });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { findRedisServer, HOW_TO_INSTALL_REDIS } from '../../scripts/find-redis.mjs';
+import { randomPort } from './ports.js';
 import { killWhenWeAreGone, unref } from './reaper.js';
 
 /**
@@ -143,11 +144,6 @@ class LocalRedis implements RedisServer {
     child.kill(signal);
     await exited;
   }
-}
-
-/** Below the range that systems give to outgoing connections, so that nobody takes it between kill and restart. */
-function randomPort(): number {
-  return 10_000 + Math.floor(Math.random() * 20_000);
 }
 
 /** Keeps reading afterwards: a full pipe would stop the server. */

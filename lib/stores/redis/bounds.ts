@@ -123,13 +123,3 @@ export class Bounds {
     this.#timer = this.clock.setTimer(stepMs, () => this.#look(), { background: true });
   }
 }
-
-/** One bound of its own, for a command outside of any link. */
-export async function within<T>(clock: Clock, boundMs: number, work: () => Promise<T>): Promise<T> {
-  const bounds = new Bounds(clock);
-  try {
-    return await bounds.within(boundMs, work);
-  } finally {
-    bounds.close();
-  }
-}

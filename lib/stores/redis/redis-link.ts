@@ -8,8 +8,6 @@ import { ConnectionTrouble } from './redis-trouble.js';
 import { SilenceWatch } from './silence-watch.js';
 import { Tries } from './tries.js';
 
-export { within } from './bounds.js';
-
 export type ScriptName = keyof typeof SCRIPTS;
 
 /** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */

@@ -182,9 +182,9 @@ export class RedisSession {
     if (!this.#isReady) return;
     this.events.resumed();
     const { bounds } = this.link;
-    const info = await bounds.within(this.server.commandMs, () => readInfo(this.#client)).catch(
-      () => undefined,
-    );
+    const info = await bounds
+      .within(this.server.commandMs, () => readInfo(this.#client))
+      .catch(() => undefined);
     if (info !== undefined && this.#isElsewhere(runIdOf(info))) void this.#move();
   }
 

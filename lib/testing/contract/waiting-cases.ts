@@ -143,6 +143,7 @@ export const waitingCases: ContractCases = {
     bench,
   ) => {
     const [a, locks] = [await bench.process(), bench.manager()];
+    await locks.ready(); // the wait is for the lock, not for a connection
     const { hold } = await a.take('group:1');
     const error = await bench.failure(locks.acquire('group:1', { waitMs: 100 }));
     assert.equal(error['code'], 'LOCK_BUSY');

@@ -31,10 +31,13 @@ export interface CellRun {
   /** Broken rules, and what else the cell had to see and did not (`row`). */
   readonly violations: readonly (Violation | RowViolation)[];
   readonly measures: HistoryMeasures;
+  /** Why what is a matter of time was not judged: the machine was too busy. */
+  readonly notJudged?: string;
 }
 
 interface RowViolation {
   readonly rule: 'row';
+  readonly late: true;
   readonly message: string;
   readonly atMs: number;
 }
@@ -100,7 +103,7 @@ async function runIn(arena: Arena, cell: ArenaCell): Promise<CellRun> {
 
 /** What a row demands besides the rules. */
 export function inRow(sentences: readonly string[]): RowViolation[] {
-  return sentences.map((message) => ({ rule: 'row', message, atMs: 0 }));
+  return sentences.map((message) => ({ rule: 'row', late: true, message, atMs: 0 }));
 }
 
 /** What goes wrong once in a hundred runs must not be lost. */

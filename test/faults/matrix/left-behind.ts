@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LockManager, redisStore } from '../../../lib/index.js';
 import type { HistoryEvent } from '../../support/history/check-history.js';
+import { ServedTime } from '../../support/served-time.js';
 
 export interface Leftovers {
   readonly url: string;
@@ -30,11 +31,15 @@ export async function leftoverKeys(options: Leftovers): Promise<string[]> {
 }
 
 async function keysAfter({ raw, prefix, boundMs }: Leftovers): Promise<string[]> {
-  const endsAtMs = performance.now() + boundMs;
-  for (;;) {
-    const left = await raw.keys(`${prefix}:*`);
-    if (left.length === 0 || performance.now() > endsAtMs) return left;
-    await sleep(20);
+  const time = new ServedTime();
+  try {
+    for (;;) {
+      const left = await raw.keys(`${prefix}:*`);
+      if (left.length === 0 || time.isOver(boundMs)) return left;
+      await sleep(20);
+    }
+  } finally {
+    time.stop();
   }
 }
 

@@ -42,6 +42,10 @@ console.log(matrixTable(results));
 console.log(LEGEND);
 const violations = results.reduce((sum, result) => sum + violationsOf(result), stuckWorkers);
 if (stuckWorkers > 0) console.log(`${stuckWorkers} worker processes did not end by themselves`);
+for (const { cell, runs } of results)
+  for (const { seed, run } of runs)
+    if (run.notJudged !== undefined)
+      console.log(`NOT JUDGED: row ${cell.row}, ${cell.name}, seed ${seed}: ${run.notJudged}`);
 for (const { cell, missing } of results)
   if (missing !== null) console.log(`NOT RUN: row ${cell.row}, ${cell.name}: ${missing}`);
 const tookMs = performance.now() - startedAt;

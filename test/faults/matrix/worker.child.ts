@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisStore } from '../../../lib/index.js';
 import { RecordedLocks } from '../../support/history/recorded-locks.js';
+import { ServedTime } from '../../support/served-time.js';
 import { onStall } from './beat.js';
 import { FencedResource } from './fenced-resource.js';
 import type { SessionOptions, WorkerCommand } from './worker.js';
@@ -76,7 +77,7 @@ async function open(options: SessionOptions): Promise<Session> {
 }
 
 /** The matrix is not about a slow start on a busy machine. */
-async function ready(locks: RecordedLocks, tries = 10): Promise<void> {
+async function ready(locks: RecordedLocks, tries = 100): Promise<void> {
   try {
     await locks.locks.ready();
   } catch (error) {
@@ -112,16 +113,20 @@ function sharedClockOffsetMs(): number {
 
 /** Timers and sockets that were not there before; waits a little for those on their way out. */
 async function leftovers(before: readonly string[]): Promise<string[]> {
-  const endsAtMs = performance.now() + SETTLE_MS;
-  for (;;) {
-    const rest = [...before];
-    const left = activeResources().filter((kind) => {
-      const known = rest.indexOf(kind);
-      if (known !== -1) rest.splice(known, 1);
-      return known === -1;
-    });
-    if (left.length === 0 || performance.now() > endsAtMs) return left;
-    await sleep(10);
+  const time = new ServedTime();
+  try {
+    for (;;) {
+      const rest = [...before];
+      const left = activeResources().filter((kind) => {
+        const known = rest.indexOf(kind);
+        if (known !== -1) rest.splice(known, 1);
+        return known === -1;
+      });
+      if (left.length === 0 || time.isOver(SETTLE_MS)) return left;
+      await sleep(10);
+    }
+  } finally {
+    time.stop();
   }
 }
 

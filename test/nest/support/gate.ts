@@ -1,3 +1,5 @@
+import { HANG_MS } from '../../support/in-time.js';
+
 /** A door in a test's handler: the test learns that somebody stands before it, and opens it. */
 export class Gate {
   readonly #arrivals: (() => void)[] = [];
@@ -31,7 +33,7 @@ export class Gate {
 
 /** Polls each turn of the event loop; for states that nothing announces. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endsAt = performance.now() + 5_000;
+  const endsAt = performance.now() + HANG_MS;
   while (!(await condition())) {
     if (performance.now() > endsAt) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -5,7 +5,7 @@ import type { Observation, Run, Step } from './step.js';
 
 /** Milliseconds that are left of something: on the real server they have gone on running. Codes are smaller. */
 const SMALLEST_MS = 100;
-const TRIES = 20;
+const TRIES = 200;
 
 /** Runs the steps on both servers. @returns what differs, in words; undefined: nothing */
 export async function compare(steps: readonly Step[], real: RealServer): Promise<string | undefined> {

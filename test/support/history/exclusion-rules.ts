@@ -12,6 +12,10 @@ export function violation(rule: RuleId, atMs: number, message: string): Violatio
   return { rule, atMs, message };
 }
 
+export function lateness(rule: RuleId, atMs: number, message: string): Violation {
+  return { rule, atMs, message, late: true };
+}
+
 export function byName(calls: Iterable<Call>): Map<string, Call[]> {
   const names = new Map<string, Call[]>();
   for (const call of calls) {
@@ -165,13 +169,13 @@ export const stopsInTime: HistoryRule = (history, bounds) => {
         const lateMs = (checkedAtMs - untilMs).toFixed(2);
         found.push(violation('M4', invokedAtMs, `${call.call} was told "held" ${lateMs} ms after its end`));
       } else if (invokedAtMs > untilMs + tellMs + pausedMs(life, checkedAtMs, invokedAtMs)) {
-        found.push(violation('M4', invokedAtMs, `${call.call} wrote long after its lease had ended`));
+        found.push(lateness('M4', invokedAtMs, `${call.call} wrote long after its lease had ended`));
       }
     }
     const lateMs = lossToldLateMs(call, life);
     if (lateMs > tellMs)
       found.push(
-        violation('M4', call.lost?.atMs ?? 0, `${call.call} was told its loss ${lateMs.toFixed(0)} ms late`),
+        lateness('M4', call.lost?.atMs ?? 0, `${call.call} was told its loss ${lateMs.toFixed(0)} ms late`),
       );
   }
   return found;

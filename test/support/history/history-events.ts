@@ -147,6 +147,8 @@ export type RuleId = 'M1' | 'M2' | 'M3' | 'M4' | 'M5' | 'L1' | 'L2' | 'F1' | 'R1
 
 export interface Violation {
   readonly rule: RuleId;
+  /** It came too late, which a machine that is too busy does to anything; it is not wrong at whatever time. */
+  readonly late?: true;
   /** A sentence that names processes, calls and times. */
   readonly message: string;
   readonly atMs: number;

@@ -1,5 +1,5 @@
 import type { HistoryRule } from './exclusion-rules.js';
-import { byName, pausedMs, violation } from './exclusion-rules.js';
+import { byName, lateness, pausedMs, violation } from './exclusion-rules.js';
 import type { Violation } from './history-events.js';
 import { believedUntilMs, type Call, type HistoryIndex, type Place } from './history-index.js';
 
@@ -18,7 +18,7 @@ export interface Idle {
  */
 export const progress: HistoryRule = (history, { idleMs }) =>
   idleTimes(history, idleMs).map(({ name, fromMs, ms }) =>
-    violation('L1', fromMs, `"${name}" was waited for and held by nobody for ${ms.toFixed(0)} ms`),
+    lateness('L1', fromMs, `"${name}" was waited for and held by nobody for ${ms.toFixed(0)} ms`),
   );
 
 /** Those longer than this, without the time in which some process did not run. */
@@ -98,7 +98,7 @@ export const settles: HistoryRule = (history, { settleMs = SETTLE_MS }) => {
     if (tookMs <= call.boundMs + settleMs) continue;
     const how = call.settled === undefined ? 'had not settled after' : 'settled after';
     const message = `${call.call} on "${call.name}" ${how} ${tookMs.toFixed(0)} ms; its bound was ${call.boundMs} ms`;
-    found.push(violation('E1', settledAtMs, message));
+    found.push(lateness('E1', settledAtMs, message));
   }
   return found;
 };
