@@ -127,11 +127,22 @@ export const nestMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/stores/redis/redis-store.ts',
-        find: 'session.connections.keepProcessAlive();',
-        put: '',
+        find: 'session.connections.keepProcessAlive();\n    this.#home ??= {',
+        put: 'this.#home ??= {',
       },
     ],
     suites: [suite('test/nest/failed-start.spec.ts', 'does nothing but wait')],
+  },
+  {
+    name: 'a process that closes comes to the end of it',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-session.ts',
+        find: 'this.connections.keepProcessAlive(); // a process',
+        put: '// a process',
+      },
+    ],
+    suites: [suite('test/readme.spec.ts', 'stops by itself when asked to')],
   },
   {
     name: 'a closed store serves the next manager: memory',

@@ -132,7 +132,13 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'waiters poll every few seconds, however long the lease',
-    edits: [{ file: ACQUISITION, find: 'LONGEST_POLL_MS = 5_000', put: 'LONGEST_POLL_MS = 600_000' }],
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-polls.ts',
+        find: 'LONGEST_POLL_MS = 5_000',
+        put: 'LONGEST_POLL_MS = 600_000',
+      },
+    ],
     suites: [suite(WAITING, 'asks every few seconds')],
   },
   {

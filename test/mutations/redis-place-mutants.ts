@@ -61,7 +61,7 @@ export const redisPlaceMutants: readonly Mutant[] = [
     name: 'options: INFO may be an object',
     edits: [
       {
-        file: 'lib/stores/redis/redis-probe.ts',
+        file: 'lib/stores/redis/server-info.ts',
         find: "if (typeof info === 'object' && info !== null)",
         put: 'if (false as boolean)',
       },
@@ -81,7 +81,7 @@ export const redisPlaceMutants: readonly Mutant[] = [
   },
   {
     name: 'options: what ioredis refuses is refused where it is given',
-    edits: [{ file: CLIENT, find: 'first = make();', put: '' }],
+    edits: [{ file: CLIENT, find: 'first = makeOne();', put: '' }],
     suites: [suite(TROUBLES, 'no client of ioredis')],
   },
   {

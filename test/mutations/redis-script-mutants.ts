@@ -218,7 +218,11 @@ export const redisScriptMutants: readonly Mutant[] = [
   {
     name: 'force: the holder is told',
     edits: [
-      { file: FORCE, find: "redis.call('PUBLISH', channel, 'L' .. owner_of(state) .. reason)", put: '' },
+      {
+        file: FORCE,
+        find: "redis.call('PUBLISH', channel_of(tail), 'L' .. owner_of(state) .. reason)",
+        put: '',
+      },
     ],
     suites: [contract('redis', 'release by force')],
   },

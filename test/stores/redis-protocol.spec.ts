@@ -214,6 +214,7 @@ describe('trouble with the server', () => {
     await client.set('seen', '1');
     const locks = await bench.manager({}, { client });
     await locks.using('group:1', () => undefined);
+    await eventually(async () => (await bench.raw.keys('*probe*')).length === 0); // of the start-up check: a millisecond
     expect(await bench.raw.keys('*lock:*')).toEqual(['app:lock:{group:1}']);
     const list = String(await bench.raw.client('LIST')).split('\n');
     expect(list.find((line) => line.includes('name=app '))).toMatch(/cmd=set .*|cmd=client\|setname/);

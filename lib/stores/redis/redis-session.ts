@@ -200,6 +200,7 @@ export class RedisSession {
 
   /** Nobody grants to this process any more. Never rejects. */
   leave(): Promise<void> {
+    this.connections.keepProcessAlive(); // a process that closes comes to the end of it, and to what its application closes after us
     return this.#grants.leave();
   }
 
