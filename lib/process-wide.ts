@@ -20,13 +20,14 @@ export function processWide<T>(what: string, make: () => T): T {
 
 /**
  * Makes `instanceof` recognise an instance of the same class of another copy, of any format, by a brand on its prototype. A subclass of
- * an application has no brand of its own and is compared as ever.
+ * an application has no brand of its own and is compared as ever. The class keeps its name, whatever a minifier calls it.
  *
  * @param kind the name of the class, as a text that no minifier changes
  */
 export function recogniseCopies(shared: { readonly prototype: object }, kind: string): void {
   const brand = Symbol.for(`nestjs-distributed-lock:${kind}`);
   Object.defineProperty(shared.prototype, brand, { value: true });
+  Object.defineProperty(shared, 'name', { value: kind }); // what is printed of an instance begins with it
   Object.defineProperty(shared, Symbol.hasInstance, {
     value(this: unknown, value: unknown): boolean {
       if (this !== shared) return Function.prototype[Symbol.hasInstance].call(this, value);

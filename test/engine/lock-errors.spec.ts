@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { recogniseCopies } from '../../lib/index.js';
 import {
   describeKind,
   describeValue,
@@ -45,6 +46,14 @@ describe('the four kinds of error', () => {
   it('keep their names in a minified bundle, where the classes have others', () => {
     const e = class e extends LockBusyError {};
     expect(new e('group:1', { retryAfterMs: 250 }).name).toBe('LockBusyError');
+  });
+
+  it('are printed under their names in a minified bundle, too', () => {
+    const f = class f extends Error {
+      override readonly name = 'LockBusyError';
+    };
+    recogniseCopies(f, 'LockBusyError');
+    expect(inspect(new f('lock "a" is busy'))).toMatch(/^LockBusyError: lock "a" is busy\n/);
   });
 
   it('a busy one says when to come again', () => {

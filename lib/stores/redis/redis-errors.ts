@@ -54,7 +54,7 @@ const BY_FIRST_WORD: ReadonlyMap<string, { code: LockStoreCode; advice: string }
 export function storeError(error: unknown, doing: string, lockName?: string): LockStoreError {
   if (error instanceof LockStoreError) return error;
   const { name, code, message } = (error ?? {}) as Record<string, unknown>;
-  const given = String(message ?? error);
+  const given = inOurWords(String(message ?? error));
   const text = redactPasswords(withoutArguments(given));
   const details = { lockName, cause: { name, code, message: text } };
   const known = isReply(error) ? BY_FIRST_WORD.get(firstWord(given)) : undefined;
@@ -63,6 +63,14 @@ export function storeError(error: unknown, doing: string, lockName?: string): Lo
   const isRefused = isReply(error) && /unknown command|invalid password/i.test(given);
   const ours = isRefused ? 'LOCK_STORE_UNSUPPORTED' : 'LOCK_STORE_UNAVAILABLE';
   return new LockStoreError(ours, `${doing}: ${text}`, details);
+}
+
+/** What ioredis says of itself, with options that nobody has set, says nothing to who must mend it. */
+function inOurWords(text: string): string {
+  const isLost = /^(Reached the max retries per request|Connection is closed|Stream isn't writeable)/.test(
+    text,
+  );
+  return isLost ? 'the connection was lost before an answer came' : text;
 }
 
 /** Of a command that it does not know a server repeats the arguments: the password of AUTH and HELLO, the owner token of a script. */
