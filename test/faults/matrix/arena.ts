@@ -13,7 +13,7 @@ import { FencedResource } from './fenced-resource.js';
 import { leftoverKeys, readHistory } from './left-behind.js';
 import type { Worker } from './worker.js';
 import type { WorkerPool } from './worker-pool.js';
-import type { Workload } from './workload.js';
+import { usualWorkload, type Workload } from './workload.js';
 
 export interface ArenaOptions {
   readonly seed: string;
@@ -40,21 +40,6 @@ export const COMMAND_MS = 200;
 export const KEEP_MS = 300;
 export const PREFIX = 'lock';
 
-const WORKLOAD: Omit<Workload, 'seed' | 'waitMs'> = {
-  loops: 3,
-  names: ['group:1', 'group:2', 'user:1'],
-  holdMs: 10,
-  long: 0.03,
-  longHoldMs: LEASE_MS * 1.2,
-  tries: 0.15,
-  aborts: 0.1,
-  unrenewed: 0.05,
-  extends: 0.1,
-  writes: 1,
-  forces: 0,
-  thinkMs: 5,
-};
-
 /** One process after the other, behind one proxy. */
 interface Seat {
   readonly proxy: FaultProxy;
@@ -68,6 +53,8 @@ export class Arena {
   readonly random: Seeded;
   readonly leaseMs: number;
   readonly #seats: Seat[] = [];
+  /** Where new connections of all proxies lead. */
+  readonly #address: { readonly host: string; port: number };
   readonly #folder = mkdtempSync(join(tmpdir(), 'test-history-'));
   readonly #observed: HistoryEvent[] = [];
   /** All processes that ever sat here. */
@@ -92,8 +79,9 @@ export class Arena {
   ) {
     this.random = new Seeded(options.seed);
     this.leaseMs = options.leaseMs ?? LEASE_MS;
+    this.#address = { host: '127.0.0.1', port: server.port };
     const { seed, waitMs = WAIT_MS } = options;
-    this.#workload = { ...WORKLOAD, ...options.workload, seed, waitMs };
+    this.#workload = { ...usualWorkload(LEASE_MS), ...options.workload, seed, waitMs };
   }
 
   static async open(options: ArenaOptions): Promise<Arena> {
@@ -106,7 +94,7 @@ export class Arena {
       await Promise.all([raw.ping(), resource.ready()]);
       const count = options.workers ?? 3;
       for (let n = 0; n < count; n++) {
-        const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: server.port });
+        const proxy = await FaultProxy.listen(arena.#address);
         arena.#seats.push({ proxy, worker: undefined, p: '' });
       }
       await Promise.all(arena.#seats.map((_, n) => arena.#enter(n)));
@@ -127,6 +115,11 @@ export class Arena {
 
   get proxies(): readonly FaultProxy[] {
     return this.#seats.map(({ proxy }) => proxy);
+  }
+
+  /** From now on the address leads there; live connections stay where they are. */
+  leadTo(port: number): void {
+    this.#address.port = port;
   }
 
   /** The callers of all processes begin. */

@@ -1,6 +1,8 @@
 import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { startRedis } from '../../support/start-redis.js';
 import { type Arena, LEASE_MS, PREFIX } from './arena.js';
 import { arenaCell, type FaultCell, repeatedly, told } from './fault-cell.js';
 
@@ -71,6 +73,14 @@ const dataLoss: FaultCell[] = [
     bounds: { exclusive: false },
     inject: (arena) => crash(arena, () => tearOff(arena)),
   }),
+  arenaCell({
+    row: 8,
+    name: 'the address leads to a promoted replica and back, no connection closed',
+    alone: true,
+    arena: { rolledBack: true },
+    bounds: { exclusive: false },
+    inject: flipAddress,
+  }),
 ];
 
 function tearOff(arena: Arena): void {
@@ -79,6 +89,30 @@ function tearOff(arena: Arena): void {
     const path = join(folder, file);
     truncateSync(path, Math.max(0, statSync(path).size - arena.random.between(40, 2_000)));
   }
+}
+
+/**
+ * What managed services do in a fail-over: the replica is promoted, the old primary follows it, the address leads to the new one, and no
+ * connection is closed; later the same back. Writes that had not reached the replica are lost each time.
+ */
+async function flipAddress(arena: Arena): Promise<void> {
+  await using other = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
+  await arena.raw.config('SET', 'repl-diskless-sync-delay', '0');
+  const otherRaw = new Redis(other.url);
+  const follow = async (replica: Redis, port: number) => {
+    await replica.replicaof('127.0.0.1', port);
+    while (!(await replica.info('replication')).includes('master_link_status:up')) await sleep(5);
+  };
+  const flip = async (to: { raw: Redis; port: number }, from: Redis) => {
+    await to.raw.replicaof('NO', 'ONE');
+    arena.leadTo(to.port);
+    await follow(from, to.port);
+    await sleep(arena.random.between(LEASE_MS / 2, LEASE_MS));
+  };
+  await follow(otherRaw, arena.server.port);
+  await flip({ raw: otherRaw, port: other.port }, arena.raw);
+  await flip({ raw: arena.raw, port: arena.server.port }, otherRaw);
+  otherRaw.disconnect();
 }
 
 /** A setting of the server that makes it refuse, for a while: long enough that somebody is told. */

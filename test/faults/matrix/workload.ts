@@ -28,6 +28,24 @@ export interface Workload {
   readonly thinkMs: number;
 }
 
+/** What callers do unless a cell says otherwise. */
+export function usualWorkload(leaseMs: number): Omit<Workload, 'seed' | 'waitMs'> {
+  return {
+    loops: 3,
+    names: ['group:1', 'group:2', 'user:1'],
+    holdMs: 10,
+    long: 0.03,
+    longHoldMs: leaseMs * 1.2,
+    tries: 0.15,
+    aborts: 0.1,
+    unrenewed: 0.05,
+    extends: 0.1,
+    writes: 1,
+    forces: 0,
+    thinkMs: 5,
+  };
+}
+
 const AFTER_FAILURE_MS = 20;
 
 /** The callers: each takes a lock, works under it, writes to the fenced resource, releases, and starts again. */
