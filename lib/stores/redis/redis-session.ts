@@ -40,8 +40,10 @@ export class RedisSession {
   #isCounted = false;
   #isMoving = false;
   #movedAtMs = -Infinity;
-  /** Since it was counted last. */
+  /** Since it was last seen to stand in the right place. */
   #moves = 0;
+  /** Run id of the server of the commands, as far as we were told. */
+  #server: string | undefined;
 
   constructor(
     private readonly context: StoreContext,
@@ -64,7 +66,8 @@ export class RedisSession {
       commandMs,
       waiting: () => events.waiting(),
     };
-    this.#grants = new GrantChannel(this.connections.add(server.create()), environment, events);
+    const heard = { ...events, resumed: () => this.#resumed() };
+    this.#grants = new GrantChannel(this.connections.add(server.create()), environment, heard);
   }
 
   /** Where releases of other processes tell us about grants; the mark says that they cannot, and must keep a lock for our poll. */
@@ -105,9 +108,9 @@ export class RedisSession {
     const warn = (message: string) => this.context.onWarning(message);
     const where = { address, warn, prefix, processId: this.#processId };
     const target = { ...where, link: this.link, channel: this.#channel, client: this.#client };
-    const server = await probeServer(target, leftMs());
+    this.#server = await probeServer(target, leftMs());
     let unpushed = await this.#listenAndProbe(target, leftMs);
-    if (unpushed === ELSEWHERE && this.#isElsewhere(server)) {
+    if (unpushed === ELSEWHERE && this.#isElsewhere) {
       await bounds.within(leftMs(), () => this.#grants.move()); // the address led to another server a moment ago
       unpushed = await this.#listenAndProbe(target, leftMs);
     }
@@ -185,12 +188,21 @@ export class RedisSession {
     const info = await bounds
       .within(this.server.commandMs, () => readInfo(this.#client))
       .catch(() => undefined);
-    if (info !== undefined && this.#isElsewhere(runIdOf(info))) void this.#move();
+    this.#server = info && runIdOf(info);
+    if (this.#isElsewhere) void this.#move();
   }
 
-  #isElsewhere(server: string | undefined): boolean {
+  get #isElsewhere(): boolean {
     const here = this.#grants.subscription?.server;
-    return server !== undefined && here !== undefined && server !== here;
+    return this.#server !== undefined && here !== undefined && this.#server !== here;
+  }
+
+  /** We listen anew, perhaps at another server than before. */
+  #resumed(): void {
+    const here = this.#grants.subscription?.server;
+    if (here !== undefined && here === this.#server) this.#moves = 0;
+    else if (this.#isReady && this.#isElsewhere) void this.#move();
+    this.events.resumed();
   }
 
   /** Somebody begins to wait: from now on see to it that pushes arrive. */
