@@ -142,7 +142,10 @@ export const redisBatchMutants: readonly Mutant[] = [
       'if (this.#due.length > 1) return;\n    this.clock.nextTurn(() => {',
       '((send: () => void) => send())(() => {',
     ),
-    suites: [suite(REDIS_POLLS, 'many of them with each command')],
+    suites: [
+      suite(REDIS_POLLS, 'is asked in one turn'),
+      suite(REDIS_POLLS, 'many of them with each command'),
+    ],
   },
   {
     name: 'what was repeated is undone once more after its end',

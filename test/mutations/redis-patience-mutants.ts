@@ -61,8 +61,13 @@ export const redisPatienceMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/stores/redis/redis-client.ts',
-        find: 'socketTimeout: undefined,',
-        put: 'socketTimeout: Math.ceil(commandMs * 1.5),',
+        find: 'socketTimeout: undefined, // rings',
+        put: 'socketTimeout: Math.ceil(commandMs * 1.5), // rings',
+      },
+      {
+        file: 'lib/stores/redis/redis-client.ts',
+        find: 'Object.assign(client.options ?? {}, { socketTimeout: undefined });',
+        put: '',
       },
     ],
     suites: [suite(BLOCKED, 'reads the answers')],
