@@ -13,14 +13,15 @@ export class ClientGoneError extends HttpException {
 recogniseCopies(ClientGoneError, 'ClientGoneError');
 
 interface RawResponse {
+  [WATCH]?: ResponseWatch;
   readonly writableFinished?: boolean;
   readonly closed?: boolean;
   readonly destroyed?: boolean;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** By response: an interceptor round ours may run us many times for one request, to try again. */
-const watches = new WeakMap<object, ResponseWatch>();
+/** Where a response keeps its watch. Not a WeakMap: each of its entries costs the collector more than the rest of a watch. */
+const WATCH = Symbol('nestjs-distributed-lock:watch');
 
 /**
  * Watches one HTTP response. Its 'close' comes on Express and Fastify alike, after a complete answer and when the client
@@ -36,12 +37,10 @@ export class ResponseWatch {
     else raw.once('close', () => this.#close(raw));
   }
 
-  /** The one watch of this response. */
+  /** The one watch of this response: an interceptor round ours may run us many times for one request, to try again. */
   static of(response: unknown): ResponseWatch {
     const raw = ((response as { raw?: unknown }).raw ?? response) as RawResponse;
-    let watch = watches.get(raw);
-    if (watch === undefined) watches.set(raw, (watch = new ResponseWatch(raw)));
-    return watch;
+    return (raw[WATCH] ??= new ResponseWatch(raw));
   }
 
   /** For one wait: ends it when the client goes away before the answer is complete. */
