@@ -148,6 +148,11 @@ export const redisBatchMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'what was repeated and then answered busy is undone',
+    edits: off('lib/stores/redis/redis-acquisition.ts', 'if (repeated) this.home.undo(this.hold, true);'),
+    suites: [suite(REDIS_YIELD, 'had nothing to give back')],
+  },
+  {
     name: 'what was repeated is undone once more after its end',
     edits: off(ENDINGS, 'if (hold.mayComeBack) this.#track(this.#onceMore(hold));'),
     suites: [suite(REDIS_YIELD, 'for nobody only for a moment')],

@@ -17,6 +17,8 @@ type Meddling = (send: Send) => Promise<unknown>;
 export class MeddledRedis {
   /** Every script that was sent so far, oldest first. */
   readonly sent: Script[] = [];
+  /** The requests of {@link sent}, without the nonce: equal ones are the same request, sent again. */
+  readonly requests: string[] = [];
   /** What was sent last for each script, to be sent once more: `raw.evalsha(...bytes)`. */
   readonly bytes = new Map<Script, [sha: string, keys: number, ...args: string[]]>();
   readonly #client: Redis;
@@ -104,6 +106,7 @@ export class MeddledRedis {
     const script = (Object.keys(SCRIPTS) as Script[]).find((name) => SCRIPTS[name].sha === bytes[0]);
     if (script === undefined) return send();
     this.sent.push(script);
+    this.requests.push(bytes.filter((_, index) => index !== 2 + Number(bytes[1])).join(' '));
     this.bytes.set(script, bytes);
     const text = this.#refusals.get(script);
     if (text !== undefined) return Promise.reject(Object.assign(new Error(text), { name: 'ReplyError' }));

@@ -105,12 +105,11 @@ export class RedisAcquisition implements BatchRequest {
       this.#learn(answer);
       const leaseMs = Number(answer[3]);
       this.#grant(leaseDeadline(sentAtMs, leaseMs), leaseMs);
-    } else if (code === BUSY || code === FULL) {
+    } else if (code === BUSY || code === FULL || isForeign(code)) {
       this.#end(false);
-      this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
-    } else if (isForeign(code)) {
-      this.#end(false);
-      this.#reject(foreignKey(answer, this.hold.keys.state, this.request.name));
+      if (repeated) this.home.undo(this.hold, true); // an earlier copy may be executed when the lock is free
+      if (isForeign(code)) this.#reject(foreignKey(answer, this.hold.keys.state, this.request.name));
+      else this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
     } else {
       this.queued(answer, sentAtMs);
     }
