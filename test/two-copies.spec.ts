@@ -86,7 +86,7 @@ describe('a library with a copy of this package of its own', () => {
       const { error } = await run('newer', how);
       expect(error).toContain('two copies of nestjs-distributed-lock that do not understand each other');
       expect(error).toMatch(/newer\/node_modules\/nestjs-distributed-lock 9\.8\.7/);
-      expect(error).toMatch(/[^r]\/node_modules\/nestjs-distributed-lock 0\./);
+      expect(error).toMatch(/(?<!\/newer)\/node_modules\/nestjs-distributed-lock 0\./);
     }
     expect(await run('newer', 'unused')).toEqual({ started: true });
   });

@@ -135,7 +135,7 @@ describe('waiting on Redis', () => {
     const granted = await waiting;
     expect(await bench.raw.pttl('lock:{hot}')).toBeLessThanOrEqual(5_000);
     await eventually(async () => (await bench.raw.pttl('lock:{hot}')) > 50_000);
-    expect(granted.remainingMs()).toBeGreaterThan(50_000);
+    await eventually(() => granted.remainingMs() > 50_000); // its reply may still be on its way
   });
 
   it('a pushed grant that is not to be renewed has its full lease from the beginning', async () => {
