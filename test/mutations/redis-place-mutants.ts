@@ -152,7 +152,7 @@ export const redisPlaceMutants: readonly Mutant[] = [
   },
   {
     name: 'trouble: words of ioredis about itself are no cause',
-    edits: [{ file: TROUBLE, find: 'if (NO_CAUSE.test(textOf(error))) return;', put: '' }],
+    edits: [{ file: TROUBLE, find: 'if (isSelfTalk(textOf(error))) return;', put: '' }],
     suites: [suite(TROUBLES, 'says of itself')],
   },
   {

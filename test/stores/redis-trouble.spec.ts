@@ -256,6 +256,7 @@ describe('a trouble that is over', () => {
     client.emit('error', new Error('Protocol error, got "H" as reply type byte. Please report this.'));
     client.emit('error', new Error("Stream isn't writeable and enableOfflineQueue options is false"));
     client.emit('error', new Error('Connection is closed.'));
+    client.emit('error', new Error('Reached the max retries per request limit (which is 0). Refer to …'));
     expect(trouble.error()).toMatchObject({ code: 'LOCK_STORE_UNSUPPORTED', retryable: false });
     expect(trouble.error().message).toMatch(/no Redis server/);
   });

@@ -54,7 +54,8 @@ const BY_FIRST_WORD: ReadonlyMap<string, { code: LockStoreCode; advice: string }
 export function storeError(error: unknown, doing: string, lockName?: string): LockStoreError {
   if (error instanceof LockStoreError) return error;
   const { name, code, message } = (error ?? {}) as Record<string, unknown>;
-  const given = inOurWords(String(message ?? error));
+  const said = String(message ?? error);
+  const given = isSelfTalk(said) ? 'the connection was lost before an answer came' : said;
   const text = redactPasswords(withoutArguments(given));
   const details = { lockName, cause: { name, code, message: text } };
   const known = isReply(error) ? BY_FIRST_WORD.get(firstWord(given)) : undefined;
@@ -65,12 +66,9 @@ export function storeError(error: unknown, doing: string, lockName?: string): Lo
   return new LockStoreError(ours, `${doing}: ${text}`, details);
 }
 
-/** What ioredis says of itself, with options that nobody has set, says nothing to who must mend it. */
-function inOurWords(text: string): string {
-  const isLost = /^(Reached the max retries per request|Connection is closed|Stream isn't writeable)/.test(
-    text,
-  );
-  return isLost ? 'the connection was lost before an answer came' : text;
+/** Is it what ioredis says of itself, and of options that nobody has set? It tells nothing to who must mend it. */
+export function isSelfTalk(text: string): boolean {
+  return /^(Reached the max retries per request|Connection is closed|Stream isn't writeable)/.test(text);
 }
 
 /** Of a command that it does not know a server repeats the arguments: the password of AUTH and HELLO, the owner token of a script. */

@@ -1,6 +1,6 @@
 import { LockStoreError, redactPasswords } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
-import { isReply, storeError } from './redis-errors.js';
+import { isReply, isSelfTalk, storeError } from './redis-errors.js';
 
 /** What was met, and what to do about it. */
 interface Diagnosis {
@@ -86,9 +86,6 @@ function says(pattern: RegExp): (met: Meeting) => boolean {
   return ({ text }) => pattern.test(text);
 }
 
-/** What ioredis says afterwards about itself, not about the server. */
-const NO_CAUSE = /^(Stream isn't writeable|Connection is closed)/;
-
 /** Watches a connection being made, to say why it is not, in words for who must mend it. */
 export class ConnectionTrouble {
   #lastError: unknown;
@@ -110,7 +107,7 @@ export class ConnectionTrouble {
     });
     // Without a listener ioredis prints each failed attempt to connect.
     client.on('error', (error) => {
-      if (NO_CAUSE.test(textOf(error))) return;
+      if (isSelfTalk(textOf(error))) return; // it says so afterwards, and not about the server
       this.#lastError = error;
       if (!this.error().retryable) onFinal();
     });
