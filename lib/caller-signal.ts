@@ -1,8 +1,8 @@
 import { describeValue, LockUsageError } from './lock-errors.js';
 import { invalid } from './option-checks.js';
-import { Stop } from './stop-signal.js';
+import { Stop } from './runtime/stop-signal.js';
 import type { StopSignal } from './stores/lock-store.js';
-import { textOf } from './thrown.js';
+import { textOf } from './runtime/thrown.js';
 
 /** Of this process and not of a manager: an application may have many managers and one signal for all of them. */
 const relays = new WeakMap<object, Relay>();

@@ -1,7 +1,7 @@
-export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.js';
-export type { Work } from './lease-work.js';
-export { Lease } from './lease.js';
-export type { LeaseState } from './lease-keeper.js';
+export { type Clock, systemClock, type Timer, type TimerOptions } from './runtime/clock.js';
+export type { Work } from './holding/lease-work.js';
+export { Lease } from './holding/lease.js';
+export type { LeaseState } from './holding/lease-keeper.js';
 export {
   describeKind,
   describeValue,
@@ -17,15 +17,15 @@ export {
   type LossCause,
   redactPasswords,
 } from './lock-errors.js';
-export { currentNote, runWithNote } from './lock-frames.js';
+export { currentNote, runWithNote } from './holding/lock-frames.js';
 export type { LockEventListener, LockEventName, LockEvents } from './lock-events.js';
 export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type AcquireOptions, checkAcquireOptions, type LockManagerOptions } from './lock-options.js';
-export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './process-wide.js';
-export { type Randomness, systemRandomness } from './owner-token.js';
-export { Stop } from './stop-signal.js';
+export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './runtime/process-wide.js';
+export { type Randomness, systemRandomness } from './runtime/owner-token.js';
+export { Stop } from './runtime/stop-signal.js';
 export type {
   AcquireRequest,
   Busy,

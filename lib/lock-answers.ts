@@ -1,5 +1,5 @@
-import type { Lease } from './lease.js';
-import type { LeaseState } from './lease-keeper.js';
+import type { Lease } from './holding/lease.js';
+import type { LeaseState } from './holding/lease-keeper.js';
 import type { StoreInspection } from './stores/lock-store.js';
 
 /** What `tryUsing` resolves to: `acquired: false` when somebody else has the lock and the work was not run. */

@@ -1,4 +1,4 @@
-import { recogniseCopies } from './process-wide.js';
+import { recogniseCopies } from './runtime/process-wide.js';
 
 /**
  * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this

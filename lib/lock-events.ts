@@ -1,6 +1,6 @@
-import { isThenable } from './lease-keeper.js';
 import type { LockError, LockLostError, LossCause } from './lock-errors.js';
-import { warnOfThrown } from './thrown.js';
+import { isThenable } from './runtime/thenable.js';
+import { warnOfThrown } from './runtime/thrown.js';
 
 /** What `locks.on(…)` can listen to. No event carries an owner token. */
 export interface LockEvents {
@@ -46,10 +46,17 @@ export type LockEventName = keyof LockEvents;
 /** May be async: what it throws, at once or later, becomes a process warning. */
 export type LockEventListener<E extends LockEventName> = (event: LockEvents[E]) => void;
 
+/** Where events go. */
+export interface LockAudience {
+  /** Is anybody listening? Lets hot paths skip building the event. */
+  has(event: LockEventName): boolean;
+  emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void;
+}
+
 type Listeners = { [E in LockEventName]?: Set<LockEventListener<E>> };
 
 /** A typed emitter in which a throwing listener cannot hurt a lock, nor the listeners after it. */
-export class LockEventEmitter {
+export class LockEventEmitter implements LockAudience {
   readonly #listeners: Listeners = {};
 
   /** Returns the function that removes the listener again. */
@@ -61,7 +68,6 @@ export class LockEventEmitter {
     return () => listeners.delete(listener);
   }
 
-  /** Is anybody listening? Lets hot paths skip building the event. */
   has(event: LockEventName): boolean {
     return (this.#listeners[event]?.size ?? 0) > 0;
   }

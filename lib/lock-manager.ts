@@ -1,10 +1,10 @@
-import { AcquireLine } from './acquire-line.js';
-import { AlarmClock } from './alarm-clock.js';
-import { closeStore } from './attempt.js';
-import { EventLoopTurns } from './event-loop-turns.js';
-import { HeldLeases } from './held-leases.js';
-import type { Work } from './lease-work.js';
-import type { Lease } from './lease.js';
+import { AcquireLine } from './waiting/acquire-line.js';
+import { AlarmClock } from './runtime/alarm-clock.js';
+import { closeStore } from './runtime/attempt.js';
+import { EventLoopTurns } from './runtime/event-loop-turns.js';
+import { HeldLeases } from './holding/held-leases.js';
+import type { Work } from './holding/lease-work.js';
+import type { Lease } from './holding/lease.js';
 import {
   closedError,
   describeValue,
@@ -18,8 +18,8 @@ import {
   type LockEventName,
   type LockEvents,
 } from './lock-events.js';
-import type { LineSurroundings } from './line-surroundings.js';
-import { endWaits } from './local-queue.js';
+import type { LineContext } from './waiting/line-context.js';
+import { endWaits } from './waiting/local-queue.js';
 import {
   heldLock,
   type HeldLock,
@@ -49,8 +49,8 @@ import type { Busy, ForcedRelease } from './stores/lock-store.js';
  * resource that checks it never accepts a stale write (*fenced* exclusion). «Mutual exclusion, always» is not promised: no lock
  * with a lease can give that.
  *
- * One acquisition through the files: options (lock-options) → canonical name (lock-name) → line of this process (acquire-line,
- * local-queue) → the store (stores/) → a Lease (lease), kept and watched until it ends (held-leases, lease-watchdog).
+ * One acquisition through the rooms: options (lock-options) → canonical name (lock-name) → line of this process (waiting/) → the
+ * store (stores/) → a Lease, kept and watched until it ends (holding/).
  */
 export class LockManager {
   readonly #settings: ManagerSettings;
@@ -58,7 +58,7 @@ export class LockManager {
   readonly #leases: HeldLeases;
   /** A name has a line while somebody uses it. */
   readonly #lines = new Map<string, AcquireLine>();
-  readonly #surroundings: LineSurroundings;
+  readonly #lineContext: LineContext;
   #closing: Promise<void> | undefined;
 
   /** @throws LockUsageError for any option that is wrong, unknown or not built yet */
@@ -69,7 +69,7 @@ export class LockManager {
       has: (event) => this.#events.has(event),
       emit: (event, payload) => this.#emit(event, payload),
     });
-    this.#surroundings = {
+    this.#lineContext = {
       clock,
       randomness,
       store,
@@ -239,7 +239,7 @@ export class LockManager {
 
   #line(name: string): AcquireLine {
     let line = this.#lines.get(name);
-    if (line === undefined) this.#lines.set(name, (line = new AcquireLine(name, this.#surroundings)));
+    if (line === undefined) this.#lines.set(name, (line = new AcquireLine(name, this.#lineContext)));
     return line;
   }
 

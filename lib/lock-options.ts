@@ -1,9 +1,9 @@
 import { stopOf } from './caller-signal.js';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from './runtime/clock.js';
 import { describeKind, LockUsageError } from './lock-errors.js';
 import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LEASE_MS } from './option-checks.js';
-import { type Randomness, systemRandomness } from './owner-token.js';
-import type { Stop } from './stop-signal.js';
+import { type Randomness, systemRandomness } from './runtime/owner-token.js';
+import type { Stop } from './runtime/stop-signal.js';
 import type { LockMode, LockStore, StopSignal } from './stores/lock-store.js';
 
 /** Options of one call; what is left out comes from the manager's options. */

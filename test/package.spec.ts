@@ -96,7 +96,7 @@ describe('the package, as npm would install it', () => {
   });
 
   it('lets nobody reach into its files', async () => {
-    const reach = consumer.node('-e', `require('nestjs-distributed-lock/dist/lib/lease.js')`);
+    const reach = consumer.node('-e', `require('nestjs-distributed-lock/dist/lib/holding/lease.js')`);
     await expect(reach).rejects.toThrow('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { LockStoreError, LossCause } from '../lock-errors.js';
-import type { Randomness } from '../owner-token.js';
+import type { Randomness } from '../runtime/owner-token.js';
 
 /**
  * THE PORT: what the engine asks of a place where locks are kept.

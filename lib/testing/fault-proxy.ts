@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-import { systemClock, type Clock } from '../clock.js';
+import { systemClock, type Clock } from '../runtime/clock.js';
 import { Faults, type ArmedFault, type FaultProxyMode } from './faults.js';
 import { ProxiedConnection } from './proxied-connection.js';
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock, Timer, TimerOptions } from '../clock.js';
+import type { Clock, Timer, TimerOptions } from '../runtime/clock.js';
 
 interface PendingTimer {
   readonly dueMs: number;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import type { Charge, Faults } from './faults.js';
 
 /** One client and its own connection to the server, which must outlive each other's end while nothing goes through. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AlarmClock, type Sleeper } from '../../lib/alarm-clock.js';
+import { AlarmClock, type Sleeper } from '../../lib/runtime/alarm-clock.js';
 import { ManualClock } from '../../lib/testing/index.js';
 
 class Named implements Sleeper {

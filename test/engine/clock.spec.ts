@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { leaseDeadline, pause, systemClock } from '../../lib/clock.js';
+import { leaseDeadline, pause, systemClock } from '../../lib/runtime/clock.js';
 import { ManualClock } from '../../lib/testing/index.js';
 
 describe('the deadline of a lease', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Lease } from '../../lib/lease.js';
+import type { Lease } from '../../lib/holding/lease.js';
 import { LockStoreError } from '../../lib/lock-errors.js';
 import type { LockStore, RenewOutcome } from '../../lib/stores/lock-store.js';
 import { type CountedLocks, countedLocks } from '../support/counted-locks.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Lease } from '../../lib/lease.js';
+import type { Lease } from '../../lib/holding/lease.js';
 import { countedLocks } from '../support/counted-locks.js';
 
 const NAME = 'group:1';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EventLoopTurns } from '../../lib/event-loop-turns.js';
+import { EventLoopTurns } from '../../lib/runtime/event-loop-turns.js';
 import { LockManager } from '../../lib/lock-manager.js';
 import { memoryStore } from '../../lib/stores/memory/memory-store.js';
 import { ManualClock } from '../../lib/testing/index.js';

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { pause } from '../../lib/clock.js';
+import { pause } from '../../lib/runtime/clock.js';
 import { ManualClock } from '../../lib/testing/index.js';
 
 describe('the manual clock', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { OWNER_TOKEN_LENGTH, systemRandomness } from '../../lib/owner-token.js';
+import { OWNER_TOKEN_LENGTH, systemRandomness } from '../../lib/runtime/owner-token.js';
 
 describe('owner tokens', () => {
   it('are 22 base64url characters, 128 bits, and never the same twice, over the edge of the pool too', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Lease } from '../../lib/lease.js';
+import type { Lease } from '../../lib/holding/lease.js';
 import type { LockStore, RenewOutcome, RenewRequest } from '../../lib/stores/lock-store.js';
 import { Seeded } from '../support/seeded.js';
 import { ManualLocks } from '../support/manual-locks.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Stop } from '../../lib/stop-signal.js';
+import { Stop } from '../../lib/runtime/stop-signal.js';
 import { ManualLocks } from '../support/manual-locks.js';
 
 describe('a stop', () => {

@@ -1,6 +1,6 @@
 import { type Edit, type Mutant, suite } from './mutant.js';
 
-const LINE = 'lib/acquire-line.ts';
+const LINE = 'lib/waiting/acquire-line.ts';
 const SIGNAL = 'lib/caller-signal.ts';
 const EVENTS = 'lib/lock-events.ts';
 const CALL = 'src/locked-call.ts';
@@ -16,7 +16,7 @@ export const callerMutants: readonly Mutant[] = [
   {
     name: 'caller: a signal is listened to before its waiter is in the line',
     edits: off(
-      'lib/local-queue.ts',
+      'lib/waiting/local-queue.ts',
       'const lease = waiter.begin(this.alarms);\n    this.#waiters.add(waiter);\n    return lease;',
       'this.#waiters.add(waiter);\n    return waiter.begin(this.alarms);',
     ),
@@ -63,7 +63,7 @@ export const callerMutants: readonly Mutant[] = [
   {
     name: 'caller: a listener of an abort that throws hurts nobody',
     edits: off(
-      'lib/stop-signal.ts',
+      'lib/runtime/stop-signal.ts',
       "  try {\n    listener();\n  } catch (error) {\n    warnOfThrown('a listener of an aborted wait', error);\n  }",
       '  listener();',
     ),
@@ -72,7 +72,7 @@ export const callerMutants: readonly Mutant[] = [
   {
     name: 'closing goes on whatever a foreign store does',
     edits: off(
-      'lib/attempt.ts',
+      'lib/runtime/attempt.ts',
       '.catch((error: unknown) => tell(`closing the store failed: ${textOf(error)}`))',
     ),
     suites: [suite(CLOSING, 'never rejects')],

@@ -1,8 +1,8 @@
 import { contract, type Edit, type Mutant, suite } from './mutant.js';
 
-const LINE = 'lib/acquire-line.ts';
-const KEPT = 'lib/kept-hold.ts';
-const WATCHDOG = 'lib/lease-watchdog.ts';
+const LINE = 'lib/waiting/acquire-line.ts';
+const KEPT = 'lib/holding/kept-hold.ts';
+const WATCHDOG = 'lib/holding/lease-watchdog.ts';
 const SCRIPTS = 'lib/stores/redis/scripts';
 const COHORT = 'test/engine/cohort.spec.ts';
 const ENDS = 'test/engine/cohort-ends.spec.ts';
@@ -44,7 +44,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: a lease keeps its own token after its end',
-    edits: off('lib/lease.ts', 'return lease === this ? ', 'return lease !== null ? '),
+    edits: off('lib/holding/lease.ts', 'return lease === this ? ', 'return lease !== null ? '),
     suites: [suite(COHORT, 'keeps its own fencing token')],
   },
   {
@@ -85,9 +85,9 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: an extension counts from when it is sent',
     edits: [
-      ...off('lib/held-leases.ts', 'if (leaseMs > lease.leaseMs) lease.kept.stretched = true;'),
+      ...off('lib/holding/held-leases.ts', 'if (leaseMs > lease.leaseMs) lease.kept.stretched = true;'),
       ...off(
-        'lib/held-leases.ts',
+        'lib/holding/held-leases.ts',
         'if (lease.lossError !== undefined) throw lease.lossError;',
         'lease.kept.stretched ||= leaseMs > lease.leaseMs;',
       ),
@@ -111,7 +111,7 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: chains let the event loop turn',
     edits: off(
-      'lib/event-loop-turns.ts',
+      'lib/runtime/event-loop-turns.ts',
       'return nowMs - this.#beganAtMs < LONGEST_CHAIN_MS;',
       'return true;',
     ),
@@ -174,7 +174,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'renewal batch: an answer that is missing is no crash',
-    edits: off('lib/held-leases.ts', 'outcomes.length === requests.length', 'outcomes.length > -1'),
+    edits: off('lib/holding/held-leases.ts', 'outcomes.length === requests.length', 'outcomes.length > -1'),
     suites: [suite(RENEWALS, 'forgets an answer')],
   },
 ];

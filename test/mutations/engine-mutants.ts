@@ -1,9 +1,9 @@
 import { contract, type Mutant, suite } from './mutant.js';
 
 const MEMORY = 'lib/stores/memory/memory-lock.ts';
-const LEASES = 'lib/held-leases.ts';
-const QUEUE = 'lib/local-queue.ts';
-const LINE = 'lib/acquire-line.ts';
+const LEASES = 'lib/holding/held-leases.ts';
+const QUEUE = 'lib/waiting/local-queue.ts';
+const LINE = 'lib/waiting/acquire-line.ts';
 const MANAGER = 'lib/lock-manager.ts';
 const NAME = 'lib/lock-name.ts';
 
@@ -56,7 +56,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'a grant older than its lease is not handed out',
     edits: [
-      { file: LINE, find: 'return deadlineMs > this.around.clock.monotonicMs();', put: 'return true;' },
+      { file: LINE, find: 'return deadlineMs > this.context.clock.monotonicMs();', put: 'return true;' },
     ],
     suites: [suite('test/engine/lock-manager-waiting.spec.ts')],
   },
@@ -130,8 +130,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINE,
-        find: 'if (this.#isUsable(answer) && !this.#closed) return',
-        put: 'if (this.#isUsable(answer)) return',
+        find: 'if (this.#isUsable(answer) && !this.#closed)',
+        put: 'if (this.#isUsable(answer))',
       },
     ],
     suites: [suite('test/engine/lock-manager-closing.spec.ts')],
@@ -157,7 +157,11 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'owner tokens: each of them new',
     edits: [
-      { file: 'lib/owner-token.ts', find: 'used += length;\n  return used - length;', put: 'return used;' },
+      {
+        file: 'lib/runtime/owner-token.ts',
+        find: 'used += length;\n  return used - length;',
+        put: 'return used;',
+      },
     ],
     suites: [suite('test/bad-input.spec.ts', 'an owner token of its own')],
   },

@@ -1,14 +1,14 @@
 import { contract, type Mutant, suite } from './mutant.js';
 
-const WATCHDOG = 'lib/lease-watchdog.ts';
-const LEASES = 'lib/held-leases.ts';
-const LEASE = 'lib/lease.ts';
+const WATCHDOG = 'lib/holding/lease-watchdog.ts';
+const LEASES = 'lib/holding/held-leases.ts';
+const LEASE = 'lib/holding/lease.ts';
 
 /** Protections in what a lease says about itself and in who watches it. */
 export const leaseMutants: readonly Mutant[] = [
   {
     name: 'deadline: margin for clocks of different speed',
-    edits: [{ file: 'lib/clock.ts', find: ' - leaseMs * DRIFT - EXPIRY_PRECISION_MS', put: '' }],
+    edits: [{ file: 'lib/runtime/clock.ts', find: ' - leaseMs * DRIFT - EXPIRY_PRECISION_MS', put: '' }],
     suites: [contract('memory', ''), suite('test/engine/clock.spec.ts')],
   },
   {
@@ -105,7 +105,7 @@ export const leaseMutants: readonly Mutant[] = [
     name: 'a result obtained after the loss is not returned',
     edits: [
       {
-        file: 'lib/lease-work.ts',
+        file: 'lib/holding/lease-work.ts',
         find: 'if (!lost || lease.lossError === undefined) return value;',
         put: 'return value;',
       },

@@ -58,7 +58,7 @@ export const nestMutants: readonly Mutant[] = [
     name: 'copies: errors of another copy are recognised',
     edits: [
       {
-        file: 'lib/process-wide.ts',
+        file: 'lib/runtime/process-wide.ts',
         find: "return typeof value === 'object' && value !== null && brand in value;",
         put: 'return Function.prototype[Symbol.hasInstance].call(this, value);',
       },

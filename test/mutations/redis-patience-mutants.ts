@@ -38,17 +38,19 @@ export const redisPatienceMutants: readonly Mutant[] = [
     name: 'what lies in the sockets is read before a wait is over',
     edits: [
       {
-        file: 'lib/alarm-clock.ts',
+        file: 'lib/runtime/alarm-clock.ts',
         find: 'else whenSocketsAreRead(this.clock, () => this.#ringDue());',
         put: 'else this.#ringDue();',
       },
-      { file: 'lib/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
+      { file: 'lib/waiting/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
     ],
     suites: [suite(BLOCKED, 'has the lock that was pushed')],
   },
   {
     name: 'who slept over the end of its wait hears the answer of the store',
-    edits: [{ file: 'lib/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' }],
+    edits: [
+      { file: 'lib/waiting/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
+    ],
     suites: [suite(BLOCKED, 'a store that needs a moment')],
   },
   {

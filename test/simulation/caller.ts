@@ -1,4 +1,4 @@
-import type { Lease } from '../../lib/lease.js';
+import type { Lease } from '../../lib/holding/lease.js';
 import type { AcquireOptions } from '../../lib/lock-options.js';
 import type { FencedResource } from './fenced-resource.js';
 import type { Recorder } from './recorder.js';

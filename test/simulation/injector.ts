@@ -70,7 +70,7 @@ const EFFECTS: Readonly<Record<Fault['kind'], Effect>> = {
   },
   freeze: (scene) => stop(scene, () => scene.process.freeze(scene.fault.forMs)),
   sleep: (scene) => {
-    // Half asleep counts as awake: lib/lease.ts doubts a lease from 200 ms on.
+    // Half asleep counts as awake: lib/holding/lease.ts doubts a lease from 200 ms on.
     const forMs = 250 + scene.fault.forMs;
     stop({ ...scene, fault: { ...scene.fault, forMs } }, () => scene.process.sleep(forMs));
   },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Lease } from '../../lib/lease.js';
+import type { Lease } from '../../lib/holding/lease.js';
 import type {
   AcquireRequest,
   Busy,

@@ -1,12 +1,12 @@
-import type { Clock } from '../../lib/clock.js';
-import type { Randomness } from '../../lib/owner-token.js';
+import type { Clock } from '../../lib/runtime/clock.js';
+import type { Randomness } from '../../lib/runtime/owner-token.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { Actor, VirtualWorld, WorldEvent } from './virtual-world.js';
 
 /** Monotonic clocks start anywhere: a test that confused two processes' clocks would be seen. */
 const MONOTONIC_START_MS = 50_000;
 const WALL_START_MS = Date.UTC(2026, 0, 1);
-/** Within the 1 % that lib/clock.ts allows for. */
+/** Within the 1 % that lib/runtime/clock.ts allows for. */
 const CLOCK_SPEED = 0.004;
 /** Node's timers come up to a millisecond early against performance.now(), or late. */
 const TIMER_EARLY_MS = 0.9;
@@ -26,7 +26,7 @@ export class SimulatedProcess implements Actor {
   slow = false;
   readonly clock: Clock;
   readonly randomness: Randomness;
-  /** Timers of the engine that would still fire, and whether they are in the background: see lib/clock.ts. */
+  /** Timers of the engine that would still fire, and whether they are in the background: see lib/runtime/clock.ts. */
   readonly timers = new Map<WorldEvent, boolean>();
   readonly #speed: number;
   #wallStepMs = 0;

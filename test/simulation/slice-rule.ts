@@ -1,7 +1,7 @@
 import type { Violation } from '../support/history/check-history.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** The longest slice of lib/kept-hold.ts, and of shape.ts; on a slow machine a clock may be read a little later than it is used. */
+/** The longest slice of lib/holding/kept-hold.ts, and of shape.ts; on a slow machine a clock may be read a little later than it is used. */
 const LONGEST_SLICE_MS = 80;
 const SLOW_READING_MS = 161;
 /** Scripts at the same moment see the clock a little later one by one. */

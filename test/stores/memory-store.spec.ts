@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { systemRandomness } from '../../lib/owner-token.js';
+import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import type { AcquireRequest, Grant, StopSignal, StoreContext } from '../../lib/stores/lock-store.js';
 import { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
 import { memoryStore, MemoryStore, type MemoryStoreOptions } from '../../lib/stores/memory/memory-store.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoreContext } from '../../lib/stores/lock-store.js';
 import type { Member } from '../../lib/stores/memory/memory-waiter.js';
-import { systemRandomness } from '../../lib/owner-token.js';
+import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { type ManualClock, type OutsideProbe, storeContract } from '../../lib/testing/index.js';
 import { type MemoryPlace, memoryPlace } from '../support/memory-place.js';
 

@@ -7,7 +7,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** A source text that rules of structure can look at; from the checkout, or made up by a test. */
 export interface SourceFile {
-  /** From the root of the checkout, with forward slashes: `lib/lease.ts`. */
+  /** From the root of the checkout, with forward slashes: `lib/holding/lease.ts`. */
   readonly path: string;
   readonly text: string;
   readonly tree: ts.SourceFile;
@@ -41,7 +41,7 @@ export function* nodesOf(node: ts.Node): Generator<ts.Node> {
   for (const child of children) yield* nodesOf(child);
 }
 
-/** `lib/lease.ts:12` */
+/** `lib/holding/lease.ts:12` */
 export function placeOf(file: SourceFile, node: ts.Node): string {
   return `${file.path}:${lineOf(file, node.getStart(file.tree))}`;
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../clock.js';
+import type { Clock, Timer } from '../../runtime/clock.js';
 import { type LockSurroundings, MemoryLock } from './memory-lock.js';
 import type { Member } from './memory-waiter.js';
 

@@ -1,4 +1,4 @@
-import { type Clock, leaseDeadline, type Timer } from '../../clock.js';
+import { type Clock, leaseDeadline, type Timer } from '../../runtime/clock.js';
 import type {
   AcquireRequest,
   Busy,

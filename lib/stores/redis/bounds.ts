@@ -1,4 +1,4 @@
-import { type Clock, LATE_MS, type Timer, whenSocketsAreRead } from '../../clock.js';
+import { type Clock, LATE_MS, type Timer, whenSocketsAreRead } from '../../runtime/clock.js';
 
 /** While anybody waits we look at the clock this often. What passes between two looks beyond it, we slept, and it does not count. */
 const LOOK_MS = 100;

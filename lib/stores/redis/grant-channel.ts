@@ -1,4 +1,4 @@
-import { type Clock, pause } from '../../clock.js';
+import { type Clock, pause } from '../../runtime/clock.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisLink } from './redis-link.js';
 import { readInfo, runIdOf } from './server-info.js';

@@ -1,4 +1,4 @@
-import { leaseDeadline } from '../../clock.js';
+import { leaseDeadline } from '../../runtime/clock.js';
 import type { AcquireRequest, Busy, Full, Grant, StopSignal } from '../lock-store.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import type { PushedGrant } from './grant-channel.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import type { Bounds } from './bounds.js';
 import { isPassing, refusal } from './redis-errors.js';
 import type { RedisHold } from './redis-hold.js';

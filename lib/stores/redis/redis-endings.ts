@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { pause } from '../../clock.js';
+import { pause } from '../../runtime/clock.js';
 import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import { LockStoreError } from '../../lock-errors.js';
 import { type Bound, Bounds } from './bounds.js';
 import type { RedisClient } from './redis-client.js';

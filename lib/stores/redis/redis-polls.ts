@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../clock.js';
+import type { Clock, Timer } from '../../runtime/clock.js';
 
 /** Polls come at multiples of so many ms, so that they meet; nobody notices that one is so much later. */
 const GRID_MS = 16;

@@ -1,4 +1,4 @@
-import { leaseDeadline } from '../../clock.js';
+import { leaseDeadline } from '../../runtime/clock.js';
 import type { RenewOutcome, RenewRequest } from '../lock-store.js';
 import { answerOf } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';

@@ -1,5 +1,5 @@
 import { LockError } from '../../lock-errors.js';
-import { pause } from '../../clock.js';
+import { pause } from '../../runtime/clock.js';
 import type { StoreContext } from '../lock-store.js';
 import { GrantChannel, type GrantChannelEvents } from './grant-channel.js';
 import type { RedisClient, RedisServer } from './redis-client.js';

@@ -1,4 +1,4 @@
-import { leaseDeadline } from '../../clock.js';
+import { leaseDeadline } from '../../runtime/clock.js';
 import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
 import type { BatchRequest } from './redis-batcher.js';

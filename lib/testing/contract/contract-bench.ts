@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, systemClock } from '../../clock.js';
+import { type Clock, systemClock } from '../../runtime/clock.js';
 import { LockManager } from '../../lock-manager.js';
 import type { LockManagerOptions } from '../../lock-options.js';
-import { systemRandomness } from '../../owner-token.js';
+import { systemRandomness } from '../../runtime/owner-token.js';
 import type { LockStore } from '../../stores/lock-store.js';
 import type { ContractPlace, OutsideProbe } from './contract-types.js';
 import { KEEP_MS, PortProcess } from './port-process.js';

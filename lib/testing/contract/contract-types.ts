@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../runtime/clock.js';
 import type { LockStore } from '../../stores/lock-store.js';
 
 /** The two functions the suite needs from a test runner; those of Jest, Vitest and `node:test` fit as they are. */

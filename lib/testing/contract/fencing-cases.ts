@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Lease } from '../../lease.js';
+import type { Lease } from '../../holding/lease.js';
 import type { LockManager } from '../../lock-manager.js';
 import type { ContractCases } from './contract-bench.js';
 import { countOn, FAR, KEEP_MS, LONG_LEASE_MS } from './port-process.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LossCause } from '../../lock-errors.js';
-import { Stop } from '../../stop-signal.js';
+import { Stop } from '../../runtime/stop-signal.js';
 import type {
   AcquireRequest,
   Busy,

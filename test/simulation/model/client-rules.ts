@@ -16,7 +16,7 @@ export interface ClientBugs extends YieldBugs {
 
 /**
  * What a client does when something reaches it, after lib/stores/redis/redis-acquisition.ts, redis-store.ts, redis-endings.ts and
- * lib/held-leases.ts. Whoever changes those changes this.
+ * lib/holding/held-leases.ts. Whoever changes those changes this.
  */
 export class ClientRules {
   readonly yields: YieldRules;

@@ -1,4 +1,4 @@
-import { systemClock } from '../../../lib/clock.js';
+import { systemClock } from '../../../lib/runtime/clock.js';
 import type {
   AcquireRequest,
   Lease,

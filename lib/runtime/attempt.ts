@@ -1,4 +1,4 @@
-import type { Hold, LockStore } from './stores/lock-store.js';
+import type { Hold, LockStore } from '../stores/lock-store.js';
 import { textOf } from './thrown.js';
 
 /**

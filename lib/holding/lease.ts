@@ -1,9 +1,9 @@
-import { type ClockReading, readClocks } from './clock.js';
-import { LockLostError, type LossCause, releasedError, uncertainError } from './lock-errors.js';
+import { type ClockReading, readClocks } from '../runtime/clock.js';
+import { LockLostError, type LossCause, releasedError, uncertainError } from '../lock-errors.js';
 import type { KeptHold } from './kept-hold.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
-import { newAbort } from './stop-signal.js';
-import type { Hold } from './stores/lock-store.js';
+import { newAbort } from '../runtime/stop-signal.js';
+import type { Hold } from '../stores/lock-store.js';
 
 /**
  * The bounded right that a caller has after `acquire`. Everything it says about itself (`state`, `remainingMs`, `assertHeld`) is

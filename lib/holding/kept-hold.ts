@@ -1,10 +1,8 @@
-import type { Sleeper } from './alarm-clock.js';
-import type { ClockReading } from './clock.js';
-import type { AcquireLine } from './acquire-line.js';
+import type { Sleeper } from '../runtime/alarm-clock.js';
+import type { ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
-import type { LeaseTaker } from './line-surroundings.js';
-import type { AcquireSettings } from './lock-options.js';
-import type { Grant, Hold } from './stores/lock-store.js';
+import type { AcquireSettings } from '../lock-options.js';
+import type { Grant, Hold, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
  * How far the wall clock may run ahead of the monotonic one before we doubt a hold. A slewing NTP client moves it by 0.5 ms
@@ -16,6 +14,21 @@ const LONGEST_SLICE_MS = 80;
 /** Of the fencing tokens that the store's clock has passed since the grant, one a microsecond, by clocks that differ by 2 %. */
 const FENCES_PER_MS = 980;
 
+/** Whose a hold is in this process: it decides what becomes of the hold when a lease on it is over. */
+export interface HoldOwner {
+  /** The lease ended in time. A promise when the store has to be asked, with what it says of the ended hold. */
+  ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome>;
+  /** The hold is ours no more. */
+  lost(kept: KeptHold): void;
+}
+
+/** Where a hold comes from. */
+export interface HoldOrigin {
+  readonly owner: HoldOwner;
+  /** Both clocks as they stood when the store was asked. */
+  readonly asOf: ClockReading;
+}
+
 /**
  * A hold as this process keeps it: until when it may be believed, whose it is here, and how far its fencing tokens are used. It
  * serves one lease at a time, and a run of them when it is handed on inside the process (cohort hand-off, DESIGN 6.7: what cohort
@@ -23,7 +36,7 @@ const FENCES_PER_MS = 980;
  */
 export class KeptHold implements Sleeper {
   readonly hold: Hold;
-  readonly line: AcquireLine;
+  readonly owner: HoldOwner;
   /** Who uses it now; undefined between two leases. */
   lease: Lease | undefined;
   /** Monotonic: until when it may be believed. */
@@ -55,18 +68,22 @@ export class KeptHold implements Sleeper {
   /** That token came with a hold that was kept: no lease has it yet. */
   #fenceIsUnused = false;
 
-  /** @param at when the store was asked, by both clocks, and when we learned of the grant (monotonic) */
-  constructor(grant: Grant, taker: LeaseTaker, at: { asOf: ClockReading; nowMs: number }) {
+  /** @param nowMs when we learned of the grant (monotonic) */
+  constructor(
+    grant: Grant,
+    { settings, origin }: { settings: AcquireSettings; origin: HoldOrigin },
+    nowMs: number,
+  ) {
     this.hold = grant.hold;
-    this.line = taker.line;
+    this.owner = origin.owner;
     this.deadlineMs = grant.deadlineMs;
-    this.#settings = taker.settings;
-    this.#confirmed = at.asOf;
+    this.#settings = settings;
+    this.#confirmed = origin.asOf;
     this.#grantedMs = grant.leaseMs;
-    this.#sliceMs = taker.settings.cohortMs;
-    this.#sliceEndsAtMs = at.nowMs + this.#sliceMs;
+    this.#sliceMs = settings.cohortMs;
+    this.#sliceEndsAtMs = nowMs + this.#sliceMs;
     this.#fence = grant.hold.fencingToken;
-    this.#fenceKnownAtMs = at.nowMs;
+    this.#fenceKnownAtMs = nowMs;
   }
 
   /** What a renewal asks for, in ms. */

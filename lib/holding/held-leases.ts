@@ -1,31 +1,24 @@
-import { abandon, attempt } from './attempt.js';
-import { type ClockReading, pause, readClocks } from './clock.js';
-import { KeptHold } from './kept-hold.js';
+import { abandon, attempt } from '../runtime/attempt.js';
+import { type ClockReading, pause, readClocks } from '../runtime/clock.js';
+import { type HoldOrigin, KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
-import { type Ending, isThenable, type LeaseKeeper } from './lease-keeper.js';
+import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
+import { isThenable } from '../runtime/thenable.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
-import type { LeaseMaker, LeaseTaker } from './line-surroundings.js';
-import { type LockLostError, LockStoreError, type LossCause } from './lock-errors.js';
-import type { LockEventName, LockEvents } from './lock-events.js';
+import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
+import type { LockAudience } from '../lock-events.js';
 import { LockFrames } from './lock-frames.js';
-import type { ManagerSettings } from './lock-options.js';
-import { checkLeaseMs } from './option-checks.js';
-import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from './stores/lock-store.js';
-
-/** Where events go. */
-export interface Audience {
-  /** Is anybody listening? Lets hot paths skip building the event. */
-  has(event: LockEventName): boolean;
-  emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void;
-}
+import type { ManagerSettings } from '../lock-options.js';
+import { checkLeaseMs } from '../option-checks.js';
+import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from '../stores/lock-store.js';
 
 /**
  * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
  * user, or lost (deadline, the store's word, force, shutdown). A hold outlives its lease only to serve the next one; after its end
  * nothing is renewed and no timer is left.
  */
-export class HeldLeases implements LeaseKeeper, LeaseMaker {
+export class HeldLeases implements LeaseKeeper {
   readonly frames = new LockFrames();
   readonly #watchdog: LeaseWatchdog;
   /** By owner token: what a push from the store names. */
@@ -39,7 +32,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
 
   constructor(
     private readonly settings: ManagerSettings,
-    private readonly audience: Audience,
+    private readonly audience: LockAudience,
   ) {
     const { clock, randomness } = settings;
     this.#watchdog = new LeaseWatchdog(clock, randomness, (requests) => this.#renew(requests));
@@ -54,19 +47,22 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     return [...this.#holds.values()].flatMap(({ lease }) => (lease?.active === true ? [lease] : []));
   }
 
+  /** A request with this owner token is on its way. */
   asking(ownerToken: string): void {
     this.#expected.set(ownerToken, undefined);
   }
 
+  /** The request with this owner token ended without a hold. */
   unused(ownerToken: string): void {
     this.#expected.delete(ownerToken);
   }
 
-  begin(grant: Grant, asOf: ClockReading, taker: LeaseTaker): Lease {
+  /** The first lease on a hold; it may have been lost on its way. */
+  begin(grant: Grant, taker: LeaseTaker, origin: HoldOrigin): Lease {
     const { hold, leaseMs: grantedMs } = grant;
     const { settings } = taker;
     const now = readClocks(this.clock);
-    const kept = new KeptHold(grant, taker, { asOf, nowMs: now.monotonicMs });
+    const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
     const lease = Lease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
@@ -79,6 +75,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     return lease;
   }
 
+  /** The next lease on a hold that stays in this process. */
   handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): Lease {
     return Lease.begin(this, kept, { taker, ...given });
   }
@@ -91,7 +88,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     if (!lease.active || lease.remainingMs() > 0) return;
     // By the wall clock it has run out, and the store did not say otherwise.
     lease.markReleased();
-    kept.line.lost(kept);
+    kept.owner.lost(kept);
     abandon(this.settings.store, kept.hold);
   }
 
@@ -111,6 +108,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     await pause(this.clock, boundMs, answered.signal);
   }
 
+  /** The store has kept the hold for us, between two leases; asked at `asOf`. */
   confirmed(kept: KeptHold, deadlineMs: number, asOf: ClockReading): void {
     const nowMs = this.clock.monotonicMs();
     kept.confirm(deadlineMs, asOf);
@@ -119,6 +117,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     this.#watchdog.watch(kept, nowMs, kept.leaseMs);
   }
 
+  /** This hold is ours no more. */
   forget(kept: KeptHold): void {
     this.#watchdog.forget(kept);
     this.#holds.delete(kept.hold.ownerToken);
@@ -162,7 +161,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
       this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
       throw error;
     };
-    const outcome = kept.line.ended(kept, now);
+    const outcome = kept.owner.ended(kept, now);
     if (!isThenable(outcome)) return this.#released(lease, outcome, inTime);
     return outcome.then((answer) => this.#released(lease, answer, inTime), failed);
   }
@@ -189,7 +188,7 @@ export class HeldLeases implements LeaseKeeper, LeaseMaker {
     if (error.cause === 'expired' || error.cause === 'forced') {
       abandon(this.settings.store, kept.hold);
     }
-    kept.line.lost(kept);
+    kept.owner.lost(kept);
   }
 
   doubted(lease: Lease): void {

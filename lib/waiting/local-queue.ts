@@ -1,8 +1,8 @@
 import type { AcquireLine } from './acquire-line.js';
-import type { AlarmClock, Sleeper } from './alarm-clock.js';
-import { listenTo } from './caller-signal.js';
-import type { Lease } from './lease.js';
-import type { AcquireSettings } from './lock-options.js';
+import type { AlarmClock, Sleeper } from '../runtime/alarm-clock.js';
+import { listenTo } from '../caller-signal.js';
+import type { Lease } from '../holding/lease.js';
+import type { AcquireSettings } from '../lock-options.js';
 
 /** A caller who waits for its turn. */
 export class Waiter implements Sleeper {

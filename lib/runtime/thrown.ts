@@ -1,4 +1,4 @@
-import { redactPasswords } from './lock-errors.js';
+import { redactPasswords } from '../lock-errors.js';
 
 /** What was thrown, in words. It may be anything, also something that throws again when it is shown. */
 export function textOf(thrown: unknown): string {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { StopSignal } from './stores/lock-store.js';
+import type { StopSignal } from '../stores/lock-store.js';
 import { warnOfThrown } from './thrown.js';
 
 /**

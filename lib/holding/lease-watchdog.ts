@@ -1,8 +1,8 @@
-import { AlarmClock } from './alarm-clock.js';
-import { type Clock, type ClockReading, readClocks } from './clock.js';
+import { AlarmClock } from '../runtime/alarm-clock.js';
+import { type Clock, type ClockReading, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from './kept-hold.js';
-import type { Randomness } from './owner-token.js';
-import type { RenewOutcome, RenewRequest } from './stores/lock-store.js';
+import type { Randomness } from '../runtime/owner-token.js';
+import type { RenewOutcome, RenewRequest } from '../stores/lock-store.js';
 
 /** A lease is renewed when a third of it has passed: two more tries fit in before its deadline. */
 const RENEW_AFTER = 1 / 3;

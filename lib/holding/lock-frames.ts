@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Lease } from './lease.js';
-import { processWide } from './process-wide.js';
+import { processWide } from '../runtime/process-wide.js';
 
 interface Frame {
   readonly outer: Frame | undefined;

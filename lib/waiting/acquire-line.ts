@@ -1,15 +1,16 @@
 // over budget: one state machine; its halves (who waits, whose the hold is) would each need every field of the other
-import { abandon, attempt } from './attempt.js';
-import { Ask, type Asker, type AskKind } from './ask.js';
-import { listenTo } from './caller-signal.js';
-import { type ClockReading, LATE_MS, readClocks } from './clock.js';
-import type { KeptHold } from './kept-hold.js';
-import type { Lease } from './lease.js';
-import { isThenable } from './lease-keeper.js';
-import { closedError, queueFullError } from './lock-errors.js';
-import type { LeaseTaker, LineSurroundings } from './line-surroundings.js';
+import { abandon, attempt } from '../runtime/attempt.js';
+import { LineRequest, type RequestKind, type RequestOwner } from './line-request.js';
+import { listenTo } from '../caller-signal.js';
+import { type ClockReading, LATE_MS, readClocks } from '../runtime/clock.js';
+import type { KeptHold } from '../holding/kept-hold.js';
+import type { LeaseTaker } from '../holding/lease-keeper.js';
+import type { Lease } from '../holding/lease.js';
+import { isThenable } from '../runtime/thenable.js';
+import { closedError, queueFullError } from '../lock-errors.js';
+import type { LineContext } from './line-context.js';
 import { LocalQueue, Waiter } from './local-queue.js';
-import type { AcquireSettings } from './lock-options.js';
+import type { AcquireSettings } from '../lock-options.js';
 import type {
   Busy,
   Full,
@@ -19,7 +20,7 @@ import type {
   ReleaseOutcome,
   WaitingNews,
   Yielded,
-} from './stores/lock-store.js';
+} from '../stores/lock-store.js';
 import { refusalOf, tooSlow, WaitReport } from './wait-report.js';
 
 /** How long one stays who has slept over the end of its wait. */
@@ -34,11 +35,11 @@ const RELEASED: ReleaseOutcome = { outcome: 'released' };
  * here, the hold goes to the next one without a command, for one slice; then the store is asked whether another process waits
  * (cohort hand-off, DESIGN 6.7).
  */
-export class AcquireLine implements Asker {
+export class AcquireLine implements RequestOwner {
   readonly #queue: LocalQueue;
   readonly #report = new WaitReport();
   /** Our place in the store: asked for, queued, or about to be if the hold is yielded. */
-  #place: Ask | undefined;
+  #place: LineRequest | undefined;
   /** Between grant and end: used by a lease, or on its way from one to the next. */
   #kept: KeptHold | undefined;
   /** How many ask beside the line at this moment. */
@@ -47,9 +48,9 @@ export class AcquireLine implements Asker {
 
   constructor(
     readonly name: string,
-    private readonly around: LineSurroundings,
+    private readonly context: LineContext,
   ) {
-    this.#queue = new LocalQueue(around.waits);
+    this.#queue = new LocalQueue(context.waits);
   }
 
   /** How many callers wait here. */
@@ -87,21 +88,21 @@ export class AcquireLine implements Asker {
   async tryOnce(settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
     if (this.lease?.state === 'held') return { outcome: 'busy', retryAfterMs: this.#retryAfterMs() };
     const { signal } = settings;
-    const ask = this.#ask(settings, 'once');
-    const leave = signal && (() => ask.abort(signal.reason));
+    const request = this.#ask(settings, 'once');
+    const leave = signal && (() => request.abort(signal.reason));
     this.#trying += 1;
     try {
       if (signal !== undefined && leave !== undefined) listenTo(signal, leave, this.name);
-      const answer = await this.around.store.acquire(ask, ask);
+      const answer = await this.context.store.acquire(request, request);
       if (answer.outcome !== 'granted') return { outcome: 'busy', retryAfterMs: answer.retryAfterMs };
-      const taker = { line: this, settings, calledAtMs };
-      if (this.#isUsable(answer) && !this.#closed) return this.#begin(answer, ask, taker);
+      if (this.#isUsable(answer) && !this.#closed)
+        return this.#begin(answer, request, { settings, calledAtMs });
       this.#giveBack(answer);
       throw this.#closed ? closedError() : tooSlow(this.name);
     } finally {
       if (leave !== undefined) signal?.removeEventListener('abort', leave);
       this.#trying -= 1;
-      this.around.leases.unused(ask.ownerToken);
+      this.context.leases.unused(request.ownerToken);
       this.#proceed();
     }
   }
@@ -119,7 +120,7 @@ export class AcquireLine implements Asker {
    */
   overdue(waiter: Waiter): void {
     const { waitMs } = waiter.settings;
-    const nowMs = this.around.clock.monotonicMs();
+    const nowMs = this.context.clock.monotonicMs();
     const lateMs = nowMs - waiter.calledAtMs - waitMs;
     if (waiter.staysUntilMs === undefined && lateMs > LATE_MS)
       waiter.staysUntilMs = nowMs + Math.min(lateMs, waitMs, LONGEST_STAY_MS);
@@ -151,7 +152,7 @@ export class AcquireLine implements Asker {
    * of the ended hold.
    */
   ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome> {
-    const { leases, turns } = this.around;
+    const { leases, turns } = this.context;
     const { head } = this.#queue;
     if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
       return this.#release(kept);
@@ -171,24 +172,24 @@ export class AcquireLine implements Asker {
 
   /** Does the head wait for the hold that is here, or must it ask for one of its own? */
   #mayHandOn(kept: KeptHold, head: Waiter): boolean {
-    return this.around.store.yieldOrKeep !== undefined && kept.suits(head.settings);
+    return this.context.store.yieldOrKeep !== undefined && kept.suits(head.settings);
   }
 
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
   #goOn(kept: KeptHold): void {
-    const outcome = this.ended(kept, readClocks(this.around.clock));
+    const outcome = this.ended(kept, readClocks(this.context.clock));
     if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 
   #release(kept: KeptHold): Promise<ReleaseOutcome> {
     this.#drop(kept);
-    const outcome = attempt(() => this.around.store.release(kept.hold));
+    const outcome = attempt(() => this.context.store.release(kept.hold));
     this.#proceed();
     return outcome;
   }
 
   #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
-    const { store } = this.around;
+    const { store } = this.context;
     const place = this.#ask(head.settings, 'yield');
     this.#place = place;
     const answer = attempt(
@@ -203,12 +204,12 @@ export class AcquireLine implements Asker {
     );
   }
 
-  #onYield(kept: KeptHold, place: Ask, answer: Kept | Yielded | Refused): ReleaseOutcome {
+  #onYield(kept: KeptHold, place: LineRequest, answer: Kept | Yielded | Refused): ReleaseOutcome {
     switch (answer.outcome) {
       case 'kept':
         this.#place = undefined;
-        this.around.leases.unused(place.ownerToken);
-        this.around.leases.confirmed(kept, answer.deadlineMs, place.asOf);
+        this.context.leases.unused(place.ownerToken);
+        this.context.leases.confirmed(kept, answer.deadlineMs, place.asOf);
         this.#goOn(kept);
         return RELEASED;
       case 'yielded':
@@ -222,9 +223,9 @@ export class AcquireLine implements Asker {
     }
   }
 
-  #endYield(kept: KeptHold, place: Ask): void {
+  #endYield(kept: KeptHold, place: LineRequest): void {
     this.#place = undefined;
-    this.around.leases.unused(place.ownerToken);
+    this.context.leases.unused(place.ownerToken);
     this.#drop(kept);
     this.#proceed();
   }
@@ -238,11 +239,11 @@ export class AcquireLine implements Asker {
         return;
       const place = this.#ask(head.settings, 'place');
       this.#place = place;
-      const answer = attempt(() => this.around.store.acquire(place, place));
+      const answer = attempt(() => this.context.store.acquire(place, place));
       this.#await(answer, place);
       return;
     }
-    if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.around.idle(this);
+    if (this.#place === undefined && this.#kept === undefined && this.#trying === 0) this.context.idle(this);
   }
 
   /** Nobody wants it, or who is first now asked for a shorter lease than the one who asked for it and left. */
@@ -255,14 +256,14 @@ export class AcquireLine implements Asker {
     place.abort(closedError());
   }
 
-  #ask(settings: AcquireSettings, kind: AskKind): Ask {
-    const ask = new Ask(this, settings, { kind, around: this.around });
-    this.around.leases.asking(ask.ownerToken);
-    if (kind !== 'once') this.#report.asked(ask.asOf.monotonicMs);
-    return ask;
+  #ask(settings: AcquireSettings, kind: RequestKind): LineRequest {
+    const request = new LineRequest(this, settings, { kind, context: this.context });
+    this.context.leases.asking(request.ownerToken);
+    if (kind !== 'once') this.#report.asked(request.asOf.monotonicMs);
+    return request;
   }
 
-  #await(answer: Promise<Grant | Busy | Full>, place: Ask): void {
+  #await(answer: Promise<Grant | Busy | Full>, place: LineRequest): void {
     answer.then(
       (given) => {
         if (given?.outcome === 'granted') this.#granted(given, place);
@@ -272,7 +273,7 @@ export class AcquireLine implements Asker {
     );
   }
 
-  #granted(grant: Grant, place: Ask): void {
+  #granted(grant: Grant, place: LineRequest): void {
     if (this.#place === place) this.#place = undefined;
     // The head may have changed since we asked: the grant is the line's, so whoever is first now has it.
     const head = place.aborted ? undefined : this.#queue.head;
@@ -283,13 +284,13 @@ export class AcquireLine implements Asker {
     } else {
       // The reply was slower than the lease: it may be somebody else's by now. Never hand out a dead lease.
       this.#giveBack(grant);
-      this.#report.heard({ error: tooSlow(this.name) }, this.around.clock.monotonicMs());
+      this.#report.heard({ error: tooSlow(this.name) }, this.context.clock.monotonicMs());
     }
     this.#proceed();
   }
 
-  #refused(place: Ask, reason: (waiter: Waiter) => unknown): void {
-    this.around.leases.unused(place.ownerToken);
+  #refused(place: LineRequest, reason: (waiter: Waiter) => unknown): void {
+    this.context.leases.unused(place.ownerToken);
     if (this.#place === place) this.#place = undefined;
     // The store could not be asked at all: that holds for everybody here, and asking again for each of them in turn would only
     // make the last one wait for all the others' failures. An abort is our own doing: members who came since go on.
@@ -297,42 +298,42 @@ export class AcquireLine implements Asker {
     this.#proceed();
   }
 
-  #begin(grant: Grant, { asOf }: Ask, taker: LeaseTaker): Lease {
-    const lease = this.around.leases.begin(grant, asOf, taker);
+  #begin(grant: Grant, request: LineRequest, taker: LeaseTaker): Lease {
+    const lease = this.context.leases.begin(grant, taker, request);
     if (lease.active) this.#kept = lease.kept;
     return lease;
   }
 
-  onWaiting(place: Ask, news: WaitingNews): void {
+  onWaiting(place: LineRequest, news: WaitingNews): void {
     if (this.#place !== place) return;
     const { head } = this.#queue;
     if (head !== undefined) this.#tell(head);
-    this.#report.heard(news, this.around.clock.monotonicMs());
+    this.#report.heard(news, this.context.clock.monotonicMs());
   }
 
   #tell(waiter: Waiter): void {
     if (waiter.told) return;
     waiter.told = true;
-    this.around.waiting(this.name, waiter.settings.label);
+    this.context.waiting(this.name, waiter.settings.label);
   }
 
   #drop(kept: KeptHold): void {
     if (this.#kept === kept) this.#kept = undefined;
-    this.around.leases.forget(kept);
+    this.context.leases.forget(kept);
   }
 
   #giveBack({ hold }: Grant): void {
-    this.around.leases.unused(hold.ownerToken);
-    abandon(this.around.store, hold);
+    this.context.leases.unused(hold.ownerToken);
+    abandon(this.context.store, hold);
   }
 
   #isUsable({ deadlineMs }: Grant): boolean {
-    return deadlineMs > this.around.clock.monotonicMs();
+    return deadlineMs > this.context.clock.monotonicMs();
   }
 
   /** How long the hold that is here, or that the store told of, still runs. */
   #retryAfterMs(): number {
-    const nowMs = this.around.clock.monotonicMs();
+    const nowMs = this.context.clock.monotonicMs();
     return this.#kept === undefined
       ? this.#report.retryAfterMs(nowMs)
       : Math.max(0, this.#kept.deadlineMs - nowMs);

@@ -1,23 +1,24 @@
-import { type ClockReading, readClocks } from './clock.js';
-import type { LineSurroundings } from './line-surroundings.js';
-import type { AcquireSettings } from './lock-options.js';
-import { Stop } from './stop-signal.js';
-import type { AcquireRequest, LockMode, WaitingNews } from './stores/lock-store.js';
+import { type ClockReading, readClocks } from '../runtime/clock.js';
+import type { LineContext } from './line-context.js';
+import type { HoldOrigin, HoldOwner } from '../holding/kept-hold.js';
+import type { AcquireSettings } from '../lock-options.js';
+import { Stop } from '../runtime/stop-signal.js';
+import type { AcquireRequest, LockMode, WaitingNews } from '../stores/lock-store.js';
 
 /** How a line asks: once; for a place in the store's queue; or for a new place while it gives the hold away. */
-export type AskKind = 'once' | 'place' | 'yield';
+export type RequestKind = 'once' | 'place' | 'yield';
 
-/** Whose it is. */
-export interface Asker {
+/** Whose it is, and whose the hold will be. */
+export interface RequestOwner extends HoldOwner {
   readonly name: string;
-  onWaiting(ask: Ask, news: WaitingNews): void;
+  onWaiting(request: LineRequest, news: WaitingNews): void;
 }
 
 /**
  * One request of a line to the store, from the question to grant or refusal; aborted, it gives up its place. One object for all of
  * it (the request, its signal, the clocks when it was made), because one is made for every acquisition.
  */
-export class Ask extends Stop implements AcquireRequest {
+export class LineRequest extends Stop implements AcquireRequest, HoldOrigin {
   readonly name: string;
   readonly ownerToken: string;
   readonly leaseMs: number;
@@ -34,25 +35,25 @@ export class Ask extends Stop implements AcquireRequest {
   readonly onWaiting: ((news: WaitingNews) => void) | undefined;
 
   constructor(
-    asker: Asker,
+    readonly owner: RequestOwner,
     settings: AcquireSettings,
-    { kind, around }: { kind: AskKind; around: LineSurroundings },
+    { kind, context }: { kind: RequestKind; context: LineContext },
   ) {
     super();
-    this.name = asker.name;
-    this.ownerToken = around.randomness.ownerToken();
+    this.name = owner.name;
+    this.ownerToken = context.randomness.ownerToken();
     this.leaseMs = settings.leaseMs;
     this.mode = settings.mode;
     this.label = settings.label;
     this.maxWaitingProcesses = settings.maxWaitingProcesses;
     this.wait = kind !== 'once';
     this.yields = kind === 'yield';
-    this.asOf = readClocks(around.clock);
-    this.onWaiting = this.wait ? (news) => this.#hear(asker, news) : undefined;
+    this.asOf = readClocks(context.clock);
+    this.onWaiting = this.wait ? (news) => this.#hear(news) : undefined;
   }
 
-  #hear(asker: Asker, news: WaitingNews): void {
+  #hear(news: WaitingNews): void {
     if (news.error === undefined) this.queued = true;
-    asker.onWaiting(this, news);
+    this.owner.onWaiting(this, news);
   }
 }

@@ -1,6 +1,7 @@
 import type { Lease } from './lease.js';
-import { type Ending, isThenable } from './lease-keeper.js';
+import type { Ending } from './lease-keeper.js';
 import type { LockFrames } from './lock-frames.js';
+import { isThenable } from '../runtime/thenable.js';
 
 /** The work of `using`: gets the lease, may be synchronous. */
 export type Work<T> = (lease: Lease) => T | PromiseLike<T>;

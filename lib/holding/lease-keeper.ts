@@ -1,7 +1,7 @@
-import type { Clock, ClockReading } from './clock.js';
+import type { Clock, ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
-import type { LeaseTaker } from './line-surroundings.js';
-import type { LockLostError } from './lock-errors.js';
+import type { AcquireSettings } from '../lock-options.js';
+import type { LockLostError } from '../lock-errors.js';
 
 /**
  * `held` ours, as far as clocks and the store can tell · `uncertain` we cannot tell (a renewal got no answer, or the wall clock
@@ -29,14 +29,16 @@ export interface LeaseKeeper {
   certain(lease: Lease): void;
 }
 
+/** For whom a lease is. */
+export interface LeaseTaker {
+  readonly settings: AcquireSettings;
+  /** Monotonic. */
+  readonly calledAtMs: number;
+}
+
 /** What a new lease begins with. */
 export interface LeaseStart {
   readonly taker: LeaseTaker;
   readonly fencingToken: number;
   readonly now: ClockReading;
-}
-
-/** Not `instanceof Promise`: the work of a caller may return a promise of another realm, or of another library. */
-export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
