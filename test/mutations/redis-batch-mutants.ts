@@ -6,13 +6,15 @@ const YIELD = `${SCRIPTS}/yield.lua`;
 const RELEASE = `${SCRIPTS}/release.lua`;
 const FORCE = `${SCRIPTS}/force.lua`;
 const BATCH = `${SCRIPTS}/includes/batch.lua`;
-const BATCHER = 'lib/stores/redis/redis-batcher.ts';
+const BATCHER = 'lib/stores/mechanics/turn-batcher.ts';
+const CARRIER = 'lib/stores/redis/redis-carrier.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
-const POLLS = 'lib/stores/redis/redis-polls.ts';
-const ENDINGS = 'lib/stores/redis/redis-endings.ts';
+const POLLS = 'lib/stores/mechanics/poll-grid.ts';
+const ENDINGS = 'lib/stores/mechanics/endings.ts';
 const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
-const REDIS_POLLS = 'test/stores/redis-polls.spec.ts';
+const REDIS_POLLS = 'test/stores/mechanics/poll-grid.spec.ts';
+const TURN_BATCHER = 'test/stores/mechanics/turn-batcher.spec.ts';
 const REDIS_FENCES = 'test/stores/redis-fences.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
@@ -95,25 +97,36 @@ export const redisBatchMutants: readonly Mutant[] = [
   },
   {
     name: 'batch: many requests in one command',
-    edits: off(BATCHER, 'const BATCH = 16;', 'const BATCH = 1;'),
+    edits: off(CARRIER, 'readonly most = 16;', 'readonly most = 1;'),
     suites: [suite(REDIS_BATCHES, 'in few commands')],
   },
   {
     name: 'batch: what becomes free goes first',
     edits: off(
-      BATCHER,
+      CARRIER,
       "['release', 'yield', 'acquire'] as const",
       "['acquire', 'yield', 'release'] as const",
     ),
     suites: [suite(REDIS_BATCHES, 'what becomes free')],
   },
   {
+    name: 'batch: a full command goes at once',
+    edits: off(BATCHER, 'pending.length >= this.carrier.most', 'false'),
+    suites: [suite(TURN_BATCHER, 'as soon as a command is full')],
+  },
+  {
+    name: 'batch: who is alone waits for no turn',
+    edits: off(BATCHER, 'if (this.#underWay === 1) queueMicrotask', 'if (false) queueMicrotask'),
+    suites: [suite(TURN_BATCHER, 'goes at once when nothing else')],
+  },
+  {
+    name: 'batch: together behind somebody else',
+    edits: off(BATCHER, 'if (this.#underWay === 1) queueMicrotask', 'if (true) queueMicrotask'),
+    suites: [suite(TURN_BATCHER, 'at the end of the turn')],
+  },
+  {
     name: 'batch: what nobody wants any more is not sent',
-    edits: off(
-      BATCHER,
-      'items = given.filter((item) => item.request.wanted() || this.#drop(item));',
-      'items = given;',
-    ),
+    edits: off(BATCHER, 'given.every((item) => item.request.wanted())', 'true'),
     suites: [suite(REDIS_BATCHES, 'is not sent at all')],
   },
   {

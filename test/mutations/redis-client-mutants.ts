@@ -3,8 +3,8 @@ import { contract, type Mutant, suite } from './mutant.js';
 const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
-const SERVER_CLOCK = 'lib/stores/redis/server-clock.ts';
-const ENDINGS = 'lib/stores/redis/redis-endings.ts';
+const SERVER_CLOCK = 'lib/stores/mechanics/server-clock.ts';
+const ENDINGS = 'lib/stores/mechanics/endings.ts';
 const LOST = 'test/faults/lost-replies.spec.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
 const STORIES = 'test/simulation/stories.spec.ts';
@@ -28,8 +28,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINK,
-        find: 'leftMs()), sentAtMs };',
-        put: 'leftMs()), sentAtMs: this.clock.monotonicMs() };',
+        find: 'resolve({ reply, sentAtMs })',
+        put: 'resolve({ reply, sentAtMs: this.clock.monotonicMs() })',
       },
     ],
     suites: [suite(RULES, 'its renewal was slow')],
@@ -134,7 +134,7 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'waiters poll every few seconds, however long the lease',
     edits: [
       {
-        file: 'lib/stores/redis/redis-polls.ts',
+        file: 'lib/stores/mechanics/poll-grid.ts',
         find: 'LONGEST_POLL_MS = 5_000',
         put: 'LONGEST_POLL_MS = 600_000',
       },

@@ -23,19 +23,25 @@ export const redisConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'force is not repeated',
-    edits: [{ file: STORE, find: "once = script === 'force';", put: 'once = false;' }],
+    edits: [
+      {
+        file: 'lib/stores/redis/operator-commands.ts',
+        find: 'const once = true;',
+        put: 'const once = false;',
+      },
+    ],
     suites: [suite(RULES, 'of forceRelease: it is not repeated')],
   },
   {
     name: 'nonce: a reply that belongs to another command',
-    edits: [{ file: LINK, find: 'reply[0] !== nonce', put: 'false' }],
+    edits: [{ file: LINK, find: 'reply[0] === exchange.nonce', put: 'true' }],
     suites: [suite(RULES, 'the nonce tells')],
   },
   {
     name: 'bound round every command',
     edits: [
       {
-        file: 'lib/stores/redis/bounds.ts',
+        file: 'lib/stores/mechanics/bounds.ts',
         find: 'this.start(boundMs, tooLate)',
         put: 'this.start(Infinity, tooLate)',
       },

@@ -1,14 +1,14 @@
 import { type Mutant, suite } from './mutant.js';
 
-const BOUNDS = 'lib/stores/redis/bounds.ts';
-const BATCHER = 'lib/stores/redis/redis-batcher.ts';
+const BOUNDS = 'lib/stores/mechanics/bounds.ts';
+const BATCHER = 'lib/stores/mechanics/turn-batcher.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
 const ERRORS = 'lib/stores/redis/redis-errors.ts';
-const WATCH = 'lib/stores/redis/silence-watch.ts';
+const WATCH = 'lib/stores/mechanics/silence-watch.ts';
 const BLOCKED = 'test/faults/blocked-loop.spec.ts';
 const PASSING = 'test/faults/passing-states.spec.ts';
-const BOUNDS_SPEC = 'test/stores/redis-bounds.spec.ts';
+const BOUNDS_SPEC = 'test/stores/mechanics/bounds.spec.ts';
 
 /** How long an answer is waited for, and what is asked again. */
 export const redisPatienceMutants: readonly Mutant[] = [
@@ -55,7 +55,7 @@ export const redisPatienceMutants: readonly Mutant[] = [
   },
   {
     name: 'a dead connection is dropped',
-    edits: [{ file: WATCH, find: 'stream?.destroy?.(', put: 'void (' }],
+    edits: [{ file: WATCH, find: 'socket?.destroy?.(', put: 'void (' }],
     suites: [suite(BLOCKED, 'is dropped when nothing came')],
   },
   {
@@ -84,7 +84,7 @@ export const redisPatienceMutants: readonly Mutant[] = [
     edits: [
       {
         file: BATCHER,
-        find: '(isPassing(error) && request.isPatient !== true)',
+        find: '(this.carrier.isPassing(error) && request.isPatient !== true)',
         put: 'false',
       },
     ],
@@ -93,7 +93,11 @@ export const redisPatienceMutants: readonly Mutant[] = [
   {
     name: 'a refused call is sent again within its bound',
     edits: [
-      { file: LINK, find: 'isRefusal ? isPassing(error) : call.once', put: 'isRefusal ? false : call.once' },
+      {
+        file: 'lib/stores/mechanics/repeated-call.ts',
+        find: 'isRefusal ? connection.isPassing(error) : once',
+        put: 'isRefusal ? false : once',
+      },
     ],
     suites: [suite(PASSING, 'within the bound')],
   },
@@ -106,7 +110,7 @@ export const redisPatienceMutants: readonly Mutant[] = [
     name: 'who was refused is asked again at growing distances',
     edits: [
       {
-        file: 'lib/stores/redis/tries.ts',
+        file: 'lib/stores/mechanics/tries.ts',
         find: 'FIRST_PACE_MS * 2 ** refusals',
         put: 'FIRST_PACE_MS',
       },
@@ -125,7 +129,9 @@ export const redisPatienceMutants: readonly Mutant[] = [
   },
   {
     name: 'the last refusal is told, not the silence of a last try',
-    edits: [{ file: 'lib/stores/redis/tries.ts', find: 'isRefusal || this.#refusals === 0', put: 'true' }],
+    edits: [
+      { file: 'lib/stores/mechanics/tries.ts', find: 'isRefusal || this.#refusals === 0', put: 'true' },
+    ],
     suites: [suite(PASSING, 'what the server said, also')],
   },
 ];

@@ -17,6 +17,8 @@ const PORT = /^lib\/stores\/lock-store$/;
 const ERRORS = /^lib\/lock-errors$/;
 /** The root of the engine: errors, events, options, names. */
 const WORDS = /^lib\/(?!index$|lock-manager$)[^/]+$/;
+/** What every store has: batching, polls, bounds, undo. */
+const MECHANICS = /^lib\/stores\/mechanics\//;
 const RUNTIME = /^lib\/runtime\//;
 
 interface Layer {
@@ -30,7 +32,7 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     files: /^lib\/stores\/(\w+)\//, // a store knows the port and what everybody may know, not the engine
-    may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME, '^lib/stores/$1/'],
+    may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME, MECHANICS, '^lib/stores/$1/'],
   },
   { files: /^lib\/stores\//, may: [PLAIN_PACKAGE, ERRORS, RUNTIME] }, // the port
   { files: /^lib\/index\.ts$/, may: [/^lib\/(?!testing\/)/] },

@@ -1,14 +1,14 @@
 import type { StoreContext } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
-import type { RedisBatcher } from './redis-batcher.js';
+import type { RedisBatcher } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
-import type { RedisPolls } from './redis-polls.js';
+import type { PollGrid } from '../mechanics/poll-grid.js';
 
 /** What every acquisition needs of its store. */
 export interface AcquisitionHome {
   readonly context: StoreContext;
   readonly batcher: RedisBatcher;
-  readonly polls: RedisPolls;
+  readonly polls: PollGrid;
   /** Where this process hears of its grants; see promote.lua. */
   readonly channel: () => string;
   /** It is in the queue: from now on pushes must arrive. Called once. */

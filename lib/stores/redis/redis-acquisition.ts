@@ -2,14 +2,15 @@ import { leaseDeadline } from '../../runtime/clock.js';
 import type { AcquireRequest, Busy, Full, Grant, StopSignal } from '../lock-store.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import type { PushedGrant } from './grant-channel.js';
-import type { BatchRequest } from './redis-batcher.js';
+import type { RedisRequest } from './redis-carrier.js';
 import { foreignKey, isForeign, isPassing } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys } from './redis-keys.js';
-import type { CallFailure, ScriptReply } from './redis-link.js';
-import { pollDelayMs } from './redis-polls.js';
-import { ServerClock } from './server-clock.js';
-import { paceMs } from './tries.js';
+import type { CallFailure } from '../mechanics/tries.js';
+import type { ScriptReply } from './redis-link.js';
+import { pollDelayMs } from '../mechanics/poll-grid.js';
+import { ServerClock } from '../mechanics/server-clock.js';
+import { paceMs } from '../mechanics/tries.js';
 
 /** Answers of acquire.lua. */
 const GRANTED = 1;
@@ -24,8 +25,8 @@ const NEW_TICKET = '0'.repeat(16);
  * first: the push of a release, or its own poll, which is the same request with the same bytes and the ticket it was given, so
  * that it keeps its place over reconnects and restarts.
  */
-export class RedisAcquisition implements BatchRequest {
-  readonly script = 'acquire';
+export class RedisAcquisition implements RedisRequest {
+  readonly kind = 'acquire';
   readonly hold: RedisHold;
   /** What the caller waits for. */
   readonly outcome: Promise<Grant | Busy | Full>;
@@ -130,7 +131,7 @@ export class RedisAcquisition implements BatchRequest {
     this.request.onWaiting?.({ retryAfterMs: Number(retryAfterMs) });
     const spread = this.home.context.randomness.fraction();
     this.#pollAfter(
-      pollDelayMs({ retryAfterMs: Number(retryAfterMs), listeners: Number(listeners), spread }),
+      pollDelayMs({ retryAfterMs: Number(retryAfterMs), isPushed: Number(listeners) > 0, spread }),
     );
     this.home.counted(Number(listeners), sentAtMs);
   }

@@ -1,12 +1,15 @@
 import type { Clock } from '../../runtime/clock.js';
 import { LockStoreError } from '../../lock-errors.js';
-import { type Bound, Bounds } from './bounds.js';
+import { type Bound, Bounds } from '../mechanics/bounds.js';
+import type { Connection, Doing } from '../mechanics/connection.js';
+import { type CallPatience, repeatedCall } from '../mechanics/repeated-call.js';
+import { CallFailure } from '../mechanics/tries.js';
+import { SilenceWatch, type Wire } from '../mechanics/silence-watch.js';
 import type { RedisClient } from './redis-client.js';
 import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
 import { SCRIPTS } from './redis-scripts.generated.js';
+import { type OnScriptReply, ScriptExchange } from './script-exchange.js';
 import { ConnectionTrouble } from './redis-trouble.js';
-import { SilenceWatch } from './silence-watch.js';
-import { Tries } from './tries.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
@@ -14,19 +17,10 @@ export type ScriptName = keyof typeof SCRIPTS;
 export type ScriptValue = string | number | readonly ScriptValue[];
 export type ScriptReply = readonly ScriptValue[];
 
-/** What a command is about, for messages. */
-export interface Doing {
+export interface ScriptCall extends Omit<CallPatience, 'verb'> {
   readonly script: ScriptName;
-  readonly lockName?: string;
-}
-
-export interface ScriptCall extends Doing {
   readonly keys: readonly string[];
   readonly args: readonly string[];
-  /** How long to try in all, in ms. */
-  readonly boundMs: number;
-  /** May it be sent again after a lost reply? Default: yes. */
-  readonly once?: boolean;
 }
 
 /** How a call ended: the reply, and when the request that got it was sent (monotonic). */
@@ -35,25 +29,11 @@ export interface ScriptAnswer {
   readonly sentAtMs: number;
 }
 
-/** Why a request failed: what went wrong, and whether it was perhaps executed all the same. */
-export class CallFailure extends Error {
-  constructor(
-    readonly error: LockStoreError,
-    readonly mayHaveRun: boolean,
-  ) {
-    super(error.message, { cause: error });
-  }
-}
-
 /** How soon we find out that a server refuses every connection for now. */
 const REFUSAL_LOOK_MS = 50;
 
-/**
- * One connection that carries scripts. All scripts may be executed twice, so a call whose reply got lost is sent again with the same
- * bytes, within its bound; the caller learns whether anything may have been executed. One that is refused for a state that passes is
- * sent again too, at growing distances.
- */
-export class RedisLink {
+/** One connection that carries scripts. All scripts may be executed twice. */
+export class RedisLink implements Connection {
   /** All times that end here are on its clock. */
   readonly bounds: Bounds;
   readonly #silence: SilenceWatch;
@@ -72,67 +52,66 @@ export class RedisLink {
     private readonly address: string,
   ) {
     this.bounds = new Bounds(clock);
-    this.#silence = new SilenceWatch(client, this.bounds);
+    this.#silence = new SilenceWatch(wireOf(client), this.bounds);
     this.#trouble = new ConnectionTrouble(client, address, () => this.#giveUp?.());
+    client.on('connect', () => this.#silence.restart());
     client.on('error', (error) => (this.#presentError = error));
     client.on('connect', () => (this.#presentError = undefined));
   }
 
   /** @throws CallFailure */
-  async call(call: ScriptCall): Promise<ScriptAnswer> {
-    const tries = new Tries(this.bounds.nowMs() + call.boundMs);
-    const leftMs = () => tries.endsAtMs - this.bounds.nowMs();
-    for (;;) {
-      try {
-        if (!this.isReady) await this.reachable(leftMs());
-        const sentAtMs = this.clock.monotonicMs();
-        return { reply: await this.exchange(call.script, call, leftMs()), sentAtMs };
-      } catch (error) {
-        const isRefusal = this.isRefusal(error);
-        const delayMs = tries.failed(error, isRefusal);
-        const mayHelp = isRefusal ? isPassing(error) : call.once !== true;
-        if (!mayHelp || !this.mayRepeat(tries.endsAtMs, delayMs))
-          throw new CallFailure(this.storeError(tries.error, call), tries.mayHaveRun);
-        await this.bounds.pause(delayMs);
-      }
-    }
+  call({ script, keys, args, ...patience }: ScriptCall): Promise<ScriptAnswer> {
+    return repeatedCall(this, { ...patience, verb: script }, (leftMs) => {
+      const sentAtMs = this.clock.monotonicMs();
+      return new Promise((resolve, reject) => {
+        this.send(script, { keys, args, boundMs: leftMs }, (error, reply) =>
+          error === undefined ? resolve({ reply, sentAtMs }) : reject(error as Error),
+        );
+      });
+    });
   }
 
   /**
-   * Sends a script once.
-   *
-   * @throws a ReplyError when the server refused, so that nothing was executed; anything else when no reply came
+   * Sends a script once. `onReply` gets a ReplyError when the server refused, so that nothing was executed; any other error when no
+   * reply came.
    */
-  exchange(
+  send(
     script: ScriptName,
-    payload: { readonly keys: readonly string[]; readonly args: readonly string[] },
-    boundMs: number,
-  ): Promise<ScriptReply> {
+    { keys, args, boundMs }: { keys: readonly string[]; args: readonly string[]; boundMs: number },
+    onReply: OnScriptReply,
+  ): void {
     const nonce = (this.#nonce++).toString(36);
-    const args = [...payload.keys, nonce, ...payload.args];
-    const answer = this.bounds.within(boundMs, async () => {
-      const reply = await this.#evaluate(script, payload.keys.length, args);
-      if (!Array.isArray(reply) || reply[0] !== nonce) {
-        // Something between us and the server ate a reply: every later one would be taken for the wrong call.
-        this.client.disconnect(true);
-        throw new Error('the reply belongs to another command; the connection is dropped');
-      }
-      reply.shift();
-      return reply as ScriptValue[];
-    });
+    const exchange = new ScriptExchange(nonce, boundMs, onReply);
+    this.bounds.begin(exchange, boundMs);
+    const given = [...keys, nonce, ...args];
+    const failed = (error: unknown) => {
+      this.bounds.end(exchange);
+      exchange.settle(error, []);
+    };
+    const { sha, text } = SCRIPTS[script];
+    this.client.evalsha(sha, keys.length, ...given).then(
+      (reply) => this.#onReply(exchange, reply),
+      (error: unknown) => {
+        if (!isUnknownScript(error)) failed(error);
+        else
+          this.client
+            .eval(text, keys.length, ...given)
+            .then((reply) => this.#onReply(exchange, reply), failed);
+      },
+    );
     this.#silence.expect(boundMs); // it is written
-    return answer;
   }
 
-  async #evaluate(script: ScriptName, keys: number, args: readonly string[]): Promise<unknown> {
-    const { sha, text } = SCRIPTS[script];
-    try {
-      return await this.client.evalsha(sha, keys, ...args);
-    } catch (error) {
-      // NOSCRIPT: a new server, a restart or SCRIPT FLUSH. Nothing was executed.
-      if (!isReply(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return this.client.eval(text, keys, ...args);
+  #onReply(exchange: ScriptExchange, reply: unknown): void {
+    this.bounds.end(exchange);
+    if (Array.isArray(reply) && reply[0] === exchange.nonce) {
+      reply.shift();
+      exchange.settle(undefined, reply as ScriptValue[]);
+      return;
     }
+    // Something between us and the server ate a reply: every later one would be taken for the wrong call.
+    this.client.disconnect(true);
+    exchange.settle(new Error('the reply belongs to another command; the connection is dropped'), []);
   }
 
   /** What is sent until {@link uncork} goes to the system in one write. */
@@ -168,15 +147,15 @@ export class RedisLink {
     return isReply(error) || error instanceof CallFailure;
   }
 
+  isPassing(error: unknown): boolean {
+    return isPassing(error);
+  }
+
   /** The error of a command as our callers know it. */
-  storeError(error: unknown, { script, lockName }: Doing): LockStoreError {
+  storeError(error: unknown, { verb, lockName }: Doing): LockStoreError {
     const place = `Redis at ${this.address}`;
     const given = error instanceof CallFailure ? error.error : error;
-    return storeError(
-      given,
-      lockName === undefined ? place : `${place}, ${script} of "${lockName}"`,
-      lockName,
-    );
+    return storeError(given, lockName === undefined ? place : `${place}, ${verb} of "${lockName}"`, lockName);
   }
 
   /**
@@ -245,4 +224,17 @@ export class RedisLink {
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
     return this.#trouble.error();
   }
+}
+
+/** A new server, a restart or SCRIPT FLUSH. Nothing was executed. */
+function isUnknownScript(error: unknown): boolean {
+  return isReply(error) && (error as Error).message.startsWith('NOSCRIPT');
+}
+
+/** ioredis, as the silence watch sees it. */
+function wireOf(client: RedisClient): Wire {
+  return {
+    socket: () => client.stream,
+    isAwaiting: () => (client.commandQueue?.length ?? 0) > 0,
+  };
 }

@@ -2,7 +2,8 @@ import { LockStoreError, LockUsageError } from '../../lock-errors.js';
 import type { RedisClient } from './redis-client.js';
 import { isPassing, refusal, storeError } from './redis-errors.js';
 import { probeKeys } from './redis-keys.js';
-import { CallFailure, type RedisLink } from './redis-link.js';
+import { CallFailure } from '../mechanics/tries.js';
+import type { RedisLink } from './redis-link.js';
 import { readInfo, runIdOf, type ServerInfo } from './server-info.js';
 
 /** The oldest server that this store says it works with; everything below 6.2 lost its upstream support years ago. */

@@ -6,8 +6,12 @@ import type { RedisClient, RedisServer } from './redis-client.js';
 import { isReply, storeError } from './redis-errors.js';
 import { processChannel } from './redis-keys.js';
 import { RedisConnections } from './redis-connections.js';
-import { RedisBatcher } from './redis-batcher.js';
-import { RedisEndings } from './redis-endings.js';
+import { type RedisBatcher, RedisCarrier } from './redis-carrier.js';
+import { RedisRelease } from './redis-release.js';
+import { TurnBatcher } from '../mechanics/turn-batcher.js';
+import { StartUp } from '../mechanics/start-up.js';
+import { Endings } from '../mechanics/endings.js';
+import type { RedisHold } from './redis-hold.js';
 import { RedisLink } from './redis-link.js';
 import { probeScripts, probeServer, type ProbeTarget } from './redis-probe.js';
 import { readInfo, runIdOf } from './server-info.js';
@@ -25,7 +29,7 @@ export class RedisSession {
   readonly link: RedisLink;
   /** Acquisitions, yields and releases. */
   readonly batcher: RedisBatcher;
-  readonly endings: RedisEndings;
+  readonly endings: Endings<RedisHold>;
   readonly connections = new RedisConnections();
   readonly #processId: string;
   readonly #channel: string;
@@ -34,8 +38,7 @@ export class RedisSession {
   readonly #grants: GrantChannel;
   readonly #client: RedisClient;
   readonly #closing = new AbortController();
-  #ready: Promise<void> | undefined;
-  #isReady = false;
+  readonly #start: StartUp;
   /** The server was seen to count us: when it does not any more, we listen in the wrong place. */
   #isCounted = false;
   #isMoving = false;
@@ -57,8 +60,25 @@ export class RedisSession {
     this.#client = this.connections.add(server.create());
     this.#client.on('ready', () => void this.#arrived());
     this.link = new RedisLink(this.#client, clock, address);
-    this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
-    this.endings = new RedisEndings(this.batcher, context, commandMs);
+    const carrier = new RedisCarrier(this.link, context.keepMs);
+    const batcher = (this.batcher = new TurnBatcher(carrier, clock, commandMs));
+    this.endings = new Endings<RedisHold>({
+      clock,
+      commandMs,
+      traffic: batcher,
+      end: (hold) => {
+        const release = new RedisRelease(hold);
+        batcher.send(release);
+        return release.outcome;
+      },
+    });
+    this.#start = new StartUp(this.link.bounds, commandMs, (leftMs) =>
+      this.connections
+        .prepare(() => this.#prepare(leftMs))
+        .catch((error: unknown) => {
+          throw error instanceof LockError ? error : storeError(error, this.#place);
+        }),
+    );
     const environment = {
       clock,
       channel: this.#channel,
@@ -76,7 +96,7 @@ export class RedisSession {
   }
 
   get isReady(): boolean {
-    return this.#isReady;
+    return this.#start.isDone;
   }
 
   /**
@@ -85,25 +105,17 @@ export class RedisSession {
    * @throws LockStoreError · LockUsageError LOCK_TOPOLOGY
    */
   ready(): Promise<void> {
-    if (this.#isReady) return Promise.resolve();
-    return (this.#ready ??= this.connections
-      .prepare(() => this.#prepare())
-      .catch((error: unknown) => {
-        throw error instanceof LockError ? error : storeError(error, this.#place);
-      })
-      .finally(() => (this.#ready = undefined)));
+    return this.#start.done();
   }
 
   get #place(): string {
     return `Redis at ${this.server.address}`;
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(leftMs: () => number): Promise<void> {
     const { prefix } = this.context;
-    const { address, commandMs } = this.server;
-    const { bounds } = this.link; // whose clock stands still while our event loop is blocked
-    const endsAtMs = bounds.nowMs() + commandMs;
-    const leftMs = () => endsAtMs - bounds.nowMs();
+    const { address } = this.server;
+    const { bounds } = this.link;
     await this.link.ready(leftMs());
     const warn = (message: string) => this.context.onWarning(message);
     const where = { address, warn, prefix, processId: this.#processId };
@@ -115,7 +127,6 @@ export class RedisSession {
       unpushed = await this.#listenAndProbe(target, leftMs);
     }
     if (unpushed !== undefined) this.#warnUnpushed(unpushed);
-    this.#isReady = true;
   }
 
   /** Why grants cannot be pushed to us; undefined: they can. @throws what else is wrong with the server */
@@ -182,7 +193,7 @@ export class RedisSession {
 
   /** The commands have a connection anew, perhaps to another server than before, where those who waited must ask again. */
   async #arrived(): Promise<void> {
-    if (!this.#isReady) return;
+    if (!this.isReady) return;
     this.events.resumed();
     const { bounds } = this.link;
     const info = await bounds
@@ -201,7 +212,7 @@ export class RedisSession {
   #resumed(): void {
     const here = this.#grants.subscription?.server;
     if (here !== undefined && here === this.#server) this.#moves = 0;
-    else if (this.#isReady && this.#isElsewhere) void this.#move();
+    else if (this.isReady && this.#isElsewhere) void this.#move();
     this.events.resumed();
   }
 

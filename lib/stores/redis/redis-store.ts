@@ -21,17 +21,16 @@ import type {
 import type { PushedGrant } from './grant-channel.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import { RedisAcquisition } from './redis-acquisition.js';
-import { answerOf } from './redis-batcher.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
-import { foreignKey, isForeign } from './redis-errors.js';
+import { callForOperator, forceRelease, inspect, type OperatorCommand } from './operator-commands.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import type { CallFailure, ScriptReply } from './redis-link.js';
-import { RedisPolls } from './redis-polls.js';
+import type { ScriptReply } from './redis-link.js';
+import { PollGrid } from '../mechanics/poll-grid.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
 import { RedisYield } from './redis-yield.js';
-import { untilReady } from './until-ready.js';
+import { untilReady } from '../mechanics/until-ready.js';
 
 export type { RedisClient, RedisStoreOptions } from './redis-client.js';
 
@@ -119,7 +118,7 @@ class RedisStore implements LockStore {
     this.#home ??= {
       context: this.context,
       batcher: session.batcher,
-      polls: new RedisPolls(this.context.clock),
+      polls: new PollGrid(this.context.clock),
       channel: () => session.channel,
       queued: () => {
         this.#waiting += 1;
@@ -165,23 +164,12 @@ class RedisStore implements LockStore {
     return this.#session?.endings.release(hold) ?? Promise.reject(closedError());
   }
 
-  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
-    const [code, fence, label] = await this.#call('force', name, [String(this.context.keepMs), reason]);
-    return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
+  forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+    return forceRelease((command) => this.#call(command, name), { keepMs: this.context.keepMs, reason });
   }
 
-  async inspect(name: string): Promise<StoreInspection> {
-    const [waiting, fence, grantedUs, remainingMs, label] = await this.#call('inspect', name, []);
-    const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
-    if (fence === undefined) return { ...free, waiting: Number(waiting) };
-    return {
-      held: true,
-      heldSinceMs: Number(grantedUs) / 1_000,
-      remainingMs: Number(remainingMs),
-      fencingToken: Number(fence),
-      label: String(label),
-      waiting: Number(waiting),
-    };
+  inspect(name: string): Promise<StoreInspection> {
+    return inspect((command) => this.#call(command, name));
   }
 
   async stopGranting(): Promise<void> {
@@ -233,18 +221,11 @@ class RedisStore implements LockStore {
   }
 
   /** @throws LockStoreError */
-  async #call(script: 'force' | 'inspect', name: string, args: string[]): Promise<ScriptReply> {
+  async #call(command: OperatorCommand, name: string): Promise<ScriptReply> {
     const session = this.#open();
     await untilReady(session, this.#server);
     session.connections.keepProcessAlive();
-    const { state, queue } = lockKeys(this.context.prefix, name);
-    const call = { script, keys: [state, queue], args, lockName: name, boundMs: this.#server.commandMs };
-    const once = script === 'force'; // repeated, it would end the next holder too
-    const { reply } = await session.link
-      .call({ ...call, once })
-      .catch((failure: CallFailure) => Promise.reject(failure.error));
-    const answer = answerOf(reply);
-    if (isForeign(answer[0])) throw foreignKey(answer, state, name);
-    return answer;
+    const keys = lockKeys(this.context.prefix, name);
+    return callForOperator(session.link, command, { name, keys, boundMs: this.#server.commandMs });
   }
 }

@@ -1,9 +1,10 @@
 import { leaseDeadline } from '../../runtime/clock.js';
 import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
-import type { BatchRequest } from './redis-batcher.js';
+import type { RedisRequest } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
-import type { CallFailure, ScriptReply } from './redis-link.js';
+import type { CallFailure } from '../mechanics/tries.js';
+import type { ScriptReply } from './redis-link.js';
 
 /** Answers of yield.lua. */
 const KEPT = 1;
@@ -22,8 +23,8 @@ export interface YieldHome {
  * The end of a cohort slice: the hold on its way to the next process, or back to us. The new place is an acquisition whose first
  * request this is.
  */
-export class RedisYield implements BatchRequest {
-  readonly script = 'yield';
+export class RedisYield implements RedisRequest {
+  readonly kind = 'yield';
   readonly text: string;
   readonly outcome: Promise<Kept | Yielded | Refused>;
   #resolve!: (answer: Kept | Yielded | Refused) => void;

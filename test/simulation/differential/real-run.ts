@@ -1,5 +1,5 @@
 import { type ChainableCommander, Redis } from 'ioredis';
-import { answerOf } from '../../../lib/stores/redis/redis-batcher.js';
+import { answerOf } from '../../../lib/stores/redis/redis-carrier.js';
 import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
 import {

@@ -15,7 +15,7 @@ export interface ClientBugs extends YieldBugs {
 }
 
 /**
- * What a client does when something reaches it, after lib/stores/redis/redis-acquisition.ts, redis-store.ts, redis-endings.ts and
+ * What a client does when something reaches it, after lib/stores/redis/redis-acquisition.ts, redis-store.ts, endings.ts and
  * lib/holding/held-leases.ts. Whoever changes those changes this.
  */
 export class ClientRules {

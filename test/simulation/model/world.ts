@@ -127,7 +127,7 @@ export interface Client {
   readonly endedCleanly: number;
 }
 
-/** redis-acquisition.ts, the lease it becomes, and its end in redis-endings.ts. */
+/** redis-acquisition.ts, the lease it becomes, and its end in endings.ts. */
 export interface Acquisition {
   readonly token: TokenId;
   readonly waits: boolean;

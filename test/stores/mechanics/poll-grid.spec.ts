@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { nextTick } from 'node:process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { RedisPolls } from '../../lib/stores/redis/redis-polls.js';
-import { ManualClock } from '../../lib/testing/index.js';
-import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
+import { PollGrid } from '../../../lib/stores/mechanics/poll-grid.js';
+import { ManualClock } from '../../../lib/testing/index.js';
+import { eventually, RedisWorkbench } from '../../support/redis-workbench.js';
 
 const GRID_MS = 16;
 
 describe('a poll', () => {
   it('is never asked early, and at most 16 ms late', async () => {
     const clock = new ManualClock();
-    const polls = new RedisPolls(clock);
+    const polls = new PollGrid(clock);
     for (const delayMs of [0, 1, 7.5, 16, 25, 5_000]) {
       const startMs = clock.monotonicMs();
       let askedAtMs = NaN;
@@ -23,7 +23,7 @@ describe('a poll', () => {
 
   it('is asked in one turn with those that come due at about the same time, and with nobody else', async () => {
     const clock = new ManualClock({ monotonicMs: 1_600 });
-    const polls = new RedisPolls(clock);
+    const polls = new PollGrid(clock);
     const seen: string[] = [];
     const ask = (what: string) => () => {
       seen.push(what);
@@ -42,7 +42,7 @@ describe('a poll', () => {
 
   it('that was cancelled in time is not asked, and keeps no timer', async () => {
     const clock = new ManualClock();
-    const polls = new RedisPolls(clock);
+    const polls = new PollGrid(clock);
     const asked: string[] = [];
     polls.after(10, () => asked.push('cancelled')).cancel();
     polls.after(10, () => asked.push('other'));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Bounds } from '../../lib/stores/redis/bounds.js';
-import { ManualClock } from '../../lib/testing/index.js';
+import { Bounds } from '../../../lib/stores/mechanics/bounds.js';
+import { ManualClock } from '../../../lib/testing/index.js';
 
 /** A bound of so many ms that says when it was over. */
 function openBounds() {

@@ -1,8 +1,14 @@
 import { LockStoreError } from '../../lock-errors.js';
 import type { AcquireRequest, StopSignal } from '../lock-store.js';
-import { isPassing } from './redis-errors.js';
-import type { RedisSession } from './redis-session.js';
+import type { Connection } from './connection.js';
 import { paceMs } from './tries.js';
+
+/** What can be asked once it is ready. */
+export interface Startable {
+  readonly link: Connection;
+  /** Connects and checks; rejects with what is wrong. */
+  ready(): Promise<void>;
+}
 
 /** Who asks, when the session is not ready yet. */
 interface Asker {
@@ -18,10 +24,7 @@ interface Asker {
  *
  * @throws as `session.ready()`; `signal.reason`
  */
-export async function untilReady(
-  session: RedisSession,
-  { commandMs, request, signal }: Asker,
-): Promise<void> {
+export async function untilReady(session: Startable, { commandMs, request, signal }: Asker): Promise<void> {
   const { link } = session;
   const endsAtMs = request?.wait === true ? Infinity : link.bounds.nowMs() + commandMs;
   for (let refusals = 0; ; refusals++) {
@@ -29,7 +32,7 @@ export async function untilReady(
       return await session.ready();
     } catch (error) {
       const delayMs = paceMs(refusals);
-      if (!isPassing(error) || !link.mayRepeat(endsAtMs, delayMs)) throw error;
+      if (!link.isPassing(error) || !link.mayRepeat(endsAtMs, delayMs)) throw error;
       if (error instanceof LockStoreError) request?.onWaiting?.({ error });
       await link.bounds.pause(delayMs);
     }

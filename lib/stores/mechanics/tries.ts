@@ -1,3 +1,5 @@
+import type { LockStoreError } from '../../lock-errors.js';
+
 const AFTER_SILENCE_MS = 20;
 const FIRST_PACE_MS = 20;
 const LONGEST_PACE_MS = 500;
@@ -5,6 +7,16 @@ const LONGEST_PACE_MS = 500;
 /** How long to wait before asking once more somebody who has refused so many times already: soon at first, and never a storm. */
 export function paceMs(refusals: number): number {
   return Math.min(LONGEST_PACE_MS, FIRST_PACE_MS * 2 ** refusals);
+}
+
+/** Why a request failed: what went wrong, and whether it was perhaps executed all the same. */
+export class CallFailure extends Error {
+  constructor(
+    readonly error: LockStoreError,
+    readonly mayHaveRun: boolean,
+  ) {
+    super(error.message, { cause: error });
+  }
 }
 
 /** What became of one request so far: it may be tried again until its time is over. */

@@ -4,11 +4,10 @@ import type { Clock, Timer } from '../../runtime/clock.js';
 const GRID_MS = 16;
 
 /**
- * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s,
- * promote.lua) then runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
+ * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s) then runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
  */
 const LONGEST_POLL_MS = 5_000;
-/** Whom no listener is counted for is not granted by push: its polls are all it has. */
+/** To whom nothing is pushed its polls are all it has. */
 const UNPUSHED_POLL_MS = 250;
 const SHORTEST_POLL_MS = 25;
 const POLL_SPREAD_MS = 20;
@@ -16,20 +15,20 @@ const POLL_SPREAD_MS = 20;
 /** After which time to ask again whom the store has queued: when the holder's lease should have ended, or sooner. */
 export function pollDelayMs(told: {
   readonly retryAfterMs: number;
-  /** How many listen on our channel, by the server's count. */
-  readonly listeners: number;
+  /** Will a grant be pushed to us, as far as the store can tell? */
+  readonly isPushed: boolean;
   /** 0 to 1, by chance: those who wait for one name should not all ask at once. */
   readonly spread: number;
 }): number {
-  const longestMs = told.listeners > 0 ? LONGEST_POLL_MS : UNPUSHED_POLL_MS;
+  const longestMs = told.isPushed ? LONGEST_POLL_MS : UNPUSHED_POLL_MS;
   return Math.min(longestMs, Math.max(SHORTEST_POLL_MS, told.retryAfterMs + told.spread * POLL_SPREAD_MS));
 }
 
 /**
  * When waiting acquisitions ask again. One process may wait for thousands of names: those whose time comes together ask in one turn of
- * the event loop, and so travel together (redis-batcher.ts) instead of one by one.
+ * the event loop, and so travel together (turn-batcher.ts) instead of one by one.
  */
-export class RedisPolls {
+export class PollGrid {
   readonly #due: (() => void)[] = [];
 
   constructor(private readonly clock: Clock) {}

@@ -4,10 +4,20 @@ import { type Clock, LATE_MS, type Timer, whenSocketsAreRead } from '../../runti
 const LOOK_MS = 100;
 const MOST_BETWEEN_LOOKS_MS = LOOK_MS + LATE_MS;
 
-/** A limit to somebody's patience, from {@link Bounds.start}. */
-export interface Bound {
-  readonly endsAtMs: number;
-  readonly onOver: () => void;
+/** A limit to somebody's patience; what waits may itself be one, so that a command costs no object for it. */
+export abstract class Bound {
+  /** The fields are those of {@link Bounds}: when it is over, on its clock, and where it stands among the others. */
+  endsAtMs = Infinity;
+  place = -1;
+
+  /** The time is over. Must not throw. */
+  abstract over(): void;
+}
+
+class PlainBound extends Bound {
+  constructor(readonly over: () => void) {
+    super();
+  }
 }
 
 /**
@@ -20,7 +30,8 @@ export interface Bound {
  * Leases have nothing to do with it: they end by the monotonic clock, whether we slept or not.
  */
 export class Bounds {
-  readonly #pending = new Set<Bound>();
+  /** In no order. An array, for one that ends leaves nothing behind: a Set would keep what it held until the next major collection. */
+  readonly #pending: Bound[] = [];
   #countedMs = 0;
   /** Monotonic. */
   #lookedAtMs: number;
@@ -42,16 +53,35 @@ export class Bounds {
 
   /** Calls `onOver` after `boundMs`, unless it is ended before. It must not throw. */
   start(boundMs: number, onOver: () => void): Bound {
-    if (this.#timer === undefined) this.#count();
-    const bound = { endsAtMs: this.nowMs() + boundMs, onOver };
-    this.#pending.add(bound);
-    if (bound.endsAtMs < this.#looksAtMs) this.#arm();
+    const bound = new PlainBound(onOver);
+    this.begin(bound, boundMs);
     return bound;
   }
 
+  /** As {@link start}, for one who is a bound itself. */
+  begin(bound: Bound, boundMs: number): void {
+    if (this.#timer === undefined) this.#count();
+    bound.endsAtMs = this.nowMs() + boundMs;
+    bound.place = this.#pending.push(bound) - 1;
+    if (bound.endsAtMs < this.#looksAtMs) this.#arm();
+  }
+
+  /** Idempotent. */
   end(bound: Bound): void {
-    this.#pending.delete(bound);
+    this.#remove(bound);
     if (this.#closed) this.#arm();
+  }
+
+  /** false: had ended before. */
+  #remove(bound: Bound): boolean {
+    if (bound.place === -1) return false;
+    const last = this.#pending.pop()!;
+    if (last !== bound) {
+      this.#pending[bound.place] = last;
+      last.place = bound.place;
+    }
+    bound.place = -1;
+    return true;
   }
 
   /** Our own bound round every command: a client that never settles one must not take a caller with it. */
@@ -98,12 +128,12 @@ export class Bounds {
 
   #ring(): void {
     this.#isRinging = false;
-    for (const bound of this.#overAt(this.nowMs())) if (this.#pending.delete(bound)) bound.onOver();
+    for (const bound of this.#overAt(this.nowMs())) if (this.#remove(bound)) bound.over();
     if (this.#closed) this.#arm();
   }
 
   #overAt(nowMs: number): Bound[] {
-    return [...this.#pending].filter(({ endsAtMs }) => endsAtMs <= nowMs);
+    return this.#pending.filter(({ endsAtMs }) => endsAtMs <= nowMs);
   }
 
   /** For the first bound, but no later than the next look. */
@@ -111,7 +141,7 @@ export class Bounds {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#looksAtMs = Infinity;
-    if (this.#pending.size === 0) return;
+    if (this.#pending.length === 0) return;
     const nowMs = this.nowMs();
     let stepMs = LOOK_MS;
     for (const { endsAtMs } of this.#pending) {

@@ -1,0 +1,227 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { Bounds } from './bounds.js';
+import type { Connection } from './connection.js';
+import { CallFailure, Tries } from './tries.js';
+
+/** How an answer came about. */
+export interface AnswerInfo {
+  /** When the request that got it was sent (monotonic ms). */
+  readonly sentAtMs: number;
+  /** An earlier copy got no reply and may have been executed. */
+  readonly repeated: boolean;
+}
+
+/** One request among those that travel together. */
+export interface BatchRequest<Kind extends string, Answer> {
+  readonly kind: Kind;
+  /** What it is about; for messages. */
+  readonly hold: { readonly name: string };
+  /** Refused for a state of the server that passes, it asks again by itself. Others are sent again, within their bound. */
+  readonly isPatient?: boolean;
+  /** Is it still wanted? Asked before it is sent, and before it is sent again. */
+  wanted(): boolean;
+  answered(answer: Answer, how: AnswerInfo): void;
+  failed(failure: CallFailure): void;
+}
+
+/** What became of a command: an answer to each of its requests, in their order; or an error, when there is no reply to any. */
+export type OnReply<Answer> = (error: unknown, answers: readonly Answer[]) => void;
+
+/** How a store carries requests that travel together. */
+export interface Carrier<Kind extends string, Answer, Request> extends Connection {
+  /** The kinds, in the order in which those of one turn are sent: what becomes free first, then who wants it. */
+  readonly kinds: readonly Kind[];
+  /** So many requests go in one command. */
+  readonly most: number;
+  /** Sends one command once; a reply is waited for at most `boundMs`. `onReply` is called once, later, and does not throw. */
+  send(
+    kind: Kind,
+    command: { requests: readonly Request[]; boundMs: number },
+    onReply: OnReply<Answer>,
+  ): void;
+  /** The server refused this one request, not the command. undefined: it did not. */
+  refusalIn(answer: Answer): Error | undefined;
+  /** What is sent until {@link uncork} goes to the system in one write. */
+  cork(): void;
+  uncork(): void;
+}
+
+/** A request on its way. Its time is counted from when it is first sent, not from when it was asked for. */
+class Item<Request> extends Tries {
+  constructor(readonly request: Request) {
+    super();
+  }
+}
+
+/**
+ * Sends what is asked for in one turn of the event loop in few commands: a process with 64 callers pays for 4 commands instead of 64, and
+ * a single caller pays nothing for it. Every request is answered, sent again and given up on its own.
+ *
+ * When it goes: a caller who is alone at once; others at the end of the turn, together; and a full command as soon as it is full, so
+ * that the server works on it while we make the next one, instead of both by turns.
+ */
+export class TurnBatcher<Kind extends string, Answer, Request extends BatchRequest<Kind, Answer>> {
+  readonly #pending: Record<Kind, Item<Request>[]>;
+  #flushing = false;
+  #underWay = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(
+    private readonly carrier: Carrier<Kind, Answer, Request>,
+    private readonly clock: Clock,
+    /** How long one request is tried in all, in ms. */
+    private readonly commandMs: number,
+  ) {
+    this.#pending = Object.fromEntries(carrier.kinds.map((kind) => [kind, []])) as never;
+  }
+
+  send(request: Request): void {
+    this.#underWay += 1;
+    this.#add(new Item(request));
+  }
+
+  get bounds(): Bounds {
+    return this.carrier.bounds;
+  }
+
+  /** Is any request on its way? */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** Resolves when no request is on its way. */
+  idle(): Promise<void> {
+    if (!this.isBusy) return Promise.resolve();
+    return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+
+  #add(item: Item<Request>): void {
+    const pending = this.#pending[item.request.kind];
+    pending.push(item);
+    if (pending.length >= this.carrier.most) {
+      this.#flush();
+      return;
+    }
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // Nothing else is on its way: whoever is alone waits for nobody, but for who asks in the same breath. Else at the end of the turn, after
+    // the sockets that are due have been read: HTTP requests that arrive together come one by one, each with its own ticks and
+    // promises, and would each pay for a command of its own.
+    if (this.#underWay === 1) queueMicrotask(this.#endOfTurn);
+    else this.clock.nextTurn(this.#endOfTurn);
+  }
+
+  readonly #endOfTurn = (): void => {
+    this.#flushing = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    const latestMs = this.bounds.nowMs() + this.commandMs;
+    this.carrier.cork();
+    for (const kind of this.carrier.kinds) {
+      const items = this.#pending[kind];
+      if (items.length === 0) continue;
+      this.#pending[kind] = [];
+      let fresh = 0;
+      for (const item of items) {
+        if (item.endsAtMs !== Infinity) continue;
+        item.endsAtMs = latestMs;
+        fresh += 1;
+      }
+      // Apart, because a command is given up when the first of its requests must be: what is sent for the first time is not to be sent
+      // again for the sake of something older.
+      if (fresh === items.length) this.#exchangeAll(kind, items);
+      else {
+        const isFresh = (item: Item<Request>) => item.endsAtMs === latestMs;
+        this.#exchangeAll(kind, items.filter(isFresh));
+        this.#exchangeAll(
+          kind,
+          items.filter((item) => !isFresh(item)),
+        );
+      }
+    }
+    this.carrier.uncork();
+  }
+
+  #exchangeAll(kind: Kind, items: readonly Item<Request>[]): void {
+    const { most } = this.carrier;
+    if (items.length > 0 && items.length <= most) this.#exchange(kind, items);
+    else
+      for (let start = 0; start < items.length; start += most)
+        this.#exchange(kind, items.slice(start, start + most));
+  }
+
+  #exchange(kind: Kind, items: readonly Item<Request>[]): void {
+    if (this.carrier.isReady) this.#send(kind, items);
+    else
+      this.carrier.reachable(this.#leftMs(items)).then(
+        () => this.#send(kind, items),
+        (error: unknown) => this.#failedAll(items, error),
+      );
+  }
+
+  #send(kind: Kind, given: readonly Item<Request>[]): void {
+    const items = given.every((item) => item.request.wanted())
+      ? given
+      : given.filter((item) => item.request.wanted() || this.#drop(item));
+    if (items.length === 0) return;
+    const sentAtMs = this.clock.monotonicMs();
+    const requests = items.map((item) => item.request);
+    this.carrier.send(kind, { requests, boundMs: this.#leftMs(items) }, (error, answers) => {
+      if (error !== undefined) this.#failedAll(items, error);
+      else for (const [index, item] of items.entries()) this.#answer(item, answers[index]!, sentAtMs);
+    });
+  }
+
+  #leftMs(items: readonly Item<Request>[]): number {
+    let endsAtMs = Infinity;
+    for (const item of items) if (item.endsAtMs < endsAtMs) endsAtMs = item.endsAtMs;
+    return endsAtMs - this.bounds.nowMs();
+  }
+
+  #answer(item: Item<Request>, answer: Answer, sentAtMs: number): void {
+    const refusal = this.carrier.refusalIn(answer);
+    if (refusal !== undefined) {
+      this.#failed(item, refusal);
+      return;
+    }
+    this.#done();
+    item.request.answered(answer, { sentAtMs, repeated: item.mayHaveRun });
+  }
+
+  /** Nobody wants it any more; it may have been executed if it was sent before. */
+  #drop(item: Item<Request>): false {
+    this.#done();
+    item.request.failed(this.#failure(item, new Error('given up before it was sent')));
+    return false;
+  }
+
+  #failedAll(items: readonly Item<Request>[], error: unknown): void {
+    for (const item of items) this.#failed(item, error);
+  }
+
+  /** Sent again, if that may help and its time is not over. What failed together goes again together. */
+  #failed(item: Item<Request>, error: unknown): void {
+    const { request } = item;
+    const isRefusal = this.carrier.isRefusal(error);
+    const delayMs = item.failed(error, isRefusal);
+    const mayHelp = !isRefusal || (this.carrier.isPassing(error) && request.isPatient !== true);
+    if (mayHelp && request.wanted() && this.carrier.mayRepeat(item.endsAtMs, delayMs)) {
+      this.bounds.start(delayMs, () => this.#add(item));
+      return;
+    }
+    this.#done();
+    request.failed(this.#failure(item, item.error));
+  }
+
+  #failure({ request, mayHaveRun }: Item<Request>, error: unknown): CallFailure {
+    const doing = { verb: request.kind, lockName: request.hold.name };
+    return new CallFailure(this.carrier.storeError(error, doing), mayHaveRun);
+  }
+
+  #done(): void {
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#onIdle?.();
+  }
+}

@@ -1,0 +1,39 @@
+import type { ReleaseOutcome } from '../lock-store.js';
+import type { CallFailure } from '../mechanics/tries.js';
+import type { RedisRequest } from './redis-carrier.js';
+import type { RedisHold } from './redis-hold.js';
+import type { ScriptReply } from './redis-link.js';
+
+/** The answer of release.lua to who was not the owner. */
+const REFUSED = -1;
+
+/** One release on its way, of a hold or of a place in the queue. */
+export class RedisRelease implements RedisRequest {
+  readonly kind = 'release';
+  readonly text: string;
+  /** Rejects with CallFailure. */
+  readonly outcome: Promise<ReleaseOutcome>;
+  #resolve!: (outcome: ReleaseOutcome) => void;
+  #reject!: (failure: CallFailure) => void;
+
+  constructor(readonly hold: RedisHold) {
+    this.text = hold.ownerToken + hold.used + hold.queuedAs;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Is never cancelled by the caller whose acquisition it ends. */
+  wanted(): boolean {
+    return true;
+  }
+
+  answered([code]: ScriptReply, { repeated }: { repeated: boolean }): void {
+    this.#resolve(code === REFUSED ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' });
+  }
+
+  failed(failure: CallFailure): void {
+    this.#reject(failure);
+  }
+}
