@@ -53,7 +53,7 @@ class Desk implements Carrier<Kind, string, Request> {
   readonly commands: { names: string; boundMs: number; onReply: OnReply<string> }[] = [];
   isReady = true;
   connect!: () => void;
-  /** How long it was asked to wait for a connection. */
+  /** The longest that it was asked to wait for a connection. */
   patienceMs: number | undefined;
 
   send(
@@ -79,7 +79,7 @@ class Desk implements Carrier<Kind, string, Request> {
   }
 
   reachable(boundMs: number): Promise<void> {
-    this.patienceMs = boundMs;
+    this.patienceMs = Math.max(this.patienceMs ?? 0, boundMs);
     return new Promise((resolve) => (this.connect = resolve));
   }
 
