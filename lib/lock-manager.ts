@@ -1,7 +1,4 @@
-import { AcquireLine } from './waiting/acquire-line.js';
-import { AlarmClock } from './runtime/alarm-clock.js';
 import { closeStore } from './runtime/attempt.js';
-import { EventLoopTurns } from './runtime/event-loop-turns.js';
 import { HeldLeases } from './holding/held-leases.js';
 import type { Work } from './holding/lease-work.js';
 import type { Lease } from './holding/lease.js';
@@ -18,8 +15,7 @@ import {
   type LockEventName,
   type LockEvents,
 } from './lock-events.js';
-import type { LineContext } from './waiting/line-context.js';
-import { endWaits } from './waiting/local-queue.js';
+import { Lines } from './waiting/lines.js';
 import {
   heldLock,
   type HeldLock,
@@ -56,9 +52,7 @@ export class LockManager {
   readonly #settings: ManagerSettings;
   readonly #events = new LockEventEmitter();
   readonly #leases: HeldLeases;
-  /** A name has a line while somebody uses it. */
-  readonly #lines = new Map<string, AcquireLine>();
-  readonly #lineContext: LineContext;
+  readonly #lines: Lines;
   #closing: Promise<void> | undefined;
 
   /** @throws LockUsageError for any option that is wrong, unknown or not built yet */
@@ -69,16 +63,13 @@ export class LockManager {
       has: (event) => this.#events.has(event),
       emit: (event, payload) => this.#emit(event, payload),
     });
-    this.#lineContext = {
+    this.#lines = new Lines({
       clock,
       randomness,
       store,
       leases: this.#leases,
-      waits: new AlarmClock(clock, endWaits),
-      turns: new EventLoopTurns(clock),
       waiting: (name, label) => this.#emit('waiting', { name, label }),
-      idle: (line) => void (this.#lines.get(line.name) === line && this.#lines.delete(line.name)),
-    };
+    });
     store.attach({
       prefix,
       keepMs,
@@ -111,7 +102,7 @@ export class LockManager {
       throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
     }
     for (;;) {
-      const lease = await this.#line(canonical).wait(settings, calledAtMs);
+      const lease = await this.#lines.of(canonical).wait(settings, calledAtMs);
       if (lease.kept.unconfirmed) await this.#leases.confirm(lease, settings.waitMs);
       if (this.#leases.handOut(lease)) return lease;
       this.#refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
@@ -161,7 +152,7 @@ export class LockManager {
     const canonical = canonicalName(name);
     this.#refuseWhenClosed();
     const told = await this.#settings.store.inspect(canonical);
-    const line = this.#lines.get(canonical);
+    const line = this.#lines.find(canonical);
     return inspection(canonical, told, { lease: line?.lease, waitingHere: line?.waiting ?? 0 });
   }
 
@@ -208,7 +199,7 @@ export class LockManager {
     const { store } = this.#settings;
     const warn = (message: string) => this.#emit('warning', { message });
     const deaf = closeStore(() => store.stopGranting(), warn); // first of all: nobody passes a lock to a process that is leaving
-    for (const line of this.#lines.values()) line.dismiss(closedError());
+    this.#lines.dismissAll(closedError());
     await deaf;
     await this.#leases.close();
     await closeStore(() => store.close(), warn);
@@ -230,17 +221,11 @@ export class LockManager {
   }
 
   async #tryOnce(name: string, settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
-    const lease = await this.#line(name).tryOnce(settings, calledAtMs);
+    const lease = await this.#lines.of(name).tryOnce(settings, calledAtMs);
     if ('outcome' in lease) return lease;
     if (lease.kept.unconfirmed) await this.#leases.confirm(lease, 0);
     if (this.#leases.handOut(lease)) return lease;
     throw lease.lossError ?? unconfirmedError(name); // ended on its way: never run work with it
-  }
-
-  #line(name: string): AcquireLine {
-    let line = this.#lines.get(name);
-    if (line === undefined) this.#lines.set(name, (line = new AcquireLine(name, this.#lineContext)));
-    return line;
   }
 
   #emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void {

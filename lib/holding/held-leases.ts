@@ -3,6 +3,7 @@ import { type ClockReading, pause, readClocks } from '../runtime/clock.js';
 import { type HoldOrigin, KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
+import { FleetingMap } from '../runtime/fleeting-map.js';
 import { isThenable } from '../runtime/thenable.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
@@ -22,12 +23,12 @@ export class HeldLeases implements LeaseKeeper {
   readonly frames = new LockFrames();
   readonly #watchdog: LeaseWatchdog;
   /** By owner token: what a push from the store names. */
-  readonly #holds = new Map<string, KeptHold>();
+  readonly #holds = new FleetingMap<string, KeptHold>();
   /**
    * Owner tokens on their way to the store. A loss may be pushed before the reply of its acquire is read (two connections have no
    * common order); it is kept here until then.
    */
-  readonly #expected = new Map<string, { cause: LossCause; note: string | undefined } | undefined>();
+  readonly #expected = new FleetingMap<string, { cause: LossCause; note: string | undefined } | undefined>();
   #onEmpty: (() => void) | undefined;
 
   constructor(
@@ -44,7 +45,7 @@ export class HeldLeases implements LeaseKeeper {
 
   /** Those that have not ended, oldest first. */
   list(): Lease[] {
-    return [...this.#holds.values()].flatMap(({ lease }) => (lease?.active === true ? [lease] : []));
+    return this.#holds.values().flatMap(({ lease }) => (lease?.active === true ? [lease] : []));
   }
 
   /** A request with this owner token is on its way. */

@@ -49,6 +49,8 @@ export class KeptHold implements Sleeper {
   lost = false;
   /** The store was asked to keep it for longer than its leases: who dies with it would block others for longer than it asked for. */
   stretched = false;
+  /** The watchdog's: not forgotten yet. */
+  watched = false;
   /** The watchdog's. Monotonic; Infinity: not to be renewed. */
   renewAtMs = Infinity;
   /** The watchdog's: single flight. */

@@ -23,7 +23,6 @@ const LONGEST_RETRY_MS = 1_000;
  * A hold that is forgotten (released, lost) is never renewed again. Nothing here throws: it runs in timers.
  */
 export class LeaseWatchdog {
-  readonly #watched = new Set<KeptHold>();
   /** Each hold's next event: its renewal, or its deadline. */
   readonly #alarms: AlarmClock<KeptHold>;
 
@@ -37,19 +36,19 @@ export class LeaseWatchdog {
 
   /** @param grantedMs the lease that the store has given, which may be shorter than `kept.leaseMs` */
   watch(kept: KeptHold, nowMs: number, grantedMs: number): void {
-    this.#watched.add(kept);
+    kept.watched = true;
     kept.renewAtMs = kept.renews ? nowMs + this.#interval(grantedMs) : Infinity;
     this.#schedule(kept);
   }
 
   forget(kept: KeptHold): void {
-    this.#watched.delete(kept);
+    kept.watched = false;
     this.#alarms.clear(kept);
   }
 
   /** The lease is doubted: ask the store at the next opportunity instead of at the next interval. */
   hurry(kept: KeptHold): void {
-    if (!this.#watched.has(kept) || kept.renewing) return;
+    if (!kept.watched || kept.renewing) return;
     kept.renewAtMs = this.clock.monotonicMs();
     this.#schedule(kept);
   }
@@ -72,7 +71,7 @@ export class LeaseWatchdog {
   #onDue(due: readonly KeptHold[]): void {
     const nowMs = this.clock.monotonicMs();
     // Reading the state tells everybody if it was the deadline that passed, or if the clocks give reason to doubt.
-    const alive = due.filter((kept) => kept.lease?.active ?? true).filter((kept) => this.#watched.has(kept));
+    const alive = due.filter((kept) => kept.lease?.active ?? true).filter((kept) => kept.watched);
     const renewing = alive.filter((kept) => !kept.renewing && kept.renewAtMs <= nowMs);
     if (renewing.length > 0) this.#renewBatches(renewing, nowMs);
     for (const kept of alive)
@@ -106,7 +105,7 @@ export class LeaseWatchdog {
   }
 
   #settle(kept: KeptHold, outcome: RenewOutcome, asOf: ClockReading): void {
-    if (!this.#watched.has(kept)) return; // released or lost meanwhile
+    if (!kept.watched) return; // released or lost meanwhile
     const nowMs = this.clock.monotonicMs();
     const { lease } = kept;
     switch (outcome.outcome) {
@@ -126,7 +125,7 @@ export class LeaseWatchdog {
         kept.renewAtMs = nowMs + this.#retryDelay(kept.deadlineMs - nowMs);
         break;
     }
-    if (this.#watched.has(kept)) this.#schedule(kept);
+    if (kept.watched) this.#schedule(kept);
   }
 
   #interval(leaseMs: number): number {

@@ -125,6 +125,11 @@ export const redisBatchMutants: readonly Mutant[] = [
     suites: [suite(TURN_BATCHER, 'at the end of the turn')],
   },
   {
+    name: 'memory: what comes and goes dies young',
+    edits: off('lib/runtime/fleeting-map.ts', 'this.#gone > GONE + this.#entries.size', 'false'),
+    suites: [suite('test/stores/redis-memory.spec.ts', 'dies young')],
+  },
+  {
     name: 'batch: what nobody wants any more is not sent',
     edits: off(BATCHER, 'given.every((item) => item.request.wanted())', 'true'),
     suites: [suite(REDIS_BATCHES, 'is not sent at all')],

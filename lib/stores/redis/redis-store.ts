@@ -1,4 +1,5 @@
 import { alreadyServes, closedError, LockUsageError } from '../../lock-errors.js';
+import { FleetingMap } from '../../runtime/fleeting-map.js';
 import type {
   AcquireRequest,
   Busy,
@@ -55,7 +56,7 @@ class RedisStore implements LockStore {
   readonly address: string;
   readonly #server: RedisServer;
   /** From the first request to the release, by owner token: whom a push is for. */
-  readonly #acquisitions = new Map<string, RedisAcquisition>();
+  readonly #acquisitions = new FleetingMap<string, RedisAcquisition>();
   /** Slices that end, by the new place that is asked for. */
   readonly #yields = new Map<RedisAcquisition, RedisYield>();
   #home: AcquisitionHome | undefined;
