@@ -2,7 +2,7 @@ import { currentNote, type Lease, runWithNote } from '../lib/index.js';
 import type { Hold } from './hold.js';
 import type { LockedSpec } from './locked-spec.js';
 import type { ResponseWatch } from './response-watch.js';
-import type { RequestValues } from './template/compile-names.js';
+import type { RequestValues } from './template/locked-method.js';
 
 /**
  * What the interceptor tells the method's wrapper, further down in the same request. The wrapper takes it once: a second

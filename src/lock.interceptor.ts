@@ -16,7 +16,7 @@ import { type LockedSpec, specOf } from './locked-spec.js';
 import type { LockService } from './lock.service.js';
 import { serviceIn } from './service-slot.js';
 import { ResponseWatch } from './response-watch.js';
-import type { RequestValues } from './template/compile-names.js';
+import type { RequestValues } from './template/locked-method.js';
 
 /**
  * Locks HTTP handlers of `@Locked` around everything that runs below it: other interceptors, pipes, the handler, its streams. In

@@ -3,10 +3,16 @@ import { LockUsageError, processWide } from '../lib/index.js';
 import { whereCopiesAre } from './copies.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import type { LockService } from './lock.service.js';
-import { type AnyFunction, type LockedSpec, methodOf, specOf } from './locked-spec.js';
+import { type LockedSpec, specOf } from './locked-spec.js';
 import { handlesResponse, routePathsOf } from './route-metadata.js';
 import { activateService } from './active-services.js';
-import { compileNames, type CompiledNames, type LockedMethod } from './template/compile-names.js';
+import { compileNames } from './template/compile-names.js';
+import {
+  type AnyFunction,
+  type CompiledNames,
+  type LockedMethod,
+  methodOf,
+} from './template/locked-method.js';
 
 /** A decorated method as one class of one application has it. */
 export interface KnownMethod {

@@ -4,10 +4,11 @@ import { isObservable, runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
 import type { LockService } from './lock.service.js';
-import type { AnyFunction, LockedSpec } from './locked-spec.js';
+import type { LockedSpec } from './locked-spec.js';
 import { lockedObservable } from './locked-observable.js';
 import { ClientGoneError } from './response-watch.js';
 import { serviceFor } from './service-slot.js';
+import type { AnyFunction } from './template/locked-method.js';
 
 /**
  * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just

@@ -4,10 +4,11 @@ import { LockUsageError } from '../lib/index.js';
 import { LockInterceptor } from './lock.interceptor.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
 import { LOCK_REGISTRY } from './lock.tokens.js';
-import { type AnyFunction, leaseArgumentsOf, type LockedSpec, methodOf, specAt } from './locked-spec.js';
+import { leaseArgumentsOf, type LockedSpec, specAt } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { PATH } from './route-metadata.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
+import { type AnyFunction, methodOf } from './template/locked-method.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
 /**

@@ -3,16 +3,10 @@ import type { AcquireOptions } from '../lib/index.js';
 import { checkAcquireOptions, describeValue, LockUsageError } from '../lib/index.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import { callLocked } from './locked-call.js';
-import {
-  type AnyFunction,
-  isDecorated,
-  leaseArgumentsOf,
-  type LockedSpec,
-  rememberSpec,
-} from './locked-spec.js';
+import { isDecorated, leaseArgumentsOf, type LockedSpec, rememberSpec } from './locked-spec.js';
 import { returnsOf } from './returned-type.js';
 import { addServiceSlot } from './service-slot.js';
-import { type NameSpec, phaseOf } from './template/compile-names.js';
+import { type AnyFunction, type NameSpec, phaseOf } from './template/locked-method.js';
 import { parseTemplate } from './template/lock-template.js';
 
 /** Options of one `@Locked`; what is left out comes from the module's options. */

@@ -16,7 +16,7 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import { LockKey } from '../../../src/lock-key.decorator.js';
-import type { LockedMethod } from '../../../src/template/compile-names.js';
+import type { LockedMethod } from '../../../src/template/locked-method.js';
 import type { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { http, thrownBy } from './locked-method.js';
 
