@@ -14,7 +14,7 @@ import {
   resolveModuleOptions,
 } from './distributed-lock.module-options.js';
 import { announceCopy, tokensOfOtherCopies } from './copies.js';
-import { LockExceptionFilter } from './lock-exception.filter.js';
+import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
 import { LockInterceptor } from './lock.interceptor.js';
 import { LockRegistry } from './lock.registry.js';
 import { LockService } from './lock.service.js';

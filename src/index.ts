@@ -32,10 +32,10 @@ export type {
 } from './distributed-lock.module-options.js';
 export { DistributedLockModule } from './distributed-lock.module.js';
 export { InjectLockService } from './inject-lock-service.decorator.js';
-export { LockExceptionFilter } from './lock-exception.filter.js';
+export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
 export { LockInterceptor } from './lock.interceptor.js';
 export { LockKey } from './lock-key.decorator.js';
-export type { LockProblem } from './lock-problem.js';
+export type { LockProblem } from './transports/http/lock-problem.js';
 export { LockService } from './lock.service.js';
 export { lockServiceToken } from './lock.tokens.js';
 export { Locked, type LockedDecorator, type LockedOptions } from './locked.decorator.js';

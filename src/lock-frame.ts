@@ -1,7 +1,7 @@
 import { currentNote, type Lease, runWithNote } from '../lib/index.js';
 import type { Hold } from './hold.js';
 import type { LockedSpec } from './locked-spec.js';
-import type { ResponseWatch } from './response-watch.js';
+import type { ResponseWatch } from './transports/http/response-watch.js';
 import type { RequestValues } from './template/locked-method.js';
 
 /**

@@ -15,7 +15,7 @@ import { lockedObservable } from './locked-observable.js';
 import { type LockedSpec, specOf } from './locked-spec.js';
 import type { LockService } from './lock.service.js';
 import { serviceIn } from './service-slot.js';
-import { ResponseWatch } from './response-watch.js';
+import { ResponseWatch } from './transports/http/response-watch.js';
 import type { RequestValues } from './template/locked-method.js';
 
 /**

@@ -4,7 +4,7 @@ import { whereCopiesAre } from './copies.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
 import type { LockService } from './lock.service.js';
 import { type LockedSpec, specOf } from './locked-spec.js';
-import { handlesResponse, routePathsOf } from './route-metadata.js';
+import { handlesResponse, routePathsOf } from './transports/http/route-metadata.js';
 import { activateService } from './active-services.js';
 import { compileNames } from './template/compile-names.js';
 import {

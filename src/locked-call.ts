@@ -1,12 +1,13 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError, processWide, type Stop } from '../lib/index.js';
+import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../lib/index.js';
 import { isObservable, runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
 import { LockRegistry } from './lock.registry.js';
 import type { LockService } from './lock.service.js';
 import type { LockedSpec } from './locked-spec.js';
 import { lockedObservable } from './locked-observable.js';
-import { ClientGoneError } from './response-watch.js';
+import { rememberBusyStatus } from './transports/http/busy-status.js';
+import { ClientGoneError } from './transports/http/response-watch.js';
 import { serviceFor } from './service-slot.js';
 import type { AnyFunction } from './template/locked-method.js';
 
@@ -71,14 +72,6 @@ async function acquireFor(call: LockedCall, signal: Stop | undefined) {
 
 const withoutApplication = new LockRegistry();
 
-/** Of the process: the filter may be of another copy of this package than the decorator. */
-const busyStatuses = processWide('busy-statuses', () => new WeakMap<object, number>());
-
-/** The status that the decorator wants for this error; for the exception filter. */
-export function busyStatusOf(error: object): number | undefined {
-  return busyStatuses.get(error);
-}
-
 /** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */
 export async function takeLock(
   service: LockService,
@@ -91,7 +84,7 @@ export async function takeLock(
   try {
     return await service.acquire(names, options);
   } catch (error) {
-    if (error instanceof LockBusyError) busyStatuses.set(error, spec.busyStatus);
+    if (error instanceof LockBusyError) rememberBusyStatus(error, spec.busyStatus);
     throw error;
   }
 }

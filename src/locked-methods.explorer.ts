@@ -6,7 +6,7 @@ import type { KnownMethod, LockRegistry } from './lock.registry.js';
 import { LOCK_REGISTRY } from './lock.tokens.js';
 import { leaseArgumentsOf, type LockedSpec, specAt } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
-import { PATH } from './route-metadata.js';
+import { PATH } from './transports/http/route-metadata.js';
 import { lockKeysOf } from './template/lock-key-metadata.js';
 import { type AnyFunction, methodOf } from './template/locked-method.js';
 import { warnOfUntypedValues } from './untyped-values.js';

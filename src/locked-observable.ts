@@ -1,7 +1,7 @@
 import { Observable, type Subscription } from 'rxjs';
 import { type Lease, Stop } from '../lib/index.js';
 import { type Hold, runHolding } from './hold.js';
-import type { ResponseWatch } from './response-watch.js';
+import type { ResponseWatch } from './transports/http/response-watch.js';
 
 export interface LockedSource {
   readonly watch: ResponseWatch | undefined;

@@ -101,7 +101,11 @@ export const callerMutants: readonly Mutant[] = [
   },
   {
     name: 'caller: one listener on a response, however often it is tried',
-    edits: off('src/response-watch.ts', '(raw[WATCH] ??= new ResponseWatch(raw))', 'new ResponseWatch(raw)'),
+    edits: off(
+      'src/transports/http/response-watch.ts',
+      '(raw[WATCH] ??= new ResponseWatch(raw))',
+      'new ResponseWatch(raw)',
+    ),
     suites: [suite(VALUES, 'sixteen times')],
   },
   {

@@ -5,7 +5,11 @@ export const nestMutants: readonly Mutant[] = [
   {
     name: 'interceptor: a client that leaves ends its wait',
     edits: [
-      { file: 'src/response-watch.ts', find: 'if (this.#gone) stop.abort(new ClientGoneError());', put: '' },
+      {
+        file: 'src/transports/http/response-watch.ts',
+        find: 'if (this.#gone) stop.abort(new ClientGoneError());',
+        put: '',
+      },
     ],
     suites: [suite('test/nest/http.spec.ts', 'stops waiting when the client goes away')],
   },
