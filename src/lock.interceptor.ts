@@ -8,13 +8,13 @@ import {
 import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
-import type { LockRegistry } from './lock.registry.js';
+import type { LockRegistry } from './startup/lock.registry.js';
 import { LOCK_REGISTRY } from './lock.tokens.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
 import { type LockedSpec, specOf } from './locked-spec.js';
 import type { LockService } from './lock.service.js';
-import { serviceIn } from './service-slot.js';
+import { serviceIn } from './startup/service-slot.js';
 import { ResponseWatch } from './transports/http/response-watch.js';
 import type { RequestValues } from './template/locked-method.js';
 

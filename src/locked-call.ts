@@ -2,13 +2,13 @@ import type { Observable } from 'rxjs';
 import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../lib/index.js';
 import { isObservable, runHolding } from './hold.js';
 import { type LockFrame, takeFrame } from './lock-frame.js';
-import { LockRegistry } from './lock.registry.js';
+import { registryOf } from './startup/lock.registry.js';
 import type { LockService } from './lock.service.js';
 import type { LockedSpec } from './locked-spec.js';
 import { lockedObservable } from './locked-observable.js';
 import { rememberBusyStatus } from './transports/http/busy-status.js';
 import { ClientGoneError } from './transports/http/response-watch.js';
-import { serviceFor } from './service-slot.js';
+import { serviceFor } from './startup/service-slot.js';
 import type { AnyFunction } from './template/locked-method.js';
 
 /**
@@ -63,14 +63,10 @@ async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
 async function acquireFor(call: LockedCall, signal: Stop | undefined) {
   const { spec, self, args, frame } = call;
   const service = serviceFor(self, spec);
-  // A test may have put a double in the place of the service.
-  const registry = (service.registry as LockRegistry | undefined) ?? withoutApplication;
-  const { names, handlesResponse } = registry.method(spec, classOf(self, spec), 'arguments');
+  const { names, handlesResponse } = registryOf(service).method(spec, classOf(self, spec), 'arguments');
   const lease = await takeLock(service, spec, { names: names.fromArguments(args, frame?.request), signal });
   return { lease, writesResponse: frame !== undefined && handlesResponse };
 }
-
-const withoutApplication = new LockRegistry();
 
 /** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */
 export async function takeLock(

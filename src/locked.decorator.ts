@@ -5,7 +5,7 @@ import { DEFAULT_SERVICE } from './lock.tokens.js';
 import { callLocked } from './locked-call.js';
 import { isDecorated, leaseArgumentsOf, type LockedSpec, rememberSpec } from './locked-spec.js';
 import { returnsOf } from './returned-type.js';
-import { addServiceSlot } from './service-slot.js';
+import { addServiceSlot } from './startup/service-slot.js';
 import { type AnyFunction, type NameSpec, phaseOf } from './template/locked-method.js';
 import { parseTemplate } from './template/lock-template.js';
 

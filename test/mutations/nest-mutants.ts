@@ -71,13 +71,17 @@ export const nestMutants: readonly Mutant[] = [
   },
   {
     name: 'copies: the lock service is found under the class of another copy',
-    edits: [{ file: 'src/copies.ts', find: 'tokens.delete(own);', put: 'tokens.clear();' }],
+    edits: [{ file: 'src/startup/copies.ts', find: 'tokens.delete(own);', put: 'tokens.clear();' }],
     suites: [suite('test/two-copies.spec.ts', 'is given our lock service')],
   },
   {
     name: 'copies: a format that we do not understand is refused',
     edits: [
-      { file: 'src/copies.ts', find: 'if (copy.format === COPY_FORMAT) return', put: 'if (copy) return' },
+      {
+        file: 'src/startup/copies.ts',
+        find: 'if (copy.format === COPY_FORMAT) return',
+        put: 'if (copy) return',
+      },
     ],
     suites: [suite('test/two-copies.spec.ts', 'does not understand ours')],
   },
@@ -166,7 +170,7 @@ export const nestMutants: readonly Mutant[] = [
   },
   {
     name: 'an application that did not start: a wrong template gives the store back',
-    edits: [{ file: 'src/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
+    edits: [{ file: 'src/startup/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
     suites: [suite('test/nest/module.spec.ts', 'give the store back')],
   },
 ];

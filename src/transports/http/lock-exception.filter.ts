@@ -2,9 +2,9 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from 
 import { HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { LockError } from '../../../lib/index.js';
-import { problemOf } from './lock-problem.js';
-import type { LockRegistry } from '../../lock.registry.js';
 import { LOCK_REGISTRY } from '../../lock.tokens.js';
+import type { LockRegistry } from '../../startup/lock.registry.js';
+import { problemOf } from './lock-problem.js';
 import { ClientGoneError } from './response-watch.js';
 
 const PROBLEM_JSON = 'application/problem+json';

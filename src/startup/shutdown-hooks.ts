@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Clock } from '../lib/index.js';
+import type { Clock } from '../../lib/index.js';
 
 /** An application may call `enableShutdownHooks()` after `listen()`; give it the time to. */
 const GRACE_MS = 1_000;
