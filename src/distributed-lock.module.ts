@@ -15,7 +15,7 @@ import {
 } from './distributed-lock.module-options.js';
 import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
 import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
-import { LockInterceptor } from './lock.interceptor.js';
+import { LockInterceptor } from './call/lock.interceptor.js';
 import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
 import {

@@ -33,7 +33,7 @@ export type {
 export { DistributedLockModule } from './distributed-lock.module.js';
 export { InjectLockService } from './inject-lock-service.decorator.js';
 export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
-export { LockInterceptor } from './lock.interceptor.js';
+export { LockInterceptor } from './call/lock.interceptor.js';
 export { LockKey } from './lock-key.decorator.js';
 export type { LockProblem } from './transports/http/lock-problem.js';
 export { LockService } from './lock.service.js';

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { AcquireOptions } from '../lib/index.js';
 import { checkAcquireOptions, describeValue, LockUsageError } from '../lib/index.js';
 import { DEFAULT_SERVICE } from './lock.tokens.js';
-import { callLocked } from './locked-call.js';
+import { callLocked } from './call/locked-call.js';
 import { isDecorated, leaseArgumentsOf, type LockedSpec, rememberSpec } from './locked-spec.js';
 import { returnsOf } from './returned-type.js';
 import { addServiceSlot } from './startup/service-slot.js';

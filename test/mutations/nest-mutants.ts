@@ -17,8 +17,8 @@ export const nestMutants: readonly Mutant[] = [
     name: 'never locked twice: the wrapper sees what the interceptor holds',
     edits: [
       {
-        file: 'src/locked-call.ts',
-        find: 'if (frame?.held !== undefined) return callUnderHeldLock(frame, frame.held, { self, args });',
+        file: 'src/call/locked-call.ts',
+        find: 'if (note?.held !== undefined) return callUnderHeldLock(note, note.held, { self, args });',
         put: '',
       },
     ],
@@ -28,8 +28,8 @@ export const nestMutants: readonly Mutant[] = [
     name: 'never locked twice: an interceptor that is registered twice',
     edits: [
       {
-        file: 'src/lock.interceptor.ts',
-        find: 'if (currentFrame()?.request === request) return next.handle();',
+        file: 'src/call/lock.interceptor.ts',
+        find: 'if (currentCallNote()?.request === request) return next.handle();',
         put: '',
       },
     ],
@@ -38,20 +38,26 @@ export const nestMutants: readonly Mutant[] = [
   {
     name: 'a second call in one request is a call of its own',
     edits: [
-      { file: 'src/lock-frame.ts', find: ' || frame.taken) return undefined;', put: ') return undefined;' },
+      {
+        file: 'src/call/call-note.ts',
+        find: ' || note.taken) return undefined;',
+        put: ') return undefined;',
+      },
     ],
     suites: [suite('test/nest/methods.spec.ts', 'a second call of the same handler')],
   },
   {
     name: 'no handler begins after the lock was given back',
-    edits: [{ file: 'src/locked-call.ts', find: 'if (hold.over) throw new ClientGoneError();', put: '' }],
+    edits: [
+      { file: 'src/call/locked-call.ts', find: 'if (openWork.over) throw new ClientGoneError();', put: '' },
+    ],
     suites: [suite('test/nest/streams.spec.ts', 'no handler that begins')],
   },
   {
     name: 'a stream keeps its lock to its end',
     edits: [
       {
-        file: 'src/hold.ts',
+        file: 'src/call/open-work.ts',
         find: 'return this.busy ? new Promise((resolve) => (this.#becomeIdle = resolve)) : undefined;',
         put: 'return undefined;',
       },
@@ -89,7 +95,7 @@ export const nestMutants: readonly Mutant[] = [
     name: 'copies: the status of the decorator reaches the filter',
     edits: [
       {
-        file: 'src/locked-call.ts',
+        file: 'src/transports/http/busy-status.ts',
         find: "processWide('busy-statuses', () => new WeakMap<object, number>())",
         put: 'new WeakMap<object, number>()',
       },
