@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lockName, LockUsageError } from '../../../lib/index.js';
-import { LockKey } from '../../../src/lock-key.decorator.js';
+import { LockKey } from '../../../src/decorators/lock-key.decorator.js';
 import { rememberLockKey } from '../../../src/template/lock-key-metadata.js';
 import { compileNames } from '../../../src/template/compile-names.js';
 import { phaseOf } from '../../../src/template/locked-method.js';
