@@ -22,7 +22,7 @@ export interface ServiceRegistry {
 /** What goes with a service from its start to its end. */
 export interface ServiceRun {
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: { log(message: string): void; warn(message: string): void };
   /** Aborts when the service closes. */
   readonly signal: AbortSignal;
 }
