@@ -13,13 +13,19 @@ import {
   type LockServiceSettings,
   resolveModuleOptions,
 } from './distributed-lock.module-options.js';
-import { announceCopy, tokensOfOtherCopies } from './copies.js';
-import { LockExceptionFilter } from './lock-exception.filter.js';
-import { LockInterceptor } from './lock.interceptor.js';
-import { LockRegistry } from './lock.registry.js';
+import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
+import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
+import { LockInterceptor } from './call/lock.interceptor.js';
+import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
-import { DEFAULT_SERVICE, LOCK_REGISTRY, LOCK_SETTINGS, lockServiceToken } from './lock.tokens.js';
-import { LockedMethodsExplorer } from './locked-methods.explorer.js';
+import {
+  DEFAULT_SERVICE,
+  LOCK_INTERCEPTOR,
+  LOCK_REGISTRY,
+  LOCK_SETTINGS,
+  lockServiceToken,
+} from './lock.tokens.js';
+import { LockedMethodsExplorer } from './startup/locked-methods.explorer.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<DistributedLockOptions>({ moduleName: 'DistributedLock' })
@@ -97,6 +103,7 @@ function serviceProviders(name: string): Provider[] {
 const oncePerApplication: Provider[] = [
   LockInterceptor,
   { provide: APP_INTERCEPTOR, useExisting: LockInterceptor },
+  { provide: LOCK_INTERCEPTOR, useExisting: LockInterceptor },
   LockExceptionFilter,
   { provide: APP_FILTER, useExisting: LockExceptionFilter },
   LockedMethodsExplorer,

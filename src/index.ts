@@ -24,18 +24,18 @@ export {
   redisStore,
   type RedisStoreOptions,
 } from '../lib/index.js';
-export { CurrentLease } from './current-lease.decorator.js';
+export { CurrentLease } from './decorators/current-lease.decorator.js';
 export type {
   DistributedLockExtras,
   DistributedLockOptions,
   DistributedLockOptionsFactory,
 } from './distributed-lock.module-options.js';
 export { DistributedLockModule } from './distributed-lock.module.js';
-export { InjectLockService } from './inject-lock-service.decorator.js';
-export { LockExceptionFilter } from './lock-exception.filter.js';
-export { LockInterceptor } from './lock.interceptor.js';
-export { LockKey } from './lock-key.decorator.js';
-export type { LockProblem } from './lock-problem.js';
+export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
+export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
+export { LockInterceptor } from './call/lock.interceptor.js';
+export { LockKey } from './decorators/lock-key.decorator.js';
+export type { LockProblem } from './transports/http/lock-problem.js';
 export { LockService } from './lock.service.js';
 export { lockServiceToken } from './lock.tokens.js';
-export { Locked, type LockedDecorator, type LockedOptions } from './locked.decorator.js';
+export { Locked, type LockedDecorator, type LockedOptions } from './decorators/locked.decorator.js';

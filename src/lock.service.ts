@@ -7,11 +7,25 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { type Clock, LockManager, systemClock } from '../lib/index.js';
-import { retireService } from './active-services.js';
 import type { LockServiceSettings } from './distributed-lock.module-options.js';
-import type { LockRegistry } from './lock.registry.js';
-import { warnWithoutShutdownHooks } from './shutdown-hooks.js';
-import { waitForStore } from './store-startup.js';
+
+/** The registry of an application, as far as a lock service knows it: it is told what happens to the service. */
+export interface ServiceRegistry {
+  /** The application starts. Resolves when the service may be used. @throws what stops the start */
+  starting(service: LockService, run: ServiceRun): Promise<void>;
+  /** Every service of the application has been through `starting`. @throws what stops the start */
+  started(service: LockService, run: ServiceRun): void;
+  /** The service closes, perhaps without ever having started; may be said more than once. */
+  stopped(service: LockService): void;
+}
+
+/** What goes with a service from its start to its end. */
+export interface ServiceRun {
+  readonly clock: Clock;
+  readonly logger: { log(message: string): void; warn(message: string): void };
+  /** Aborts when the service closes. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * What applications inject: the {@link LockManager}, brought up and down with the application.
@@ -28,31 +42,25 @@ export class LockService
   /** @internal */
   readonly settings: LockServiceSettings;
   /** @internal */
-  readonly registry: LockRegistry;
+  readonly registry: ServiceRegistry;
   readonly #logger = new Logger('DistributedLock');
-  readonly #clock: Clock;
   readonly #stop = new AbortController();
+  readonly #run: ServiceRun;
 
   /** @internal Made by DistributedLockModule. */
-  constructor(settings: LockServiceSettings, registry: LockRegistry) {
+  constructor(settings: LockServiceSettings, registry: ServiceRegistry) {
     super(settings.manager);
     this.settings = settings;
     this.registry = registry;
-    this.#clock = settings.manager.clock ?? systemClock;
+    const clock = settings.manager.clock ?? systemClock;
+    this.#run = { clock, logger: this.#logger, signal: this.#stop.signal };
     this.#logEvents();
   }
 
   /** Nest calls it. */
   async onModuleInit(): Promise<void> {
     try {
-      this.registry.add(this.settings.name, this);
-      await waitForStore(this, {
-        address: this.settings.storeAddress,
-        startup: this.settings.startup,
-        clock: this.#clock,
-        logger: this.#logger,
-        signal: this.#stop.signal,
-      });
+      await this.registry.starting(this, this.#run);
     } catch (error) {
       // Nest does not close an application that did not start, and a connection that goes on trying keeps the process alive.
       await this.close();
@@ -63,12 +71,11 @@ export class LockService
   /** Nest calls it. */
   onApplicationBootstrap(): void {
     try {
-      this.registry.requireDefault(this.settings.name);
+      this.registry.started(this, this.#run);
     } catch (error) {
       void this.close();
       throw error;
     }
-    warnWithoutShutdownHooks(this.#clock, this.#logger, this.#stop.signal);
   }
 
   /** Nest calls it. */
@@ -83,7 +90,7 @@ export class LockService
 
   override close(): Promise<void> {
     this.#stop.abort();
-    retireService(this);
+    this.registry.stopped(this);
     return super.close();
   }
 

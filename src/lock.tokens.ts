@@ -14,5 +14,8 @@ export function lockServiceToken(name: string): typeof LockService | symbol {
   return name === DEFAULT_SERVICE ? LockService : copySymbol(`service:${name}`);
 }
 
-/** What one application knows about its locks (lock.registry.ts). Exported by the module, for filters and interceptors of any module. */
+/** What one application knows about its locks (startup/lock.registry.ts). Exported by the module, for filters and interceptors of any module. */
 export const LOCK_REGISTRY = copySymbol('registry');
+
+/** Our interceptor as Nest has it, for those who look for it among others. */
+export const LOCK_INTERCEPTOR = copySymbol('interceptor');

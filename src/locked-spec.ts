@@ -1,10 +1,6 @@
 import 'reflect-metadata';
 import { type AcquireOptions, copySymbol, LockUsageError } from '../lib/index.js';
-import type { NamePhase, NameSpec } from './template/compile-names.js';
-
-/** Any class, any method: Nest's own word. */
-// oxlint-disable-next-line typescript/no-unsafe-function-type
-export type AnyFunction = Function;
+import type { AnyFunction, NamePhase, NameSpec } from './template/locked-method.js';
 
 /**
  * One use of `@Locked`, checked. The object itself is what identifies the method: other decorators put functions of their own over
@@ -72,14 +68,6 @@ export function specAt(holder: object, methodName: string | symbol): LockedSpec 
   }
   Reflect.defineMetadata(LOCKED, recorded, method);
   return recorded;
-}
-
-/** The method that calls on instances of the class reach. Not read as a property: an accessor may bind, or do anything else. */
-export function methodOf(targetClass: AnyFunction, methodName: string | symbol): unknown {
-  let holder = targetClass.prototype as object | null | undefined;
-  while (holder && !Object.hasOwn(holder, methodName))
-    holder = Object.getPrototypeOf(holder) as object | null;
-  return holder ? Object.getOwnPropertyDescriptor(holder, methodName)?.value : undefined;
 }
 
 /** @param target the prototype, or the class for a static method: what decorators receive */

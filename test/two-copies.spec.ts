@@ -33,7 +33,11 @@ describe('a library with a copy of this package of its own', () => {
   async function library(name: string, change: (text: string, file: string) => string): Promise<void> {
     const copy = join(consumer.folder, name, 'node_modules/nestjs-distributed-lock');
     await cp(join(consumer.folder, 'node_modules/nestjs-distributed-lock'), copy, { recursive: true });
-    for (const file of ['package.json', 'dist/lib/process-wide.js', 'dist/cjs/lib/process-wide.js']) {
+    for (const file of [
+      'package.json',
+      'dist/lib/runtime/process-wide.js',
+      'dist/cjs/lib/runtime/process-wide.js',
+    ]) {
       await writeFile(join(copy, file), change(await readFile(join(copy, file), 'utf8'), file));
     }
     await consumer.write(join(name, 'feature.mjs'), FEATURE);

@@ -15,15 +15,6 @@ import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
 import { TemplateValueError } from './template-value-error.js';
 
-export {
-  type CompiledNames,
-  type LockedMethod,
-  type NamePhase,
-  type NameSpec,
-  phaseOf,
-  type RequestValues,
-} from './locked-method.js';
-
 /**
  * Decides, once per method when the application starts, where each placeholder's value comes from and what its canonical
  * form is. What can be wrong is wrong now, with a message that names class, method, placeholder and remedy.

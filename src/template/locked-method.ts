@@ -1,3 +1,7 @@
+/** Any class, any method: Nest's own word. */
+// oxlint-disable-next-line typescript/no-unsafe-function-type
+export type AnyFunction = Function;
+
 /** What `@Locked` accepts as its first argument: a template, several, or a key function over the method's arguments. */
 export type NameSpec = string | readonly string[] | ((...args: never[]) => string | string[]);
 
@@ -7,12 +11,10 @@ export type NameSpec = string | readonly string[] | ((...args: never[]) => strin
 export type NamePhase = 'request' | 'handler';
 
 export interface LockedMethod {
-  // oxlint-disable-next-line typescript/no-unsafe-function-type -- Nest's own word for "some class"
-  readonly targetClass: Function;
+  readonly targetClass: AnyFunction;
   readonly methodName: string | symbol;
   /** The function as its author wrote it, before our wrapper: its source shows the parameter names. */
-  // oxlint-disable-next-line typescript/no-unsafe-function-type
-  readonly original: Function;
+  readonly original: AnyFunction;
   /** 'http': a route handler of a controller. 'method': any other method. */
   readonly kind: 'http' | 'method';
   readonly phase: NamePhase;
@@ -52,4 +54,12 @@ export interface CompiledNames {
 /** A key function gets final arguments, never `[req, res, next]`, so it always runs in phase 'handler'. */
 export function phaseOf(spec: NameSpec, phase: NamePhase): NamePhase {
   return typeof spec === 'function' ? 'handler' : phase;
+}
+
+/** The method that calls on instances of the class reach. Not read as a property: an accessor may bind, or do anything else. */
+export function methodOf(targetClass: AnyFunction, methodName: string | symbol): unknown {
+  let holder = targetClass.prototype as object | null | undefined;
+  while (holder && !Object.hasOwn(holder, methodName))
+    holder = Object.getPrototypeOf(holder) as object | null;
+  return holder ? Object.getOwnPropertyDescriptor(holder, methodName)?.value : undefined;
 }

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
-import { methodOf } from '../locked-spec.js';
-import type { LockedMethod } from './locked-method.js';
+import { type LockedMethod, methodOf } from './locked-method.js';
 import { lockKeysOf } from './lock-key-metadata.js';
 import type { RequestSource } from './lock-template.js';
 

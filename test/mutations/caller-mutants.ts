@@ -3,8 +3,8 @@ import { type Edit, type Mutant, suite } from './mutant.js';
 const LINE = 'lib/waiting/acquire-line.ts';
 const SIGNAL = 'lib/caller-signal.ts';
 const EVENTS = 'lib/lock-events.ts';
-const CALL = 'src/locked-call.ts';
-const HOLD = 'src/hold.ts';
+const CALL = 'src/call/locked-call.ts';
+const OPEN_WORK = 'src/call/open-work.ts';
 const SIGNALS = 'test/engine/caller-signal.spec.ts';
 const CLOSING = 'test/engine/lock-manager-closing.spec.ts';
 const VALUES = 'test/nest/hostile-values.spec.ts';
@@ -96,17 +96,21 @@ export const callerMutants: readonly Mutant[] = [
   },
   {
     name: 'caller: a stream that cannot be listened to gives the lock back',
-    edits: off(HOLD, '    this.retainUntilClosed();\n    release();', '    this.retainUntilClosed();'),
+    edits: off(OPEN_WORK, '    this.retainUntilClosed();\n    release();', '    this.retainUntilClosed();'),
     suites: [suite(VALUES, 'a stream that cannot be listened to')],
   },
   {
     name: 'caller: one listener on a response, however often it is tried',
-    edits: off('src/response-watch.ts', '(raw[WATCH] ??= new ResponseWatch(raw))', 'new ResponseWatch(raw)'),
+    edits: off(
+      'src/transports/http/response-watch.ts',
+      '(raw[WATCH] ??= new ResponseWatch(raw))',
+      'new ResponseWatch(raw)',
+    ),
     suites: [suite(VALUES, 'sixteen times')],
   },
   {
     name: 'caller: one listener on a stream that many calls return',
-    edits: off(HOLD, 'if (known !== undefined) return known;'),
+    edits: off(OPEN_WORK, 'if (known !== undefined) return known;'),
     suites: [suite(VALUES, 'one and the same stream')],
   },
 ];

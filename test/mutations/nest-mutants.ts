@@ -5,7 +5,11 @@ export const nestMutants: readonly Mutant[] = [
   {
     name: 'interceptor: a client that leaves ends its wait',
     edits: [
-      { file: 'src/response-watch.ts', find: 'if (this.#gone) stop.abort(new ClientGoneError());', put: '' },
+      {
+        file: 'src/transports/http/response-watch.ts',
+        find: 'if (this.#gone) stop.abort(new ClientGoneError());',
+        put: '',
+      },
     ],
     suites: [suite('test/nest/http.spec.ts', 'stops waiting when the client goes away')],
   },
@@ -13,8 +17,8 @@ export const nestMutants: readonly Mutant[] = [
     name: 'never locked twice: the wrapper sees what the interceptor holds',
     edits: [
       {
-        file: 'src/locked-call.ts',
-        find: 'if (frame?.held !== undefined) return callUnderHeldLock(frame, frame.held, { self, args });',
+        file: 'src/call/locked-call.ts',
+        find: 'if (note?.held !== undefined) return callUnderHeldLock(note, note.held, { self, args });',
         put: '',
       },
     ],
@@ -24,8 +28,8 @@ export const nestMutants: readonly Mutant[] = [
     name: 'never locked twice: an interceptor that is registered twice',
     edits: [
       {
-        file: 'src/lock.interceptor.ts',
-        find: 'if (currentFrame()?.request === request) return next.handle();',
+        file: 'src/call/lock.interceptor.ts',
+        find: 'if (currentCallNote()?.request === request) return next.handle();',
         put: '',
       },
     ],
@@ -34,20 +38,26 @@ export const nestMutants: readonly Mutant[] = [
   {
     name: 'a second call in one request is a call of its own',
     edits: [
-      { file: 'src/lock-frame.ts', find: ' || frame.taken) return undefined;', put: ') return undefined;' },
+      {
+        file: 'src/call/call-note.ts',
+        find: ' || note.taken) return undefined;',
+        put: ') return undefined;',
+      },
     ],
     suites: [suite('test/nest/methods.spec.ts', 'a second call of the same handler')],
   },
   {
     name: 'no handler begins after the lock was given back',
-    edits: [{ file: 'src/locked-call.ts', find: 'if (hold.over) throw new ClientGoneError();', put: '' }],
+    edits: [
+      { file: 'src/call/locked-call.ts', find: 'if (openWork.over) throw new ClientGoneError();', put: '' },
+    ],
     suites: [suite('test/nest/streams.spec.ts', 'no handler that begins')],
   },
   {
     name: 'a stream keeps its lock to its end',
     edits: [
       {
-        file: 'src/hold.ts',
+        file: 'src/call/open-work.ts',
         find: 'return this.busy ? new Promise((resolve) => (this.#becomeIdle = resolve)) : undefined;',
         put: 'return undefined;',
       },
@@ -67,13 +77,17 @@ export const nestMutants: readonly Mutant[] = [
   },
   {
     name: 'copies: the lock service is found under the class of another copy',
-    edits: [{ file: 'src/copies.ts', find: 'tokens.delete(own);', put: 'tokens.clear();' }],
+    edits: [{ file: 'src/startup/copies.ts', find: 'tokens.delete(own);', put: 'tokens.clear();' }],
     suites: [suite('test/two-copies.spec.ts', 'is given our lock service')],
   },
   {
     name: 'copies: a format that we do not understand is refused',
     edits: [
-      { file: 'src/copies.ts', find: 'if (copy.format === COPY_FORMAT) return', put: 'if (copy) return' },
+      {
+        file: 'src/startup/copies.ts',
+        find: 'if (copy.format === COPY_FORMAT) return',
+        put: 'if (copy) return',
+      },
     ],
     suites: [suite('test/two-copies.spec.ts', 'does not understand ours')],
   },
@@ -81,7 +95,7 @@ export const nestMutants: readonly Mutant[] = [
     name: 'copies: the status of the decorator reaches the filter',
     edits: [
       {
-        file: 'src/locked-call.ts',
+        file: 'src/transports/http/busy-status.ts',
         find: "processWide('busy-statuses', () => new WeakMap<object, number>())",
         put: 'new WeakMap<object, number>()',
       },
@@ -162,7 +176,7 @@ export const nestMutants: readonly Mutant[] = [
   },
   {
     name: 'an application that did not start: a wrong template gives the store back',
-    edits: [{ file: 'src/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
+    edits: [{ file: 'src/startup/locked-methods.explorer.ts', find: 'this.registry.abandon();', put: '' }],
     suites: [suite('test/nest/module.spec.ts', 'give the store back')],
   },
 ];

@@ -88,7 +88,7 @@ export const templateMutants: readonly Mutant[] = [
     name: 'start-up: values whose type the build does not record are named',
     edits: [
       {
-        file: 'src/locked-methods.explorer.ts',
+        file: 'src/startup/locked-methods.explorer.ts',
         find: 'warnOfUntypedValues(this.#logger, untyped);',
         put: '',
       },

@@ -17,7 +17,7 @@ import { Expose, Transform, Type } from 'class-transformer';
 import { Allow, IsOptional, IsUUID } from 'class-validator';
 import * as fc from 'fast-check';
 import { encodeNameValue } from '../../../lib/index.js';
-import type { LockedMethod } from '../../../src/template/compile-names.js';
+import type { LockedMethod } from '../../../src/template/locked-method.js';
 import { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { http, thrownBy } from './locked-method.js';
 

@@ -1,9 +1,5 @@
-import {
-  type CompiledNames,
-  compileNames,
-  type LockedMethod,
-  type NameSpec,
-} from '../../../src/template/compile-names.js';
+import { compileNames } from '../../../src/template/compile-names.js';
+import type { CompiledNames, LockedMethod, NameSpec } from '../../../src/template/locked-method.js';
 
 // oxlint-disable-next-line typescript/no-unsafe-function-type
 type AnyClass = Function & { prototype: object };

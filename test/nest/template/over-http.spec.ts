@@ -23,7 +23,7 @@ import { Type } from 'class-transformer';
 import { Allow } from 'class-validator';
 import { map, type Observable } from 'rxjs';
 import request from 'supertest';
-import type { CompiledNames, LockedMethod, RequestValues } from '../../../src/template/compile-names.js';
+import type { CompiledNames, LockedMethod, RequestValues } from '../../../src/template/locked-method.js';
 import type { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { http } from './locked-method.js';
 

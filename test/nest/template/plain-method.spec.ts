@@ -1,8 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lockName, LockUsageError } from '../../../lib/index.js';
-import { LockKey } from '../../../src/lock-key.decorator.js';
+import { LockKey } from '../../../src/decorators/lock-key.decorator.js';
 import { rememberLockKey } from '../../../src/template/lock-key-metadata.js';
-import { compileNames, phaseOf } from '../../../src/template/compile-names.js';
+import { compileNames } from '../../../src/template/compile-names.js';
+import { phaseOf } from '../../../src/template/locked-method.js';
 import { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { lockedMethod, plain, thrownBy } from './locked-method.js';
 

@@ -15,8 +15,8 @@ import {
   UsePipes,
   ValidationPipe,
 } from '@nestjs/common';
-import { LockKey } from '../../../src/lock-key.decorator.js';
-import type { LockedMethod } from '../../../src/template/compile-names.js';
+import { LockKey } from '../../../src/decorators/lock-key.decorator.js';
+import type { LockedMethod } from '../../../src/template/locked-method.js';
 import type { TemplateValueError } from '../../../src/template/template-value-error.js';
 import { http, thrownBy } from './locked-method.js';
 

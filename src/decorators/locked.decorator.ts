@@ -1,19 +1,13 @@
 import 'reflect-metadata';
-import type { AcquireOptions } from '../lib/index.js';
-import { checkAcquireOptions, describeValue, LockUsageError } from '../lib/index.js';
-import { DEFAULT_SERVICE } from './lock.tokens.js';
-import { callLocked } from './locked-call.js';
-import {
-  type AnyFunction,
-  isDecorated,
-  leaseArgumentsOf,
-  type LockedSpec,
-  rememberSpec,
-} from './locked-spec.js';
+import type { AcquireOptions } from '../../lib/index.js';
+import { checkAcquireOptions, describeValue, LockUsageError } from '../../lib/index.js';
+import { callLocked } from '../call/locked-call.js';
+import { DEFAULT_SERVICE } from '../lock.tokens.js';
+import { isDecorated, leaseArgumentsOf, type LockedSpec, rememberSpec } from '../locked-spec.js';
+import { addServiceSlot } from '../startup/service-slot.js';
+import { parseTemplate } from '../template/lock-template.js';
+import { type AnyFunction, type NameSpec, phaseOf } from '../template/locked-method.js';
 import { returnsOf } from './returned-type.js';
-import { addServiceSlot } from './service-slot.js';
-import { type NameSpec, phaseOf } from './template/compile-names.js';
-import { parseTemplate } from './template/lock-template.js';
 
 /** Options of one `@Locked`; what is left out comes from the module's options. */
 export interface LockedOptions extends Pick<

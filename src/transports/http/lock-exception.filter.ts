@@ -1,10 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
-import { LockError } from '../lib/index.js';
+import { LockError } from '../../../lib/index.js';
+import { LOCK_REGISTRY } from '../../lock.tokens.js';
+import type { LockRegistry } from '../../startup/lock.registry.js';
 import { problemOf } from './lock-problem.js';
-import type { LockRegistry } from './lock.registry.js';
-import { LOCK_REGISTRY } from './lock.tokens.js';
 import { ClientGoneError } from './response-watch.js';
 
 const PROBLEM_JSON = 'application/problem+json';

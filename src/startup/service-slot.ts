@@ -1,11 +1,11 @@
 import { Inject } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import { LockUsageError } from '../lib/index.js';
+import { LockUsageError } from '../../lib/index.js';
+import type { LockService } from '../lock.service.js';
+import { lockServiceToken } from '../lock.tokens.js';
+import type { LockedSpec } from '../locked-spec.js';
 import { activeServices } from './active-services.js';
 import { whereCopiesAre } from './copies.js';
-import { lockServiceToken } from './lock.tokens.js';
-import type { LockService } from './lock.service.js';
-import type { LockedSpec } from './locked-spec.js';
 
 /**
  * How a decorated method finds its lock service.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type InjectionToken, type Provider, Scope } from '@nestjs/common';
-import { COPY_FORMAT, LockUsageError } from '../lib/index.js';
+import { COPY_FORMAT, LockUsageError } from '../../lib/index.js';
 
 /** What a copy of this package says of itself when it is loaded. Copies of every format read it: add fields, never change one. */
 interface Copy {

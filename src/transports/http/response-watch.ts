@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { recogniseCopies, Stop } from '../lib/index.js';
+import { recogniseCopies, Stop } from '../../../lib/index.js';
 
 /** nginx's number for it. Nothing is sent, since nobody is there; interceptors and metrics around ours see it. */
 const CLIENT_CLOSED_REQUEST = 499;

@@ -1,5 +1,5 @@
-import { processWide } from '../lib/index.js';
-import type { LockService } from './lock.service.js';
+import { processWide } from '../../lib/index.js';
+import type { LockService } from '../lock.service.js';
 
 /** Every lock service of this process between start and shutdown. */
 const active = processWide('active-services', () => new Set<LockService>());

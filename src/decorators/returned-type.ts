@@ -1,6 +1,7 @@
 import 'reflect-metadata';
-import { LockUsageError } from '../lib/index.js';
-import type { AnyFunction, LockedSpec } from './locked-spec.js';
+import { LockUsageError } from '../../lib/index.js';
+import type { LockedSpec } from '../locked-spec.js';
+import type { AnyFunction } from '../template/locked-method.js';
 
 interface Decorated {
   readonly original: AnyFunction;

@@ -1,12 +1,20 @@
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { LockUsageError, processWide } from '../lib/index.js';
+import { LockUsageError, processWide } from '../../lib/index.js';
+import type { LockService, ServiceRegistry, ServiceRun } from '../lock.service.js';
+import { DEFAULT_SERVICE } from '../lock.tokens.js';
+import { type LockedSpec, specOf } from '../locked-spec.js';
+import { compileNames } from '../template/compile-names.js';
+import {
+  type AnyFunction,
+  type CompiledNames,
+  type LockedMethod,
+  methodOf,
+} from '../template/locked-method.js';
+import { handlesResponse, routePathsOf } from '../transports/http/route-metadata.js';
+import { activateService, retireService } from './active-services.js';
 import { whereCopiesAre } from './copies.js';
-import { DEFAULT_SERVICE } from './lock.tokens.js';
-import type { LockService } from './lock.service.js';
-import { type AnyFunction, type LockedSpec, methodOf, specOf } from './locked-spec.js';
-import { handlesResponse, routePathsOf } from './route-metadata.js';
-import { activateService } from './active-services.js';
-import { compileNames, type CompiledNames, type LockedMethod } from './template/compile-names.js';
+import { warnWithoutShutdownHooks } from './shutdown-hooks.js';
+import { waitForStore } from './store-startup.js';
 
 /** A decorated method as one class of one application has it. */
 export interface KnownMethod {
@@ -22,8 +30,8 @@ export type NameMoment = 'request' | 'arguments';
 
 const byContainer = processWide('registries', () => new WeakMap<ModulesContainer, LockRegistry>());
 
-/** What one application knows about its locks: services by name, and the compiled names of decorated methods. */
-export class LockRegistry {
+/** What one application knows about its locks: services by name, from start to shutdown, and the compiled names of decorated methods. */
+export class LockRegistry implements ServiceRegistry {
   readonly #container: ModulesContainer | undefined;
   readonly #config: ApplicationConfig | undefined;
   readonly #services = new Map<string, LockService>();
@@ -47,8 +55,44 @@ export class LockRegistry {
     return registry;
   }
 
-  /** @throws LockUsageError when the name is taken */
-  add(name: string, service: LockService): void {
+  /** @throws LockUsageError when its name is taken; what `waitForStore` throws */
+  async starting(service: LockService, { clock, logger, signal }: ServiceRun): Promise<void> {
+    const { name, storeAddress: address, startup } = service.settings;
+    this.#add(name, service);
+    await waitForStore(service, { address, startup, clock, logger, signal });
+  }
+
+  /** @throws LockUsageError when the application has no default service */
+  started(service: LockService, { clock, logger, signal }: ServiceRun): void {
+    this.#requireDefault(service.settings.name);
+    warnWithoutShutdownHooks(clock, logger, signal);
+  }
+
+  stopped(service: LockService): void {
+    retireService(service);
+  }
+
+  /** Our own checks stop the start. Nest does not close an application that did not start. */
+  abandon(): void {
+    for (const service of this.#services.values()) void service.close();
+  }
+
+  /** Of the default service; for the exception filter. */
+  get exposeLockName(): boolean {
+    return this.#services.get(DEFAULT_SERVICE)?.settings.exposeLockName === true;
+  }
+
+  /** Compiles on first use; the explorer asks for every method when the application starts. @throws LockUsageError */
+  method(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
+    let byClass = this.#known[moment].get(spec);
+    if (byClass === undefined)
+      this.#known[moment].set(spec, (byClass = new WeakMap<AnyFunction, KnownMethod>()));
+    let known = byClass.get(targetClass);
+    if (known === undefined) byClass.set(targetClass, (known = this.#compile(spec, targetClass, moment)));
+    return known;
+  }
+
+  #add(name: string, service: LockService): void {
     const present = this.#services.get(name);
     if (present !== undefined && present !== service) {
       throw new LockUsageError(
@@ -62,34 +106,14 @@ export class LockRegistry {
     activateService(service);
   }
 
-  /** Our own checks stop the start. Nest does not close an application that did not start. */
-  abandon(): void {
-    for (const service of this.#services.values()) void service.close();
-  }
-
-  /** Of the default service; for the exception filter. */
-  get exposeLockName(): boolean {
-    return this.#services.get(DEFAULT_SERVICE)?.settings.exposeLockName === true;
-  }
-
   /** The default registration brings the interceptor, the filter and the start-up checks. */
-  requireDefault(name: string): void {
+  #requireDefault(name: string): void {
     if (this.#services.has(DEFAULT_SERVICE)) return;
     throw new LockUsageError(
       'LOCK_OPTIONS_INVALID',
       `DistributedLockModule registers the lock service "${name}" but no default one, which brings what @Locked needs over HTTP; ` +
         'call forRoot() once without a name',
     );
-  }
-
-  /** Compiles on first use; the explorer asks for every method when the application starts. @throws LockUsageError */
-  method(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
-    let byClass = this.#known[moment].get(spec);
-    if (byClass === undefined)
-      this.#known[moment].set(spec, (byClass = new WeakMap<AnyFunction, KnownMethod>()));
-    let known = byClass.get(targetClass);
-    if (known === undefined) byClass.set(targetClass, (known = this.#compile(spec, targetClass, moment)));
-    return known;
   }
 
   #compile(spec: LockedSpec, targetClass: AnyFunction, moment: NameMoment): KnownMethod {
@@ -131,4 +155,12 @@ export class LockRegistry {
       .map((module) => module.metatype as AnyFunction);
     return { applicationId: container.applicationId, modules, global: this.#config?.getGlobalPrefix() ?? '' };
   }
+}
+
+/** For a double that a test put in the place of a service. */
+const withoutApplication = new LockRegistry();
+
+/** Of the application that the service belongs to. */
+export function registryOf(service: LockService): LockRegistry {
+  return (service.registry as LockRegistry | undefined) ?? withoutApplication;
 }

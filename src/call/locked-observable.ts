@@ -1,14 +1,14 @@
 import { Observable, type Subscription } from 'rxjs';
-import { type Lease, Stop } from '../lib/index.js';
-import { type Hold, runHolding } from './hold.js';
-import type { ResponseWatch } from './response-watch.js';
+import { type Lease, Stop } from '../../lib/index.js';
+import type { ResponseWatch } from '../transports/http/response-watch.js';
+import { type OpenWork, runUnderLease } from './open-work.js';
 
 export interface LockedSource {
   readonly watch: ResponseWatch | undefined;
   /** May throw at once. */
   acquire(signal: Stop): Promise<Lease>;
   /** What to subscribe to under the lock. */
-  start(lease: Lease, hold: Hold): Observable<unknown>;
+  start(lease: Lease, openWork: OpenWork): Observable<unknown>;
   /** The response was closed; calling `stop` unsubscribes from the source. */
   onClose(stop: () => void): void;
 }
@@ -26,14 +26,14 @@ export function lockedObservable(source: LockedSource): Observable<unknown> {
     const { watch } = source;
     const wait = watch?.endOfWait() ?? new Stop();
     let inner: Subscription | undefined;
-    const work = (lease: Lease, hold: Hold) =>
+    const work = (lease: Lease, openWork: OpenWork) =>
       new Promise<void>((resolve, reject) => {
         if (subscriber.closed) {
           resolve();
           return;
         }
-        inner = source.start(lease, hold).subscribe({
-          next: (value) => subscriber.next(hold.track(value)),
+        inner = source.start(lease, openWork).subscribe({
+          next: (value) => subscriber.next(openWork.track(value)),
           error: reject,
           complete: resolve,
         });
@@ -43,7 +43,7 @@ export function lockedObservable(source: LockedSource): Observable<unknown> {
       });
     const run = async () => {
       const lease = await source.acquire(wait);
-      await runHolding(lease, watch, (hold) => work(lease, hold));
+      await runUnderLease(lease, watch, (openWork) => work(lease, openWork));
     };
     run().then(
       () => subscriber.complete(),

@@ -1,18 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
-import { type Lease, Stop } from '../lib/index.js';
-import type { ResponseWatch } from './response-watch.js';
+import { type Lease, Stop } from '../../lib/index.js';
+import type { ResponseWatch } from '../transports/http/response-watch.js';
 
 /**
  * Counts what still works under one lock: the call itself and every stream it returned. The lock is given back when the
  * last of them is over. A stream that nobody reads to its end keeps the lock, over HTTP until the response is closed.
  */
-export class Hold {
+export class OpenWork {
   readonly #watch: ResponseWatch | undefined;
   /** The streams, by identity. Made for the first one: most calls give none. */
   #tracked: WeakSet<object> | undefined;
   #becomeIdle: (() => void) | undefined;
-  #holders = 0;
+  #count = 0;
   #over = false;
 
   constructor(watch: ResponseWatch | undefined) {
@@ -22,17 +22,17 @@ export class Hold {
   /** Something works under the lock now. Call the returned function when it is over; twice is harmless. */
   retain(): () => void {
     let retained = true;
-    this.#holders++;
+    this.#count++;
     return () => {
       if (!retained) return;
       retained = false;
-      if (--this.#holders === 0) this.#becomeIdle?.();
+      if (--this.#count === 0) this.#becomeIdle?.();
     };
   }
 
   /** Is anything besides the call itself still at work? */
   get busy(): boolean {
-    return this.#holders > 0;
+    return this.#count > 0;
   }
 
   /** The call itself is over: nothing new may start under this lock. */
@@ -46,7 +46,7 @@ export class Hold {
     return this.busy ? new Promise((resolve) => (this.#becomeIdle = resolve)) : undefined;
   }
 
-  /** The response is being written by the handler itself, or by something we cannot see the end of: hold until it is closed. */
+  /** The response is being written by the handler itself, or by something we cannot see the end of: locked until it is closed. */
   retainUntilClosed(): void {
     this.#watch?.onClose(this.retain());
   }
@@ -158,23 +158,23 @@ export class Hold {
  *
  * @throws what the work throws; LockLostError when it ended after the lock was lost
  */
-export function runHolding<T>(
+export function runUnderLease<T>(
   lease: Lease,
   watch: ResponseWatch | undefined,
-  work: (hold: Hold) => T | PromiseLike<T>,
+  work: (openWork: OpenWork) => T | PromiseLike<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const run = async () => {
-      const hold = new Hold(watch);
+      const openWork = new OpenWork(watch);
       try {
-        const value = hold.track(await work(hold));
-        if (hold.busy) resolve(value);
+        const value = openWork.track(await work(openWork));
+        if (openWork.busy) resolve(value);
         return value;
       } catch (error) {
-        if (hold.busy) reject(error);
+        if (openWork.busy) reject(error);
         throw error;
       } finally {
-        const idle = hold.end();
+        const idle = openWork.end();
         if (idle !== undefined) await idle;
       }
     };

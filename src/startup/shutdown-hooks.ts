@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { Clock } from '../lib/index.js';
+import type { Clock } from '../../lib/index.js';
 
 /** An application may call `enableShutdownHooks()` after `listen()`; give it the time to. */
 const GRACE_MS = 1_000;
@@ -11,7 +11,11 @@ const GRACE_MS = 1_000;
  * to process signals, so when *nobody* listens to any of the usual ones, it was certainly not called; when somebody does, it may be the
  * application's own handler, and we say nothing. Tests close their applications themselves.
  */
-export function warnWithoutShutdownHooks(clock: Clock, logger: Logger, signal: AbortSignal): void {
+export function warnWithoutShutdownHooks(
+  clock: Clock,
+  logger: Pick<Logger, 'warn'>,
+  signal: AbortSignal,
+): void {
   if (process.env['NODE_ENV'] === 'test' || signal.aborted) return;
   const check = () => {
     if (['SIGTERM', 'SIGINT'].some((name) => process.listenerCount(name) > 0)) return;

@@ -1,13 +1,13 @@
 import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
-import { LockUsageError } from '../lib/index.js';
-import { LockInterceptor } from './lock.interceptor.js';
+import { LockUsageError } from '../../lib/index.js';
+import { LOCK_INTERCEPTOR, LOCK_REGISTRY } from '../lock.tokens.js';
+import { leaseArgumentsOf, type LockedSpec, specAt } from '../locked-spec.js';
+import { lockKeysOf } from '../template/lock-key-metadata.js';
+import { type AnyFunction, methodOf } from '../template/locked-method.js';
+import { PATH } from '../transports/http/route-metadata.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
-import { LOCK_REGISTRY } from './lock.tokens.js';
-import { type AnyFunction, leaseArgumentsOf, type LockedSpec, methodOf, specAt } from './locked-spec.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
-import { PATH } from './route-metadata.js';
-import { lockKeysOf } from './template/lock-key-metadata.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
 /**
@@ -23,7 +23,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
     @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
     @Inject(LOCK_REGISTRY) private readonly registry: LockRegistry,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
-    @Inject(LockInterceptor) private readonly interceptor: NestInterceptor,
+    @Inject(LOCK_INTERCEPTOR) private readonly interceptor: NestInterceptor,
   ) {}
 
   /** Nest calls it; global pipes and interceptors of `main.ts` are registered by then. @throws LockUsageError */

@@ -7,16 +7,16 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
-import { currentFrame, type LockFrame, runInFrame } from './lock-frame.js';
-import type { LockRegistry } from './lock.registry.js';
-import { LOCK_REGISTRY } from './lock.tokens.js';
+import type { LockService } from '../lock.service.js';
+import { LOCK_REGISTRY } from '../lock.tokens.js';
+import { type LockedSpec, specOf } from '../locked-spec.js';
+import type { LockRegistry } from '../startup/lock.registry.js';
+import { serviceIn } from '../startup/service-slot.js';
+import type { RequestValues } from '../template/locked-method.js';
+import { ResponseWatch } from '../transports/http/response-watch.js';
+import { currentCallNote, type CallNote, runWithCallNote } from './call-note.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
-import { type LockedSpec, specOf } from './locked-spec.js';
-import type { LockService } from './lock.service.js';
-import { serviceIn } from './service-slot.js';
-import { ResponseWatch } from './response-watch.js';
-import type { RequestValues } from './template/compile-names.js';
 
 /**
  * Locks HTTP handlers of `@Locked` around everything that runs below it: other interceptors, pipes, the handler, its streams. In
@@ -36,25 +36,25 @@ export class LockInterceptor implements NestInterceptor {
     if (spec === undefined || context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
     const request = http.getRequest<RequestValues>();
-    if (currentFrame()?.request === request) return next.handle(); // we are registered twice
+    if (currentCallNote()?.request === request) return next.handle(); // we are registered twice
     const watch = ResponseWatch.of(http.getResponse());
-    const frame: LockFrame = { spec, request, watch, taken: false };
-    if (spec.phase === 'handler') return runInFrame(frame, () => next.handle());
-    return this.#lockAround(context, next, frame);
+    const note: CallNote = { spec, request, watch, taken: false };
+    if (spec.phase === 'handler') return runWithCallNote(note, () => next.handle());
+    return this.#lockAround(context, next, note);
   }
 
-  #lockAround(context: ExecutionContext, next: CallHandler, frame: LockFrame): Observable<unknown> {
-    const { spec, request, watch } = frame;
+  #lockAround(context: ExecutionContext, next: CallHandler, note: CallNote): Observable<unknown> {
+    const { spec, request, watch } = note;
     const { names, handlesResponse } = this.registry.method(spec, context.getClass(), 'request');
     return lockedObservable({
       watch,
       acquire: (signal) => takeLock(this.#service(spec), spec, { names: names.fromRequest(request), signal }),
-      start: (lease, hold) => {
-        frame.held = { lease, hold };
-        if (handlesResponse) hold.retainUntilClosed();
-        return runInFrame(frame, () => next.handle());
+      start: (lease, openWork) => {
+        note.held = { lease, openWork };
+        if (handlesResponse) openWork.retainUntilClosed();
+        return runWithCallNote(note, () => next.handle());
       },
-      onClose: (stop) => stopWhenSettled(frame, stop),
+      onClose: (stop) => stopWhenSettled(note, stop),
     });
   }
 
@@ -71,10 +71,10 @@ export class LockInterceptor implements NestInterceptor {
  * A response that is closed ends an Observable of the handler, but never a promise: a transaction that an interceptor opened
  * below us must still commit or roll back under the lock.
  */
-function stopWhenSettled(frame: LockFrame, stop: () => void): void {
+function stopWhenSettled(note: CallNote, stop: () => void): void {
   const stopObservable = () => {
-    if (frame.observable === true) stop();
+    if (note.observable === true) stop();
   };
-  frame.onSettled = stopObservable;
+  note.onSettled = stopObservable;
   stopObservable();
 }

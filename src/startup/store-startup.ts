@@ -7,7 +7,7 @@ import {
   LockUsageError,
   redactPasswords,
   type TimerOptions,
-} from '../lib/index.js';
+} from '../../lib/index.js';
 
 const PATIENCE_MS = 10_000;
 const RETRY_MS = 500;

@@ -1,5 +1,5 @@
-import { LockUsageError } from '../lib/index.js';
-import { rememberLeaseArgument } from './locked-spec.js';
+import { LockUsageError } from '../../lib/index.js';
+import { rememberLeaseArgument } from '../locked-spec.js';
 
 /**
  * Gives a `@Locked` method the Lease of this call, on controllers and on services alike:

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { DEFAULT_SERVICE, lockServiceToken } from './lock.tokens.js';
+import { DEFAULT_SERVICE, lockServiceToken } from '../lock.tokens.js';
 
 /**
  * Injects the lock service that `DistributedLockModule.forRoot({ name })` registered. Without a name: the default one, which is

@@ -1,6 +1,6 @@
-import { LockBusyError, LockError, LockLostError, LockStoreError } from '../lib/index.js';
-import { busyStatusOf } from './locked-call.js';
-import type { TemplateValueError } from './template/template-value-error.js';
+import { LockBusyError, LockError, LockLostError, LockStoreError } from '../../../lib/index.js';
+import type { TemplateValueError } from '../../template/template-value-error.js';
+import { busyStatusOf } from './busy-status.js';
 
 /** The body of an error answer: RFC 9457 with our stable `code`. */
 export interface LockProblem {

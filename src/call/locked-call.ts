@@ -1,13 +1,15 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError, processWide, type Stop } from '../lib/index.js';
-import { isObservable, runHolding } from './hold.js';
-import { type LockFrame, takeFrame } from './lock-frame.js';
-import { LockRegistry } from './lock.registry.js';
-import type { LockService } from './lock.service.js';
-import type { AnyFunction, LockedSpec } from './locked-spec.js';
+import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../../lib/index.js';
+import type { LockService } from '../lock.service.js';
+import type { LockedSpec } from '../locked-spec.js';
+import { registryOf } from '../startup/lock.registry.js';
+import { serviceFor } from '../startup/service-slot.js';
+import type { AnyFunction } from '../template/locked-method.js';
+import { rememberBusyStatus } from '../transports/http/busy-status.js';
+import { ClientGoneError } from '../transports/http/response-watch.js';
+import { type CallNote, takeCallNote } from './call-note.js';
 import { lockedObservable } from './locked-observable.js';
-import { ClientGoneError } from './response-watch.js';
-import { serviceFor } from './service-slot.js';
+import { isObservable, runUnderLease } from './open-work.js';
 
 /**
  * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just
@@ -15,9 +17,9 @@ import { serviceFor } from './service-slot.js';
  * path on which the method runs unlocked.
  */
 export function callLocked(spec: LockedSpec, self: unknown, args: readonly unknown[]): unknown {
-  const frame = takeFrame(spec);
-  if (frame?.held !== undefined) return callUnderHeldLock(frame, frame.held, { self, args });
-  const call: LockedCall = { spec, self, args, frame };
+  const note = takeCallNote(spec);
+  if (note?.held !== undefined) return callUnderHeldLock(note, note.held, { self, args });
+  const call: LockedCall = { spec, self, args, note };
   switch (spec.returns) {
     case 'observable':
       return observe(call);
@@ -33,20 +35,20 @@ interface LockedCall {
   readonly self: unknown;
   readonly args: readonly unknown[];
   /** Over HTTP in phase 'handler': the request's values and the end of its response. */
-  readonly frame: LockFrame | undefined;
+  readonly note: CallNote | undefined;
 }
 
 async function run(call: LockedCall): Promise<unknown> {
-  const { lease, writesResponse } = await acquireFor(call, call.frame?.watch.endOfWait());
-  return runHolding(lease, call.frame?.watch, (hold) => {
-    if (writesResponse) hold.retainUntilClosed();
+  const { lease, writesResponse } = await acquireFor(call, call.note?.watch.endOfWait());
+  return runUnderLease(lease, call.note?.watch, (openWork) => {
+    if (writesResponse) openWork.retainUntilClosed();
     return invoke(call.spec, call, lease);
   });
 }
 
 function observe(call: LockedCall): Observable<unknown> {
   return lockedObservable({
-    watch: call.frame?.watch,
+    watch: call.note?.watch,
     acquire: async (signal) => (await acquireFor(call, signal)).lease,
     start: (lease) => invoke(call.spec, call, lease) as Observable<unknown>,
     onClose: (stop) => stop(),
@@ -59,23 +61,11 @@ async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
 }
 
 async function acquireFor(call: LockedCall, signal: Stop | undefined) {
-  const { spec, self, args, frame } = call;
+  const { spec, self, args, note } = call;
   const service = serviceFor(self, spec);
-  // A test may have put a double in the place of the service.
-  const registry = (service.registry as LockRegistry | undefined) ?? withoutApplication;
-  const { names, handlesResponse } = registry.method(spec, classOf(self, spec), 'arguments');
-  const lease = await takeLock(service, spec, { names: names.fromArguments(args, frame?.request), signal });
-  return { lease, writesResponse: frame !== undefined && handlesResponse };
-}
-
-const withoutApplication = new LockRegistry();
-
-/** Of the process: the filter may be of another copy of this package than the decorator. */
-const busyStatuses = processWide('busy-statuses', () => new WeakMap<object, number>());
-
-/** The status that the decorator wants for this error; for the exception filter. */
-export function busyStatusOf(error: object): number | undefined {
-  return busyStatuses.get(error);
+  const { names, handlesResponse } = registryOf(service).method(spec, classOf(self, spec), 'arguments');
+  const lease = await takeLock(service, spec, { names: names.fromArguments(args, note?.request), signal });
+  return { lease, writesResponse: note !== undefined && handlesResponse };
 }
 
 /** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */
@@ -90,25 +80,25 @@ export async function takeLock(
   try {
     return await service.acquire(names, options);
   } catch (error) {
-    if (error instanceof LockBusyError) busyStatuses.set(error, spec.busyStatus);
+    if (error instanceof LockBusyError) rememberBusyStatus(error, spec.busyStatus);
     throw error;
   }
 }
 
 /** The interceptor holds the lock; it must know when the method itself has ended, and what it returned. */
 function callUnderHeldLock(
-  frame: LockFrame,
-  { lease, hold }: NonNullable<LockFrame['held']>,
+  note: CallNote,
+  { lease, openWork }: NonNullable<CallNote['held']>,
   call: Pick<LockedCall, 'self' | 'args'>,
 ): unknown {
-  if (hold.over) throw new ClientGoneError(); // pipes were still at work when the client left, and the lock is given back
+  if (openWork.over) throw new ClientGoneError(); // pipes were still at work when the client left, and the lock is given back
   if (lease.state === 'lost') lease.assertHeld();
-  const release = hold.retain();
+  const release = openWork.retain();
   const settle = (value: unknown) => {
-    frame.observable = isObservable(value);
-    if (!frame.observable) hold.track(value);
+    note.observable = isObservable(value);
+    if (!note.observable) openWork.track(value);
     release();
-    frame.onSettled?.();
+    note.onSettled?.();
     return value;
   };
   const fail = (error: unknown): never => {
@@ -116,7 +106,7 @@ function callUnderHeldLock(
     throw error;
   };
   try {
-    const result = invoke(frame.spec, call, lease);
+    const result = invoke(note.spec, call, lease);
     return isThenable(result) ? result.then(settle, fail) : settle(result);
   } catch (error) {
     return fail(error); // of the method, or of a result that throws when it is looked at

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AnyFunction } from './locked-spec.js';
+import type { AnyFunction } from '../../template/locked-method.js';
 
 /** Nest's metadata keys, the same in 11 and 12 (`@nestjs/common/constants`; 12 does not resolve every path that 11 does). */
 export const PATH = 'path';

@@ -1,5 +1,5 @@
-import { describeValue, LockUsageError } from '../lib/index.js';
-import { rememberLockKey } from './template/lock-key-metadata.js';
+import { describeValue, LockUsageError } from '../../lib/index.js';
+import { rememberLockKey } from '../template/lock-key-metadata.js';
 
 const BARE_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'prototype', 'constructor']);
