@@ -19,8 +19,9 @@ export interface Clock {
   /**
    * Calls `callback` once, after the event loop has served the timers and sockets that are due now. For chains of work that would
    * otherwise never let it turn. The callback must not throw.
+   * A `background` turn is one that somebody only wants to notice: it keeps neither the process alive nor a test waiting.
    */
-  nextTurn(callback: () => void): void;
+  nextTurn(callback: () => void, options?: TimerOptions): void;
 }
 
 export interface TimerOptions {
@@ -65,7 +66,10 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   setTimer: (delayMs, callback, options) => new SystemTimer(delayMs, callback, options?.background === true),
-  nextTurn: (callback) => void setImmediate(callback),
+  nextTurn: (callback, options) => {
+    const handle = setImmediate(callback);
+    if (options?.background === true) handle.unref();
+  },
 };
 
 /** Both clocks at one instant; how their difference changes tells a suspend or a step. */

@@ -56,7 +56,11 @@ export class ManualClock implements Clock {
   }
 
   /** In the next turn of the real event loop; by this clock no time passes. */
-  nextTurn(callback: () => void): void {
+  nextTurn(callback: () => void, options?: TimerOptions): void {
+    if (options?.background === true) {
+      setImmediate(callback).unref();
+      return;
+    }
     this.#pendingTurns += 1;
     setImmediate(() => {
       this.#pendingTurns -= 1;

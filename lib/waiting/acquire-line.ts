@@ -151,7 +151,7 @@ export class AcquireLine implements RequestOwner {
    * The lease on this hold has ended in time: what becomes of the hold? A promise when the store has to be asked, with what it says
    * of the ended hold.
    */
-  ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome> {
+  ended(kept: KeptHold, now: ClockReading, hasTurned = false): ReleaseOutcome | Promise<ReleaseOutcome> {
     const { leases, turns } = this.context;
     const { head } = this.#queue;
     if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
@@ -164,7 +164,11 @@ export class AcquireLine implements RequestOwner {
       return RELEASED;
     }
     const fencingToken = kept.nextFence(nowMs);
-    if (fencingToken === undefined) return this.#yieldOrKeep(kept, head);
+    if (fencingToken === undefined) {
+      if (hasTurned) return this.#yieldOrKeep(kept, head);
+      turns.goOnLater(() => this.#goOn(kept)); // a microsecond may be all that is missing
+      return RELEASED;
+    }
     this.#queue.remove(head);
     head.resolve(leases.handOn(kept, head, { fencingToken, now }));
     return RELEASED;
@@ -177,7 +181,7 @@ export class AcquireLine implements RequestOwner {
 
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
   #goOn(kept: KeptHold): void {
-    const outcome = this.ended(kept, readClocks(this.context.clock));
+    const outcome = this.ended(kept, readClocks(this.context.clock), true);
     if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 

@@ -118,6 +118,24 @@ export const cohortMutants: readonly Mutant[] = [
     suites: [suite('test/engine/event-loop-turns.spec.ts', 'starve')],
   },
   {
+    name: 'cohort: a turn that the loop makes by itself counts',
+    edits: off(
+      'lib/runtime/event-loop-turns.ts',
+      '(): void => {\n    this.#beganAtMs = undefined;',
+      '(): void => {',
+    ),
+    suites: [suite('test/engine/event-loop-turns.spec.ts', 'never held up')],
+  },
+  {
+    name: 'cohort: the store is asked for a token only when time has passed and there is none',
+    edits: off(
+      LINE,
+      'if (hasTurned) return this.#yieldOrKeep(kept, head);',
+      'return this.#yieldOrKeep(kept, head);',
+    ),
+    suites: [suite('test/engine/cohort.spec.ts')],
+  },
+  {
     name: 'cohort: who waits goes on when a yield has failed',
     edits: off(LINE, 'this.#endYield(kept, place);\n        throw error;', 'throw error;'),
     suites: [suite(ENDS, 'a yield that fails')],
