@@ -7,6 +7,9 @@ import type { AcquireSettings } from '../lock-options.js';
 /** A caller who waits for its turn. */
 export class Waiter implements Sleeper {
   alarmAtMs = Infinity;
+  /** Its neighbours in the queue; undefined at its ends, and when it is in none. The queue's own. */
+  ahead: Waiter | undefined;
+  behind: Waiter | undefined;
   /** Has the event `waiting` been sent for it? */
   told = false;
   /** Monotonic: until then it stays although its time is over, because we slept over it and the store has not answered yet. */
@@ -42,33 +45,53 @@ export class Waiter implements Sleeper {
   }
 }
 
-/** The line for one name in this process: first come, first served. */
+/**
+ * The line for one name in this process: first come, first served. A linked list: cancelling 1 000 waiters is not 1 000 scans, and the
+ * usual line, one caller that is served at once, costs no table.
+ */
 export class LocalQueue {
-  // A Set keeps insertion order and removes from the middle in O(1): cancelling 1 000 waiters is not 1 000 scans.
-  readonly #waiters = new Set<Waiter>();
+  #first: Waiter | undefined;
+  #last: Waiter | undefined;
+  #size = 0;
 
   /** @param alarms of all lines: a wait has no timer of its own */
   constructor(private readonly alarms: AlarmClock<Waiter>) {}
 
   get size(): number {
-    return this.#waiters.size;
+    return this.#size;
   }
 
   /** Who is next; undefined when nobody waits. */
   get head(): Waiter | undefined {
-    return this.#waiters.size === 0 ? undefined : this.#waiters.values().next().value;
+    return this.#first;
   }
 
   /** Goes to the end of the line. @throws when its signal does not let it; then it is not in the line */
   add(waiter: Waiter): Promise<Lease> {
     const lease = waiter.begin(this.alarms);
-    this.#waiters.add(waiter);
+    this.#append(waiter);
     return lease;
+  }
+
+  #append(waiter: Waiter): void {
+    const last = this.#last;
+    waiter.ahead = last;
+    if (last === undefined) this.#first = waiter;
+    else last.behind = waiter;
+    this.#last = waiter;
+    this.#size += 1;
   }
 
   /** false: had left before. */
   remove(waiter: Waiter): boolean {
-    if (!this.#waiters.delete(waiter)) return false;
+    const { ahead, behind } = waiter;
+    if (ahead === undefined && this.#first !== waiter) return false;
+    if (ahead === undefined) this.#first = behind;
+    else ahead.behind = behind;
+    if (behind === undefined) this.#last = ahead;
+    else behind.ahead = ahead;
+    waiter.ahead = waiter.behind = undefined;
+    this.#size -= 1;
     waiter.end(this.alarms);
     return true;
   }
@@ -80,8 +103,11 @@ export class LocalQueue {
 
   /** Everybody leaves. */
   failAll(reason: (waiter: Waiter) => unknown): void {
-    const waiters = [...this.#waiters];
-    for (const waiter of waiters) this.remove(waiter);
+    const waiters: Waiter[] = [];
+    for (let next = this.#first; next !== undefined; next = this.#first) {
+      this.remove(next);
+      waiters.push(next);
+    }
     for (const waiter of waiters) waiter.reject(reason(waiter));
   }
 }

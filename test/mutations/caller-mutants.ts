@@ -17,8 +17,8 @@ export const callerMutants: readonly Mutant[] = [
     name: 'caller: a signal is listened to before its waiter is in the line',
     edits: off(
       'lib/waiting/local-queue.ts',
-      'const lease = waiter.begin(this.alarms);\n    this.#waiters.add(waiter);\n    return lease;',
-      'this.#waiters.add(waiter);\n    return waiter.begin(this.alarms);',
+      'const lease = waiter.begin(this.alarms);\n    this.#append(waiter);\n    return lease;',
+      'this.#append(waiter);\n    return waiter.begin(this.alarms);',
     ),
     suites: [suite(SIGNALS, 'nobody is in the line with it')],
   },

@@ -62,7 +62,7 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'local line: first come, first served',
-    edits: [{ file: QUEUE, find: 'this.#waiters.values().next().value;', put: '[...this.#waiters].at(-1);' }],
+    edits: [{ file: QUEUE, find: 'return this.#first;', put: 'return this.#last;' }],
     suites: [suite('test/engine/local-queue.spec.ts')],
   },
   {
