@@ -49,7 +49,7 @@ describe('an event loop that is blocked for longer than commandMs after a reques
     const asked = [
       outcome(locks.acquire('acquired').then(({ state }) => state)),
       outcome(locks.tryAcquire('tried').then((lease) => lease?.state)),
-      outcome(locks.isLocked('held')),
+      outcome(locks.isLocked('extended')),
       outcome(extended.extend(20_000).then(() => extended.state)),
       outcome(held.release()),
     ];
