@@ -16,6 +16,7 @@ import type {
   Full,
   Grant,
   Kept,
+  OnSent,
   Refused,
   ReleaseOutcome,
   WaitingNews,
@@ -151,20 +152,20 @@ export class AcquireLine implements RequestOwner {
    * The lease on this hold has ended in time: what becomes of the hold? A promise when the store has to be asked, with what it says
    * of the ended hold.
    */
-  ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome> {
+  ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome> {
     const { leases, turns } = this.context;
     const { head } = this.#queue;
     if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
-      return this.#release(kept);
+      return this.#release(kept, onSent);
     const nowMs = now.monotonicMs;
-    if (kept.isDoubtful(now)) return this.#release(kept);
-    if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);
+    if (kept.isDoubtful(now)) return this.#release(kept, onSent);
+    if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head, onSent);
     if (!turns.mayGoOn(nowMs)) {
       turns.goOnLater(() => this.#goOn(kept));
       return RELEASED;
     }
     const fencingToken = kept.nextFence(nowMs);
-    if (fencingToken === undefined) return this.#yieldOrKeep(kept, head);
+    if (fencingToken === undefined) return this.#yieldOrKeep(kept, head, onSent);
     this.#queue.remove(head);
     head.resolve(leases.handOn(kept, head, { fencingToken, now }));
     return RELEASED;
@@ -181,16 +182,18 @@ export class AcquireLine implements RequestOwner {
     if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 
-  #release(kept: KeptHold): Promise<ReleaseOutcome> {
+  #release(kept: KeptHold, onSent: OnSent | undefined): Promise<ReleaseOutcome> {
     this.#drop(kept);
-    const outcome = attempt(() => this.context.store.release(kept.hold));
+    // While closing nobody goes on before the answer: its process may be about to end.
+    const told = this.#closed ? undefined : onSent;
+    const outcome = attempt(() => this.context.store.release(kept.hold, told));
     this.#proceed();
     return outcome;
   }
 
-  #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
+  #yieldOrKeep(kept: KeptHold, head: Waiter, onSent: OnSent | undefined): Promise<ReleaseOutcome> {
     const { store } = this.context;
-    const place = this.#ask(head.settings, 'yield');
+    const place = this.#ask(head.settings, 'yield', onSent);
     this.#place = place;
     const answer = attempt(
       () => store.yieldOrKeep?.(kept.hold, place, place) ?? Promise.reject(new Error('no yieldOrKeep')),
@@ -256,8 +259,8 @@ export class AcquireLine implements RequestOwner {
     place.abort(closedError());
   }
 
-  #ask(settings: AcquireSettings, kind: RequestKind): LineRequest {
-    const request = new LineRequest(this, settings, { kind, context: this.context });
+  #ask(settings: AcquireSettings, kind: RequestKind, onSent?: OnSent): LineRequest {
+    const request = new LineRequest(this, settings, { kind, context: this.context, onSent });
     this.context.leases.asking(request.ownerToken);
     if (kind !== 'once') this.#report.asked(request.asOf.monotonicMs);
     return request;

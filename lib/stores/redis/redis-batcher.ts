@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.js';
+import type { OnSent } from '../lock-store.js';
 import type { Bounds } from './bounds.js';
 import { isPassing, refusal } from './redis-errors.js';
 import type { RedisHold } from './redis-hold.js';
@@ -36,6 +37,8 @@ export interface BatchRequest {
   readonly isPatient?: boolean;
   /** Is it still wanted? Asked before it is sent, and before it is sent again. */
   wanted(): boolean;
+  /** It was written to a connection that is up: nothing that is written later overtakes it. Again, when it is sent again. */
+  readonly sent?: OnSent | undefined;
   /** @param how when it was sent (monotonic), and whether an earlier try got no reply and may have been executed */
   answered(answer: ScriptReply, how: { sentAtMs: number; repeated: boolean }): void;
   failed(failure: CallFailure): void;
@@ -140,7 +143,9 @@ export class RedisBatcher {
       items = given.filter((item) => item.request.wanted() || this.#drop(item));
       if (items.length === 0) return;
       sentAtMs = this.clock.monotonicMs();
-      answers = await this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
+      const exchange = this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
+      if (this.link.keepsOrder(script)) for (const { request } of items) request.sent?.();
+      answers = await exchange;
     } catch (error) {
       for (const item of items) this.#failed(item, error);
       return;

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { pause } from '../../runtime/clock.js';
-import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
+import type { OnSent, ReleaseOutcome, StoreContext } from '../lock-store.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
@@ -19,7 +19,10 @@ class Release implements BatchRequest {
   #resolve!: (outcome: ReleaseOutcome) => void;
   #reject!: (failure: CallFailure) => void;
 
-  constructor(readonly hold: RedisHold) {
+  constructor(
+    readonly hold: RedisHold,
+    readonly sent: OnSent | undefined,
+  ) {
     this.text = hold.ownerToken + hold.used + hold.queuedAs;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -59,9 +62,9 @@ export class RedisEndings {
   }
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
-  release(hold: RedisHold): Promise<ReleaseOutcome> {
+  release(hold: RedisHold, onSent?: OnSent): Promise<ReleaseOutcome> {
     this.ended(hold);
-    return this.#end(hold).catch((failure: CallFailure) => {
+    return this.#end(hold, onSent).catch((failure: CallFailure) => {
       this.undo(hold, false);
       throw failure.error;
     });
@@ -124,8 +127,8 @@ export class RedisEndings {
   }
 
   /** @throws CallFailure */
-  #end(hold: RedisHold): Promise<ReleaseOutcome> {
-    const release = new Release(hold);
+  #end(hold: RedisHold, onSent?: OnSent): Promise<ReleaseOutcome> {
+    const release = new Release(hold, onSent);
     this.batcher.send(release);
     return release.outcome;
   }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../runtime/clock.js';
 import { LockStoreError } from '../../lock-errors.js';
 import { type Bound, Bounds } from './bounds.js';
+import { LoadedScripts, type ScriptName } from './loaded-scripts.js';
 import type { RedisClient } from './redis-client.js';
 import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
-import { SCRIPTS } from './redis-scripts.generated.js';
 import { ConnectionTrouble } from './redis-trouble.js';
 import { SilenceWatch } from './silence-watch.js';
 import { Tries } from './tries.js';
 
-export type ScriptName = keyof typeof SCRIPTS;
+export type { ScriptName } from './loaded-scripts.js';
 
 /** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */
 export type ScriptValue = string | number | readonly ScriptValue[];
@@ -57,6 +57,7 @@ export class RedisLink {
   /** All times that end here are on its clock. */
   readonly bounds: Bounds;
   readonly #silence: SilenceWatch;
+  readonly #scripts: LoadedScripts;
   #nonce = 0;
   readonly #trouble: ConnectionTrouble;
   /** Ends the wait for a connection that cannot come about. */
@@ -73,6 +74,7 @@ export class RedisLink {
   ) {
     this.bounds = new Bounds(clock);
     this.#silence = new SilenceWatch(client, this.bounds);
+    this.#scripts = new LoadedScripts(client);
     this.#trouble = new ConnectionTrouble(client, address, () => this.#giveUp?.());
     client.on('error', (error) => (this.#presentError = error));
     client.on('connect', () => (this.#presentError = undefined));
@@ -111,7 +113,7 @@ export class RedisLink {
     const nonce = (this.#nonce++).toString(36);
     const args = [...payload.keys, nonce, ...payload.args];
     const answer = this.bounds.within(boundMs, async () => {
-      const reply = await this.#evaluate(script, payload.keys.length, args);
+      const reply = await this.#scripts.run(script, payload.keys.length, args);
       if (!Array.isArray(reply) || reply[0] !== nonce) {
         // Something between us and the server ate a reply: every later one would be taken for the wrong call.
         this.client.disconnect(true);
@@ -122,17 +124,6 @@ export class RedisLink {
     });
     this.#silence.expect(boundMs); // it is written
     return answer;
-  }
-
-  async #evaluate(script: ScriptName, keys: number, args: readonly string[]): Promise<unknown> {
-    const { sha, text } = SCRIPTS[script];
-    try {
-      return await this.client.evalsha(sha, keys, ...args);
-    } catch (error) {
-      // NOSCRIPT: a new server, a restart or SCRIPT FLUSH. Nothing was executed.
-      if (!isReply(error) || !(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return this.client.eval(text, keys, ...args);
-    }
   }
 
   /** What is sent until {@link uncork} goes to the system in one write. */
@@ -146,6 +137,11 @@ export class RedisLink {
 
   get isReady(): boolean {
     return this.client.status === 'ready';
+  }
+
+  /** What is written now is on its way, and nothing that is written later overtakes it. */
+  keepsOrder(script: ScriptName): boolean {
+    return this.isReady && this.client.stream?.writable !== false && this.#scripts.has(script);
   }
 
   /** @throws CallFailure when nothing can be sent within `boundMs` */

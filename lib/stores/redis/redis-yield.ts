@@ -1,5 +1,5 @@
 import { leaseDeadline } from '../../runtime/clock.js';
-import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
+import type { Grant, Kept, OnSent, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
 import type { BatchRequest } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
@@ -26,6 +26,7 @@ export class RedisYield implements BatchRequest {
   readonly script = 'yield';
   readonly text: string;
   readonly outcome: Promise<Kept | Yielded | Refused>;
+  readonly sent: OnSent | undefined;
   #resolve!: (answer: Kept | Yielded | Refused) => void;
   #reject!: (reason: unknown) => void;
   #isOver = false;
@@ -35,6 +36,7 @@ export class RedisYield implements BatchRequest {
     private readonly place: RedisAcquisition,
     private readonly home: YieldHome,
   ) {
+    this.sent = place.request.onSent;
     this.text = hold.ownerToken + hold.yields + place.asked();
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
