@@ -36,6 +36,7 @@ export type {
   Kept,
   LockMode,
   LockStore,
+  OnSent,
   Refused,
   ReleaseOutcome,
   RenewOutcome,
@@ -46,6 +47,7 @@ export type {
   StoreInspection,
   WaitingNews,
   Yielded,
+  YieldRequest,
 } from './stores/lock-store.js';
 export { memoryStore, type MemoryStoreOptions } from './stores/memory/memory-store.js';
 export { redisStore, type RedisStoreOptions } from './stores/redis/redis-store.js';

@@ -189,7 +189,7 @@ export class LockManager {
 
   /**
    * Waiters reject with LOCK_CLOSED at once; holders have `drainMs` to finish; then their leases become lost (cause `shutdown`),
-   * their locks are given away, and what we opened is closed. Never rejects; idempotent.
+   * their locks are given away, releases that are on their way are answered, and what we opened is closed. Never rejects; idempotent.
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
@@ -203,6 +203,7 @@ export class LockManager {
     await deaf;
     await this.#leases.close();
     await closeStore(() => store.close(), warn);
+    await this.#leases.releases.allOver(); // a store has answered them by then
   }
 
   /** What a call asks for. A function of its own: a closure in `acquire` would be kept by everybody who waits. */
@@ -211,8 +212,7 @@ export class LockManager {
     const settings = resolveAcquireOptions(this.#settings, options, place);
     this.#refuseWhenClosed();
     if (this.#leases.frames.holds(name)) throw reentrantError(name);
-    const { signal } = settings;
-    if (signal?.aborted === true) throw signal.reason;
+    if (settings.signal?.aborted === true) throw settings.signal.reason;
     return settings;
   }
 

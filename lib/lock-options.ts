@@ -32,6 +32,13 @@ export interface AcquireOptions {
    * turn in the store, so that callers of all processes are served in the order in which they came.
    */
   cohortMs?: number;
+  /**
+   * When `using`, `tryUsing` and `lease.using` return: 'confirmed' (default) when the store has confirmed the release; 'sent' when the
+   * release is on its way, which saves a round trip. A loss that only the answer would tell is then an event (`lost`, `releaseFailed`),
+   * others may find the lock taken a moment longer, and a process that ends or freezes just then blocks them for one lease. What cannot
+   * be sent at once (not connected, a lease in doubt, closing) is confirmed. `lease.release()` and `await using` always confirm.
+   */
+  release?: 'confirmed' | 'sent';
   /** How many callers of this process may wait for one name; one more is refused with LOCK_QUEUE_FULL; 1 to 1 000 000; default 1 000. */
   maxWaiters?: number;
   /** How many processes may be queued for one name in the store; as above; 1 to 1 000 000; default 10 000. */
@@ -66,6 +73,7 @@ export interface AcquireSettings {
   readonly label: string;
   readonly mode: LockMode;
   readonly cohortMs: number;
+  readonly release: 'confirmed' | 'sent';
   readonly maxWaiters: number;
   readonly maxWaitingProcesses: number;
 }
@@ -88,6 +96,7 @@ export const DEFAULTS = {
   keepMs: 10_000,
   drainMs: 10_000,
   cohortMs: 10,
+  release: 'confirmed',
   maxWaiters: 1_000,
   maxWaitingProcesses: 10_000,
 } as const;
@@ -105,6 +114,7 @@ const CALL_OPTIONS = [
   'label',
   'mode',
   'cohortMs',
+  'release',
   'maxWaiters',
   'maxWaitingProcesses',
 ];
@@ -187,6 +197,7 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: ()
     label = defaults.label,
     mode = defaults.mode,
     cohortMs = defaults.cohortMs,
+    release = defaults.release,
     maxWaiters = defaults.maxWaiters,
     maxWaitingProcesses = defaults.maxWaitingProcesses,
   } = options;
@@ -202,11 +213,24 @@ function checkCall(options: AcquireOptions, defaults: AcquireSettings, place: ()
   // What was read above is checked, not what reading once more would give.
   if (cohortMs !== defaults.cohortMs)
     checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
+  if (release !== 'confirmed' && release !== 'sent')
+    throw invalid(place(), ['release', release], "'confirmed' or 'sent'");
   if (maxWaiters !== defaults.maxWaiters)
     checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
   if (maxWaitingProcesses !== defaults.maxWaitingProcesses)
     checkInteger(place, ['maxWaitingProcesses', maxWaitingProcesses], { min: 1, max: MAX_WAITERS });
-  return { leaseMs, waitMs, renew, signal: stop, label, mode, cohortMs, maxWaiters, maxWaitingProcesses };
+  return {
+    leaseMs,
+    waitMs,
+    renew,
+    signal: stop,
+    label,
+    mode,
+    cohortMs,
+    release,
+    maxWaiters,
+    maxWaitingProcesses,
+  };
 }
 
 function checkMode(mode: LockMode, store: LockStore, place: string): void {

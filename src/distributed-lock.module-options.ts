@@ -56,6 +56,7 @@ const ENGINE_OPTIONS = [
   'label',
   'mode',
   'cohortMs',
+  'release',
   'maxWaiters',
   'maxWaitingProcesses',
   'prefix',

@@ -4,7 +4,6 @@ import { type HoldOrigin, KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
 import { FleetingMap } from '../runtime/fleeting-map.js';
-import { isThenable } from '../runtime/thenable.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
 import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
@@ -12,7 +11,8 @@ import type { LockAudience } from '../lock-events.js';
 import { LockFrames } from './lock-frames.js';
 import type { ManagerSettings } from '../lock-options.js';
 import { checkLeaseMs } from '../option-checks.js';
-import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from '../stores/lock-store.js';
+import { describe, Releases } from './releases.js';
+import type { Grant, OnSent, RenewOutcome, RenewRequest } from '../stores/lock-store.js';
 
 /**
  * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
@@ -21,6 +21,7 @@ import type { Grant, ReleaseOutcome, RenewOutcome, RenewRequest } from '../store
  */
 export class HeldLeases implements LeaseKeeper {
   readonly frames = new LockFrames();
+  readonly releases: Releases;
   readonly #watchdog: LeaseWatchdog;
   /** By owner token: what a push from the store names. */
   readonly #holds = new FleetingMap<string, KeptHold>();
@@ -35,7 +36,8 @@ export class HeldLeases implements LeaseKeeper {
     private readonly settings: ManagerSettings,
     private readonly audience: LockAudience,
   ) {
-    const { clock, randomness } = settings;
+    const { clock, randomness, store } = settings;
+    this.releases = new Releases(clock, audience, store.capabilities);
     this.#watchdog = new LeaseWatchdog(clock, randomness, (requests) => this.#renew(requests));
   }
 
@@ -134,7 +136,7 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   run<T>(lease: Lease, work: Work<T>): Promise<T> {
-    return runWork(lease, this.frames, work);
+    return runWork(lease, this, work);
   }
 
   async extend(lease: Lease, leaseMs: number): Promise<void> {
@@ -152,33 +154,8 @@ export class HeldLeases implements LeaseKeeper {
     });
   }
 
-  release(lease: Lease): Ending | Promise<Ending> {
-    const { kept } = lease;
-    const now = readClocks(this.clock);
-    const inTime = lease.remainingAt(now) > 0; // by the wall clock too: a machine that slept may be late without knowing
-    if (!inTime && !lease.active) return 'lost';
-    lease.markReleased();
-    const failed = (error: unknown) => {
-      this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
-      throw error;
-    };
-    const outcome = kept.owner.ended(kept, now);
-    if (!isThenable(outcome)) return this.#released(lease, outcome, inTime);
-    return outcome.then((answer) => this.#released(lease, answer, inTime), failed);
-  }
-
-  #released(lease: Lease, outcome: ReleaseOutcome, inTime: boolean): Ending {
-    if (outcome.outcome === 'released') {
-      if (this.audience.has('released'))
-        this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
-      return 'released';
-    }
-    if (outcome.ambiguous && inTime) {
-      this.#warnOfRefusal(lease);
-      return 'released';
-    }
-    lease.markReleaseRefused();
-    return 'lost';
+  release(lease: Lease, onSent?: OnSent): Ending | Promise<Ending> {
+    return this.releases.end(lease, onSent);
   }
 
   lost(lease: Lease, error: LockLostError): void {
@@ -235,15 +212,4 @@ export class HeldLeases implements LeaseKeeper {
       .then(checked)
       .catch(failed);
   }
-
-  /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */
-  #warnOfRefusal(lease: Lease): void {
-    const message = `the release of lock "${lease.name}" was repeated after a lost reply and then refused; probably the first try had ended it`;
-    const error = new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName: lease.name });
-    this.audience.emit('releaseFailed', { ...describe(lease), error });
-  }
-}
-
-function describe(lease: Lease): { name: string; label: string; fencingToken: number } {
-  return { name: lease.name, label: lease.label, fencingToken: lease.fencingToken };
 }

@@ -2,7 +2,7 @@ import type { Sleeper } from '../runtime/alarm-clock.js';
 import type { ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
 import type { AcquireSettings } from '../lock-options.js';
-import type { Grant, Hold, ReleaseOutcome } from '../stores/lock-store.js';
+import type { Grant, Hold, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
  * How far the wall clock may run ahead of the monotonic one before we doubt a hold. A slewing NTP client moves it by 0.5 ms
@@ -17,7 +17,7 @@ const FENCES_PER_MS = 980;
 /** Whose a hold is in this process: it decides what becomes of the hold when a lease on it is over. */
 export interface HoldOwner {
   /** The lease ended in time. A promise when the store has to be asked, with what it says of the ended hold. */
-  ended(kept: KeptHold, now: ClockReading): ReleaseOutcome | Promise<ReleaseOutcome>;
+  ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome>;
   /** The hold is ours no more. */
   lost(kept: KeptHold): void;
 }

@@ -2,6 +2,7 @@ import type { Clock, ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
 import type { AcquireSettings } from '../lock-options.js';
 import type { LockLostError } from '../lock-errors.js';
+import type { OnSent } from '../stores/lock-store.js';
 
 /**
  * `held` ours, as far as clocks and the store can tell · `uncertain` we cannot tell (a renewal got no answer, or the wall clock
@@ -16,7 +17,7 @@ export type Ending = 'released' | 'lost';
 export interface LeaseKeeper {
   readonly clock: Clock;
   /** A promise only when the store has to be asked. */
-  release(lease: Lease): Ending | Promise<Ending>;
+  release(lease: Lease, onSent?: OnSent): Ending | Promise<Ending>;
   extend(lease: Lease, leaseMs: number): Promise<void>;
   run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
   /** The lease just became lost. Called once, synchronously. */

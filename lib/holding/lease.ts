@@ -3,7 +3,7 @@ import { LockLostError, type LossCause, releasedError, uncertainError } from '..
 import type { KeptHold } from './kept-hold.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
 import { newAbort } from '../runtime/stop-signal.js';
-import type { Hold } from '../stores/lock-store.js';
+import type { Hold, OnSent } from '../stores/lock-store.js';
 
 /**
  * The bounded right that a caller has after `acquire`. Everything it says about itself (`state`, `remainingMs`, `assertHeld`) is
@@ -20,6 +20,8 @@ export class Lease {
   readonly renews: boolean;
   /** How long the caller waited for it, in ms. */
   readonly waitedMs: number;
+  /** Does `using` go on when the release is on its way? @internal */
+  readonly sends: boolean;
 
   readonly #keeper: LeaseKeeper;
   readonly #kept: KeptHold;
@@ -40,6 +42,7 @@ export class Lease {
     this.label = settings.label;
     this.leaseMs = settings.leaseMs;
     this.renews = settings.renew;
+    this.sends = settings.release === 'sent';
     this.waitedMs = now.monotonicMs - taker.calledAtMs;
     this.#fencingToken = fencingToken;
     this.#started = now;
@@ -98,8 +101,7 @@ export class Lease {
    * calls: `fetch(url, { signal: lease.signal })`. Made when first read.
    */
   get signal(): AbortSignal {
-    this.#abort ??= newAbort(this.#loss);
-    return this.#abort.signal;
+    return (this.#abort ??= newAbort(this.#loss)).signal;
   }
 
   /** How long the lease may still be believed, in ms; 0 when it is lost or released. */
@@ -139,8 +141,8 @@ export class Lease {
   }
 
   /** As `release`, without a promise where nobody has to be asked. @internal */
-  end(): Ending | Promise<Ending> {
-    return (this.#ending ??= this.#keeper.release(this));
+  end(onSent?: OnSent): Ending | Promise<Ending> {
+    return (this.#ending ??= this.#keeper.release(this, onSent));
   }
 
   /** Runs the work inside this lease and releases it afterwards; see `LockManager.using`. */
@@ -176,8 +178,7 @@ export class Lease {
   /** @internal */
   remainingAt(now: ClockReading): number {
     if (this.isOver || this.#stateAt(now) === 'lost') return 0;
-    const { deadlineMs } = this.#kept;
-    return Math.max(0, deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
+    return Math.max(0, this.#kept.deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
   }
 
   /** Known to be lost or released, without a look at the clock. @internal */

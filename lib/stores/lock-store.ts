@@ -56,8 +56,10 @@ export interface LockStore {
   /**
    * Ends a hold and passes it on; the next grant is above `hold.lastFencingToken`. Is never cancelled. Rejects with LockStoreError
    * when no answer came in time; the store then keeps trying with the same token until the hold would have expired.
+   *
+   * @param onSent see {@link OnSent}
    */
-  release(hold: Hold): Promise<ReleaseOutcome>;
+  release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
 
   /** Ends whoever holds the name; the holder learns at once, the next grant has a larger fencing token. null: nobody held it. */
   forceRelease(name: string, reason: string): Promise<ForcedRelease | null>;
@@ -68,8 +70,8 @@ export interface LockStore {
   stopGranting(): Promise<void>;
 
   /**
-   * Last step of closing: ends what this store opened, waits for its own background work. Never rejects; idempotent. What is asked of
-   * the store afterwards is LOCK_CLOSED, until it is attached again.
+   * Last step of closing: waits for releases that are on their way and for its own background work, ends what this store opened. Never
+   * rejects; idempotent. What is asked of the store afterwards is LOCK_CLOSED, until it is attached again.
    */
   close(): Promise<void>;
 
@@ -83,8 +85,17 @@ export interface LockStore {
    * later one has kept. Rejects with LockStoreError when no answer came; the store then ends the hold and the new place by itself.
    * `signal` ends the new wait only. Absent: the engine passes every hold through `release`.
    */
-  yieldOrKeep?(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
+  yieldOrKeep?(hold: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
 }
+
+/**
+ * Somebody goes on as soon as the end of a hold is on its way. The store calls it, before the answer, when the request was written to a
+ * connection that is up, so that whatever this process asks for afterwards is executed after it; a second call does no harm. Where it
+ * cannot say that (not connected, closing) it calls nothing, and the caller waits for the answer. The callback does not throw.
+ *
+ * Only a store with `capabilities.releases: 'sent'` is given one.
+ */
+export type OnSent = () => void;
 
 /** What a store uses of an AbortSignal: the engine has a lighter one for a path that is taken for each acquisition. */
 export interface StopSignal {
@@ -103,6 +114,8 @@ export interface StoreCapabilities {
   readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
+  /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
+  readonly releases?: 'confirmed' | 'sent';
 }
 
 export type LockMode = 'exclusive' | 'shared' | 'upgradeable';
@@ -134,6 +147,12 @@ export interface AcquireRequest {
   readonly maxWaitingProcesses: number;
   /** Told during a wait, so that the engine can say whom it waited for, or that the store could not be asked. */
   readonly onWaiting?: ((news: WaitingNews) => void) | undefined;
+}
+
+/** Asks for the next place while a hold ends. */
+export interface YieldRequest extends AcquireRequest {
+  /** About the end of the hold. */
+  readonly onSent?: OnSent | undefined;
 }
 
 /** `retryAfterMs`: queued, and the holder's lease still runs so long. `error`: the last poll failed; the wait goes on. */

@@ -10,6 +10,7 @@ import { leaseEndCases } from './contract/lease-end-cases.js';
 import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
+import { sentCases } from './contract/sent-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
 import { yieldCases } from './contract/yield-cases.js';
 import { yieldEndCases } from './contract/yield-end-cases.js';
@@ -23,6 +24,7 @@ const SECTIONS: Record<string, ContractCases> = {
     ...yieldEndCases,
   }),
   'the end of a lease': leaseEndCases,
+  'a release that is on its way': sentCases,
   'operations executed twice': repeatCases,
   'fencing tokens': fencingCases,
   'release by force, inspection': forceCases,

@@ -16,6 +16,7 @@ import type {
   Full,
   Grant,
   Kept,
+  OnSent,
   Refused,
   ReleaseOutcome,
   WaitingNews,
@@ -151,26 +152,33 @@ export class AcquireLine implements RequestOwner {
    * The lease on this hold has ended in time: what becomes of the hold? A promise when the store has to be asked, with what it says
    * of the ended hold.
    */
-  ended(kept: KeptHold, now: ClockReading, hasTurned = false): ReleaseOutcome | Promise<ReleaseOutcome> {
+  ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome> {
+    return this.#passOn(kept, now, { onSent });
+  }
+
+  #passOn(
+    kept: KeptHold,
+    now: ClockReading,
+    { onSent, hasTurned = false }: { onSent?: OnSent | undefined; hasTurned?: boolean },
+  ): ReleaseOutcome | Promise<ReleaseOutcome> {
     const { leases, turns } = this.context;
     const { head } = this.#queue;
     if (head === undefined || this.#place !== undefined || !this.#mayHandOn(kept, head))
-      return this.#release(kept);
+      return this.#release(kept, onSent);
     const nowMs = now.monotonicMs;
-    if (kept.isDoubtful(now)) return this.#release(kept);
-    if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);
-    if (!turns.mayGoOn(nowMs)) {
-      turns.goOnLater(() => this.#goOn(kept));
-      return RELEASED;
+    if (kept.isDoubtful(now)) return this.#release(kept, onSent);
+    if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head, onSent);
+    if (turns.mayGoOn(nowMs)) {
+      const fencingToken = kept.nextFence(nowMs);
+      if (fencingToken !== undefined) {
+        this.#queue.remove(head);
+        head.resolve(leases.handOn(kept, head, { fencingToken, now }));
+        return RELEASED;
+      }
+      if (hasTurned) return this.#yieldOrKeep(kept, head, onSent);
+      // A microsecond may be all that is missing.
     }
-    const fencingToken = kept.nextFence(nowMs);
-    if (fencingToken === undefined) {
-      if (hasTurned) return this.#yieldOrKeep(kept, head);
-      turns.goOnLater(() => this.#goOn(kept)); // a microsecond may be all that is missing
-      return RELEASED;
-    }
-    this.#queue.remove(head);
-    head.resolve(leases.handOn(kept, head, { fencingToken, now }));
+    turns.goOnLater(() => this.#goOn(kept));
     return RELEASED;
   }
 
@@ -181,20 +189,22 @@ export class AcquireLine implements RequestOwner {
 
   /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
   #goOn(kept: KeptHold): void {
-    const outcome = this.ended(kept, readClocks(this.context.clock), true);
+    const outcome = this.#passOn(kept, readClocks(this.context.clock), { hasTurned: true });
     if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 
-  #release(kept: KeptHold): Promise<ReleaseOutcome> {
+  #release(kept: KeptHold, onSent: OnSent | undefined): Promise<ReleaseOutcome> {
     this.#drop(kept);
-    const outcome = attempt(() => this.context.store.release(kept.hold));
+    // While closing nobody goes on before the answer: its process may be about to end.
+    const told = this.#closed ? undefined : onSent;
+    const outcome = attempt(() => this.context.store.release(kept.hold, told));
     this.#proceed();
     return outcome;
   }
 
-  #yieldOrKeep(kept: KeptHold, head: Waiter): Promise<ReleaseOutcome> {
+  #yieldOrKeep(kept: KeptHold, head: Waiter, onSent: OnSent | undefined): Promise<ReleaseOutcome> {
     const { store } = this.context;
-    const place = this.#ask(head.settings, 'yield');
+    const place = this.#ask(head.settings, 'yield', onSent);
     this.#place = place;
     const answer = attempt(
       () => store.yieldOrKeep?.(kept.hold, place, place) ?? Promise.reject(new Error('no yieldOrKeep')),
@@ -260,8 +270,8 @@ export class AcquireLine implements RequestOwner {
     place.abort(closedError());
   }
 
-  #ask(settings: AcquireSettings, kind: RequestKind): LineRequest {
-    const request = new LineRequest(this, settings, { kind, context: this.context });
+  #ask(settings: AcquireSettings, kind: RequestKind, onSent?: OnSent): LineRequest {
+    const request = new LineRequest(this, settings, { kind, context: this.context, onSent });
     this.context.leases.asking(request.ownerToken);
     if (kind !== 'once') this.#report.asked(request.asOf.monotonicMs);
     return request;

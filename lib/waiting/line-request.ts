@@ -3,7 +3,7 @@ import type { LineContext } from './line-context.js';
 import type { HoldOrigin, HoldOwner } from '../holding/kept-hold.js';
 import type { AcquireSettings } from '../lock-options.js';
 import { Stop } from '../runtime/stop-signal.js';
-import type { AcquireRequest, LockMode, WaitingNews } from '../stores/lock-store.js';
+import type { LockMode, OnSent, WaitingNews, YieldRequest } from '../stores/lock-store.js';
 
 /** How a line asks: once; for a place in the store's queue; or for a new place while it gives the hold away. */
 export type RequestKind = 'once' | 'place' | 'yield';
@@ -18,7 +18,7 @@ export interface RequestOwner extends HoldOwner {
  * One request of a line to the store, from the question to grant or refusal; aborted, it gives up its place. One object for all of
  * it (the request, its signal, the clocks when it was made), because one is made for every acquisition.
  */
-export class LineRequest extends Stop implements AcquireRequest, HoldOrigin {
+export class LineRequest extends Stop implements YieldRequest, HoldOrigin {
   readonly name: string;
   readonly ownerToken: string;
   readonly leaseMs: number;
@@ -33,11 +33,12 @@ export class LineRequest extends Stop implements AcquireRequest, HoldOrigin {
   queued = false;
   /** A field of its own: who wraps a store may copy the request. */
   readonly onWaiting: ((news: WaitingNews) => void) | undefined;
+  readonly onSent: OnSent | undefined;
 
   constructor(
     readonly owner: RequestOwner,
     settings: AcquireSettings,
-    { kind, context }: { kind: RequestKind; context: LineContext },
+    { kind, context, onSent }: { kind: RequestKind; context: LineContext; onSent?: OnSent | undefined },
   ) {
     super();
     this.name = owner.name;
@@ -49,6 +50,7 @@ export class LineRequest extends Stop implements AcquireRequest, HoldOrigin {
     this.wait = kind !== 'once';
     this.yields = kind === 'yield';
     this.asOf = readClocks(context.clock);
+    this.onSent = onSent;
     this.onWaiting = this.wait ? (news) => this.#hear(news) : undefined;
   }
 

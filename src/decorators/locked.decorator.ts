@@ -12,7 +12,7 @@ import { returnsOf } from './returned-type.js';
 /** Options of one `@Locked`; what is left out comes from the module's options. */
 export interface LockedOptions extends Pick<
   AcquireOptions,
-  'leaseMs' | 'waitMs' | 'renew' | 'label' | 'cohortMs' | 'maxWaiters' | 'maxWaitingProcesses'
+  'leaseMs' | 'waitMs' | 'renew' | 'label' | 'cohortMs' | 'release' | 'maxWaiters' | 'maxWaitingProcesses'
 > {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
@@ -33,6 +33,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'renew',
   'label',
   'cohortMs',
+  'release',
   'maxWaiters',
   'maxWaitingProcesses',
 ];

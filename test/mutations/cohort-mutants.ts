@@ -17,7 +17,7 @@ const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, 
 export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: the store is asked at the end of a slice',
-    edits: off(LINE, 'if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head);'),
+    edits: off(LINE, 'if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head, onSent);'),
     suites: [suite(COHORT, 'a slice')],
   },
   {
@@ -49,7 +49,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: no hand-off of a hold in doubt',
-    edits: off(LINE, 'if (kept.isDoubtful(now)) return this.#release(kept);'),
+    edits: off(LINE, 'if (kept.isDoubtful(now)) return this.#release(kept, onSent);'),
     suites: [suite(ENDS, 'in doubt')],
   },
   {
@@ -130,8 +130,8 @@ export const cohortMutants: readonly Mutant[] = [
     name: 'cohort: the store is asked for a token only when time has passed and there is none',
     edits: off(
       LINE,
-      'if (hasTurned) return this.#yieldOrKeep(kept, head);',
-      'return this.#yieldOrKeep(kept, head);',
+      'if (hasTurned) return this.#yieldOrKeep(kept, head, onSent);',
+      'return this.#yieldOrKeep(kept, head, onSent);',
     ),
     suites: [suite('test/engine/cohort.spec.ts')],
   },

@@ -28,6 +28,7 @@ export class Caller {
   #count = 0;
   readonly #leaving: SeededRandom;
   readonly #crowd: SeededRandom;
+  readonly #endings: SeededRandom;
 
   constructor(
     readonly id: string,
@@ -36,6 +37,7 @@ export class Caller {
   ) {
     this.#leaving = random.fork('leaving');
     this.#crowd = random.fork('crowd');
+    this.#endings = random.fork('endings');
   }
 
   /** Never rejects. Stops early when its process closes. */
@@ -135,6 +137,7 @@ export class Caller {
     if (!tries) options.waitMs = waitMs;
     if (this.#crowd.chance(0.05)) options.maxWaitingProcesses = this.#crowd.integer(1, 3);
     if (this.#crowd.chance(0.1)) options.cohortMs = this.#crowd.integer(0, 50);
+    if (this.#endings.chance(0.5)) options.release = 'sent';
     if (this.random.chance(0.15)) options.signal = this.#changesItsMind();
     return { call, options };
   }

@@ -1,3 +1,5 @@
+import type { OnSent } from '../../lib/stores/lock-store.js';
+
 /** How often something happened without which a run of schedules would prove little. */
 export interface Coverage {
   /** A lease on a hold that was handed on inside its process. */
@@ -7,6 +9,10 @@ export interface Coverage {
   yielded: number;
   refused: number;
   failed: number;
+  /** Releases and yields whose caller went on while they were on their way; of these the refused, and those without an answer. */
+  sent: number;
+  sentRefused: number;
+  sentFailed: number;
   /** Commands of the server that carried more than one request to acquire, to release, or to yield; and the largest. */
   batches: number;
   largestBatch: number;
@@ -28,6 +34,9 @@ export function noCoverage(): Coverage {
     yielded: 0,
     refused: 0,
     failed: 0,
+    sent: 0,
+    sentRefused: 0,
+    sentFailed: 0,
     batches: 0,
     largestBatch: 0,
     renewBatches: 0,
@@ -37,6 +46,34 @@ export function noCoverage(): Coverage {
     strayListeners: 0,
     woken: 0,
   };
+}
+
+export interface Answer {
+  readonly outcome: string;
+}
+
+export type AskToEnd<T> = (onSent: OnSent | undefined) => Promise<T>;
+
+/** Asks for the end of a hold, and counts what becomes of it once its caller has gone on. */
+export async function countSent<T extends Answer>(
+  coverage: Coverage,
+  onSent: OnSent | undefined,
+  ask: AskToEnd<T>,
+): Promise<T> {
+  let wasTold = false;
+  const told = () => {
+    if (!wasTold) coverage.sent += 1;
+    wasTold = true;
+    onSent?.();
+  };
+  try {
+    const answer = await ask(onSent && told);
+    if (wasTold && answer.outcome === 'refused') coverage.sentRefused += 1;
+    return answer;
+  } catch (error) {
+    if (wasTold) coverage.sentFailed += 1;
+    throw error;
+  }
 }
 
 /** Adds up; of what is largest, the larger one. */

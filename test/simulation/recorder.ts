@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { Lease } from '../../lib/holding/lease.js';
 import type {
-  AcquireRequest,
   Busy,
   Full,
   Grant,
   Hold,
   LockStore,
+  OnSent,
   RenewOutcome,
   RenewRequest,
   StopSignal,
+  YieldRequest,
 } from '../../lib/stores/lock-store.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
-import { type Coverage, noCoverage } from './coverage.js';
+import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from './coverage.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
@@ -99,7 +100,7 @@ export class Recorder {
     observed.ready = () => store.ready();
     observed.acquire = (request, signal) => this.#acquire(process, store, { request, signal });
     observed.renew = (requests) => this.#renew(process, store, requests);
-    observed.release = (hold) => this.#ending(hold, () => store.release(hold));
+    observed.release = (hold, onSent) => this.#ending(hold, onSent, (told) => store.release(hold, told));
     if (store.yieldOrKeep !== undefined)
       observed.yieldOrKeep = (hold, request, signal) =>
         this.#yield(process, store, { hold, request, signal });
@@ -131,10 +132,10 @@ export class Recorder {
   }
 
   /** The store is asked to end a hold. */
-  async #ending<T extends { readonly outcome: string }>(hold: Hold, ask: () => Promise<T>): Promise<T> {
+  async #ending<T extends Answer>(hold: Hold, onSent: OnSent | undefined, ask: AskToEnd<T>): Promise<T> {
     const call = this.#lastUsers.get(hold.ownerToken) ?? '';
     if (this.#releasing.has(call)) this.#releasing.set(call, true);
-    const answer = await ask();
+    const answer = await countSent(this.coverage, onSent, ask);
     if (answer.outcome === 'refused') this.refused.add(call);
     if ('ambiguous' in answer && answer.ambiguous === true) this.unsure.add(call);
     return answer;
@@ -158,7 +159,7 @@ export class Recorder {
   }
 
   /** The same request, with what becomes of its place in the queue written down. */
-  #place(process: SimulatedProcess, { request }: Asked): { request: AcquireRequest; note: Note } {
+  #place(process: SimulatedProcess, { request }: Asked): { request: YieldRequest; note: Note } {
     const { ownerToken: place, name } = request;
     this.ownerOf.set(place, process);
     const note: Note = (type) => {
@@ -166,7 +167,7 @@ export class Recorder {
       if (type === 'granted') this.slices.begin(process, place);
       this.record(process, { f: 'place', type: type === 'full' ? 'left' : type, place, name });
     };
-    const waiting: AcquireRequest = {
+    const waiting: YieldRequest = {
       ...request,
       onWaiting: (news) => {
         if (news.error === undefined) note('queued');
@@ -181,7 +182,9 @@ export class Recorder {
     const { hold, signal } = asked;
     note('ask');
     try {
-      const answer = await this.#ending(hold, () => store.yieldOrKeep!(hold, request, signal));
+      const answer = await this.#ending(hold, request.onSent, (onSent) =>
+        store.yieldOrKeep!(hold, { ...request, onSent }, signal),
+      );
       this.coverage[answer.outcome] += 1;
       if (answer.outcome === 'yielded') {
         const granted = settled(answer.granted, note);
@@ -228,7 +231,7 @@ export class Recorder {
 }
 
 interface Asked {
-  readonly request: AcquireRequest;
+  readonly request: YieldRequest;
   readonly signal: StopSignal;
 }
 

@@ -58,9 +58,9 @@ export class SimulatedClient implements RedisClient {
     });
   }
 
-  /** Its socket as our store sees it: how much was read, and a hard end. */
+  /** Its socket as our store sees it: how much was read, may anything be written, and a hard end. */
   get stream(): NonNullable<RedisClient['stream']> {
-    return this.#socket;
+    return Object.assign(this.#socket, { writable: !this.#ended });
   }
 
   get commandQueue(): { readonly length: number } {

@@ -107,6 +107,14 @@ const yieldsDeaf: Spoil = (store) => ({
   },
 });
 
+const sendsLater: Spoil = (store) => ({
+  release: async (hold, onSent) => {
+    onSent?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    return store.release(hold);
+  },
+});
+
 const NEVER: StopSignal = {
   aborted: false,
   reason: undefined,
@@ -263,6 +271,29 @@ const BUGS: Record<string, [Spoil, string]> = {
     }),
     'each name has a queue of its own: one that is full refuses nobody elsewhere',
   ],
+  'says of a release that it is on its way, and sends it later': [
+    sendsLater,
+    'a release that is on its way is executed before whatever is asked for afterwards',
+  ],
+  'closes without waiting for what is on its way': [
+    sendsLater,
+    'closing waits for a release that is on its way',
+  ],
+  'says that it can tell of releases that are on their way, and tells of none': [
+    (store) => ({ release: (hold) => store.release(hold) }),
+    'only a store that says so tells that a release is on its way, and it tells it before the answer',
+  ],
+  'tells of them although it says that it only confirms': [
+    ({ capabilities }) => ({ capabilities: { ...capabilities, releases: 'confirmed' } }),
+    'only a store that says so tells that a release is on its way, and it tells it before the answer',
+  ],
+  'tells nothing of the end of a slice': [
+    (store) => ({
+      yieldOrKeep: (hold, request, signal) =>
+        store.yieldOrKeep!(hold, { ...request, onSent: undefined }, signal),
+    }),
+    'the end of a slice is told, too, before its answer',
+  ],
   'folds names that differ only in case': [
     (store) => ({
       acquire: (request, signal) => store.acquire({ ...request, name: request.name.toLowerCase() }, signal),
@@ -292,6 +323,14 @@ describe('the contract suite', () => {
 
   it('finds nothing wrong with a store that leaves yieldOrKeep out', async () => {
     expect(await failures(() => ({ yieldOrKeep: undefined }))).toEqual([]);
+  });
+
+  it('finds nothing wrong with a store that only confirms releases', async () => {
+    const confirmsOnly: Spoil = (store) => {
+      const { releases: _, ...capabilities } = store.capabilities;
+      return { capabilities, release: (hold) => store.release(hold) };
+    };
+    expect(await failures(confirmsOnly)).toEqual([]);
   });
 
   it.each(Object.entries(BUGS))('finds a store that %s', async (_bug, [spoil, title]) => {

@@ -42,7 +42,7 @@ export function countedLocks(
       acquire: (request, signal) => (note('acquire'), store.acquire(request, signal)),
       yieldOrKeep: (hold, request, signal) => (note('yield'), store.yieldOrKeep!(hold, request, signal)),
       renew: (requests) => (note('renew'), store.renew(requests)),
-      release: (hold) => (note('release'), store.release(hold)),
+      release: (hold, onSent) => (note('release'), store.release(hold, onSent)),
     };
   });
   return {

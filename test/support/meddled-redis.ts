@@ -22,6 +22,7 @@ export class MeddledRedis {
   /** What was sent last for each script, to be sent once more: `raw.evalsha(...bytes)`. */
   readonly bytes = new Map<Script, [sha: string, keys: number, ...args: string[]]>();
   readonly #client: Redis;
+  readonly #duplicates: Redis[] = [];
   readonly #refusals = new Map<Script, string>();
   readonly #plans: { script: Script; meddle: Meddling; struck: () => void }[] = [];
 
@@ -85,13 +86,22 @@ export class MeddledRedis {
     return { letGo: () => void this.#refusals.delete(script) };
   }
 
+  /** Nothing can be written to the connections any more, and their clients have not noticed yet. */
+  endStreams(): void {
+    for (const { stream } of this.#duplicates) stream.end();
+  }
+
   #plan(script: Script, meddle: Meddling): Promise<void> {
     return new Promise((struck) => this.#plans.push({ script, meddle, struck }));
   }
 
   #wrapped(client: Redis): Client {
     const special: Record<string, unknown> = {
-      duplicate: (override?: object) => this.#wrapped(client.duplicate(override)),
+      duplicate: (override?: object) => {
+        const duplicate = client.duplicate(override);
+        this.#duplicates.push(duplicate);
+        return this.#wrapped(duplicate);
+      },
       evalsha: (sha: string, ...args: [number, ...string[]]) =>
         this.#pass([sha, ...args], () => client.evalsha(sha, ...args)),
     };

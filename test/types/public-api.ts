@@ -48,6 +48,7 @@ void locks.acquire(['one'], {
   signal: new AbortController().signal,
   label: 'x',
   cohortMs: 0,
+  release: 'sent',
   maxWaiters: 50,
   maxWaitingProcesses: 10,
 });
@@ -57,6 +58,8 @@ void locks.acquire(42);
 void locks.acquire('a', { timeout: 5 });
 // @ts-expect-error options are checked by type
 void locks.acquire('a', { waitMs: '5s' });
+// @ts-expect-error options are checked by value
+void locks.acquire('a', { release: 'later' });
 // @ts-expect-error trying never waits
 void locks.tryAcquire('a', { waitMs: 5 });
 // @ts-expect-error a mode that does not exist
@@ -157,7 +160,7 @@ export class Groups {
     return `${groupId} ${held?.fencingToken}`;
   }
 
-  @Locked('c', { cohortMs: 0, maxWaiters: 50, maxWaitingProcesses: 10 })
+  @Locked('c', { cohortMs: 0, release: 'sent', maxWaiters: 50, maxWaitingProcesses: 10 })
   crowded(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { type Clock, pause } from '../../runtime/clock.js';
-import type { ReleaseOutcome } from '../lock-store.js';
+import type { OnSent, ReleaseOutcome } from '../lock-store.js';
 import type { Bounds } from './bounds.js';
 import type { CallFailure } from './tries.js';
 
@@ -21,7 +21,7 @@ export interface EndingHome<Hold> {
   readonly clock: Clock;
   readonly commandMs: number;
   /** Ends the hold, or the place in the queue, that has this owner token. @throws CallFailure */
-  end(hold: Hold): Promise<ReleaseOutcome>;
+  end(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
   readonly traffic: {
     readonly bounds: Bounds;
     readonly isBusy: boolean;
@@ -44,9 +44,9 @@ export class Endings<Hold extends EndingHold> {
   }
 
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
-  release(hold: Hold): Promise<ReleaseOutcome> {
+  release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome> {
     this.ended(hold);
-    return this.home.end(hold).catch((failure: CallFailure) => {
+    return this.home.end(hold, onSent).catch((failure: CallFailure) => {
       this.undo(hold, false);
       throw failure.error;
     });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { Bounds } from './bounds.js';
 import type { Connection } from './connection.js';
+import type { OnSent } from '../lock-store.js';
 import { CallFailure, Tries } from './tries.js';
 
 /** How an answer came about. */
@@ -20,6 +21,8 @@ export interface BatchRequest<Kind extends string, Answer> {
   readonly isPatient?: boolean;
   /** Is it still wanted? Asked before it is sent, and before it is sent again. */
   wanted(): boolean;
+  /** It was written to a connection that is up: nothing that is written later overtakes it. Again, when it is sent again. */
+  readonly sent?: OnSent | undefined;
   answered(answer: Answer, how: AnswerInfo): void;
   failed(failure: CallFailure): void;
 }
@@ -39,6 +42,8 @@ export interface Carrier<Kind extends string, Answer, Request> extends Connectio
     command: { requests: readonly Request[]; boundMs: number },
     onReply: OnReply<Answer>,
   ): void;
+  /** What is written now is on its way, and nothing that is written later overtakes it. */
+  keepsOrder(kind: Kind): boolean;
   /** The server refused this one request, not the command. undefined: it did not. */
   refusalIn(answer: Answer): Error | undefined;
   /** What is sent until {@link uncork} goes to the system in one write. */
@@ -172,6 +177,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
       if (error !== undefined) this.#failedAll(items, error);
       else for (const [index, item] of items.entries()) this.#answer(item, answers[index]!, sentAtMs);
     });
+    if (this.carrier.keepsOrder(kind)) for (const request of requests) request.sent?.();
   }
 
   #leftMs(items: readonly Item<Request>[]): number {

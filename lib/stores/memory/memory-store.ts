@@ -8,6 +8,7 @@ import type {
   Hold,
   Kept,
   LockStore,
+  OnSent,
   Refused,
   ReleaseOutcome,
   RenewOutcome,
@@ -17,6 +18,7 @@ import type {
   StoreContext,
   StoreInspection,
   Yielded,
+  YieldRequest,
 } from '../lock-store.js';
 import type { MemoryLock } from './memory-lock.js';
 import { MemoryLockTable } from './memory-lock-table.js';
@@ -46,6 +48,7 @@ export class MemoryStore implements LockStore {
     modes: ['exclusive'],
     severalNames: false,
     scope: 'this process',
+    releases: 'sent',
   };
   readonly #allowInProduction: boolean;
   #table: MemoryLockTable | undefined;
@@ -90,18 +93,20 @@ export class MemoryStore implements LockStore {
     return requests.map((request) => this.#find(request.hold.name)?.renew(request) ?? { outcome: 'lost' });
   }
 
-  async release(hold: Hold): Promise<ReleaseOutcome> {
-    return this.#find(hold.name)?.release(hold) ?? { outcome: 'refused', ambiguous: false };
+  async release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome> {
+    onSent?.(); // done in this same step
+    return this.#find(hold.name)?.release(hold) ?? REFUSED;
   }
 
   async yieldOrKeep(
     hold: Hold,
-    request: AcquireRequest,
+    request: YieldRequest,
     signal: StopSignal,
   ): Promise<Kept | Yielded | Refused> {
     const { table, member } = this.#serving();
     const lock = table.find(member, hold.name);
-    if (lock === undefined) return { outcome: 'refused', ambiguous: false };
+    request.onSent?.(); // done in this same step
+    if (lock === undefined) return REFUSED;
     const answer = lock.yieldOrKeep(member, hold, request);
     return answer.outcome === 'queued'
       ? { outcome: 'yielded', granted: waitFor(answer, lock, signal) }
@@ -157,6 +162,8 @@ async function waitFor(waiter: Waiter, lock: MemoryLock, signal: StopSignal): Pr
   lock.release(grant.hold); // the grant crossed the abort: nobody would use it
   throw signal.reason;
 }
+
+const REFUSED: Refused = { outcome: 'refused', ambiguous: false };
 
 const NOTHING_KNOWN: StoreInspection = {
   held: false,

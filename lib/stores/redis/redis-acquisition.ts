@@ -1,5 +1,5 @@
 import { leaseDeadline } from '../../runtime/clock.js';
-import type { AcquireRequest, Busy, Full, Grant, StopSignal } from '../lock-store.js';
+import type { Busy, Full, Grant, StopSignal, YieldRequest } from '../lock-store.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import type { PushedGrant } from './grant-channel.js';
 import type { RedisRequest } from './redis-carrier.js';
@@ -49,7 +49,7 @@ export class RedisAcquisition implements RedisRequest {
 
   constructor(
     private readonly home: AcquisitionHome,
-    private readonly request: AcquireRequest,
+    readonly request: YieldRequest,
     private readonly signal: StopSignal,
   ) {
     const { name, ownerToken, leaseMs } = request;

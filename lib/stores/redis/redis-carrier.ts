@@ -93,6 +93,10 @@ export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequ
     );
   }
 
+  keepsOrder(script: BatchScript): boolean {
+    return this.link.keepsOrder(script);
+  }
+
   refusalIn([code, what]: ScriptReply): Error | undefined {
     return code === REFUSED ? refusal(String(what)) : undefined;
   }

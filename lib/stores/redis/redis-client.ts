@@ -20,6 +20,8 @@ export interface RedisClient {
     cork?(): void;
     uncork?(): void;
     readonly bytesRead?: number;
+    /** false: it was ended, though the client may not know yet. */
+    readonly writable?: boolean;
     destroy?(error: Error): void;
   };
   /** What was sent and is not answered, its own commands too. */

@@ -7,11 +7,11 @@ import { CallFailure } from '../mechanics/tries.js';
 import { SilenceWatch, type Wire } from '../mechanics/silence-watch.js';
 import type { RedisClient } from './redis-client.js';
 import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
-import { SCRIPTS } from './redis-scripts.generated.js';
+import { LoadedScripts, type ScriptName } from './loaded-scripts.js';
 import { type OnScriptReply, ScriptExchange } from './script-exchange.js';
 import { ConnectionTrouble } from './redis-trouble.js';
 
-export type ScriptName = keyof typeof SCRIPTS;
+export type { ScriptName } from './loaded-scripts.js';
 
 /** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */
 export type ScriptValue = string | number | readonly ScriptValue[];
@@ -37,6 +37,7 @@ export class RedisLink implements Connection {
   /** All times that end here are on its clock. */
   readonly bounds: Bounds;
   readonly #silence: SilenceWatch;
+  readonly #scripts: LoadedScripts;
   #nonce = 0;
   readonly #trouble: ConnectionTrouble;
   /** Ends the wait for a connection that cannot come about. */
@@ -53,6 +54,7 @@ export class RedisLink implements Connection {
   ) {
     this.bounds = new Bounds(clock);
     this.#silence = new SilenceWatch(wireOf(client), this.bounds);
+    this.#scripts = new LoadedScripts(client);
     this.#trouble = new ConnectionTrouble(client, address, () => this.#giveUp?.());
     client.on('connect', () => this.#silence.restart());
     client.on('error', (error) => (this.#presentError = error));
@@ -83,27 +85,16 @@ export class RedisLink implements Connection {
     const nonce = (this.#nonce++).toString(36);
     const exchange = new ScriptExchange(nonce, boundMs, onReply);
     this.bounds.begin(exchange, boundMs);
-    const given = [...keys, nonce, ...args];
-    const failed = (error: unknown) => {
+    const command = { keys: keys.length, args: [...keys, nonce, ...args] };
+    this.#scripts.run(script, command, (error, reply) => {
       this.bounds.end(exchange);
-      exchange.settle(error, []);
-    };
-    const { sha, text } = SCRIPTS[script];
-    this.client.evalsha(sha, keys.length, ...given).then(
-      (reply) => this.#onReply(exchange, reply),
-      (error: unknown) => {
-        if (!isUnknownScript(error)) failed(error);
-        else
-          this.client
-            .eval(text, keys.length, ...given)
-            .then((reply) => this.#onReply(exchange, reply), failed);
-      },
-    );
+      if (error !== undefined) exchange.settle(error, []);
+      else this.#heard(exchange, reply);
+    });
     this.#silence.expect(boundMs); // it is written
   }
 
-  #onReply(exchange: ScriptExchange, reply: unknown): void {
-    this.bounds.end(exchange);
+  #heard(exchange: ScriptExchange, reply: unknown): void {
     if (Array.isArray(reply) && reply[0] === exchange.nonce) {
       reply.shift();
       exchange.settle(undefined, reply as ScriptValue[]);
@@ -125,6 +116,11 @@ export class RedisLink implements Connection {
 
   get isReady(): boolean {
     return this.client.status === 'ready';
+  }
+
+  /** What is written now is on its way, and nothing that is written later overtakes it. */
+  keepsOrder(script: ScriptName): boolean {
+    return this.isReady && this.client.stream?.writable !== false && this.#scripts.has(script);
   }
 
   /** @throws CallFailure when nothing can be sent within `boundMs` */
@@ -224,11 +220,6 @@ export class RedisLink implements Connection {
       return new LockStoreError('LOCK_CLOSED', `the connection to Redis at ${this.address} is closed`);
     return this.#trouble.error();
   }
-}
-
-/** A new server, a restart or SCRIPT FLUSH. Nothing was executed. */
-function isUnknownScript(error: unknown): boolean {
-  return isReply(error) && (error as Error).message.startsWith('NOSCRIPT');
 }
 
 /** ioredis, as the silence watch sees it. */

@@ -1,4 +1,4 @@
-import type { ReleaseOutcome } from '../lock-store.js';
+import type { OnSent, ReleaseOutcome } from '../lock-store.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { RedisRequest } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
@@ -16,7 +16,10 @@ export class RedisRelease implements RedisRequest {
   #resolve!: (outcome: ReleaseOutcome) => void;
   #reject!: (failure: CallFailure) => void;
 
-  constructor(readonly hold: RedisHold) {
+  constructor(
+    readonly hold: RedisHold,
+    readonly sent: OnSent | undefined,
+  ) {
     this.text = hold.ownerToken + hold.used + hold.queuedAs;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;

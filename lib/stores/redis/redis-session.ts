@@ -66,8 +66,8 @@ export class RedisSession {
       clock,
       commandMs,
       traffic: batcher,
-      end: (hold) => {
-        const release = new RedisRelease(hold);
+      end: (hold, onSent) => {
+        const release = new RedisRelease(hold, onSent);
         batcher.send(release);
         return release.outcome;
       },

@@ -9,6 +9,7 @@ import type {
   Hold,
   Kept,
   LockStore,
+  OnSent,
   Refused,
   ReleaseOutcome,
   RenewOutcome,
@@ -18,6 +19,7 @@ import type {
   StoreInspection,
   StopSignal,
   Yielded,
+  YieldRequest,
 } from '../lock-store.js';
 import type { PushedGrant } from './grant-channel.js';
 import type { AcquisitionHome } from './acquisition-home.js';
@@ -52,6 +54,7 @@ class RedisStore implements LockStore {
     modes: ['exclusive'],
     severalNames: false,
     scope: 'processes',
+    releases: 'sent',
   };
   readonly address: string;
   readonly #server: RedisServer;
@@ -95,7 +98,7 @@ class RedisStore implements LockStore {
     return acquisition.outcome;
   }
 
-  yieldOrKeep(given: Hold, request: AcquireRequest, signal: StopSignal): Promise<Kept | Yielded | Refused> {
+  yieldOrKeep(given: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused> {
     if (this.#closed) return Promise.reject(closedError());
     const hold = given as RedisHold;
     const session = this.#open();
@@ -114,7 +117,7 @@ class RedisStore implements LockStore {
   }
 
   /** From here on pushes reach it. */
-  #register(session: RedisSession, request: AcquireRequest, signal: StopSignal): RedisAcquisition {
+  #register(session: RedisSession, request: YieldRequest, signal: StopSignal): RedisAcquisition {
     session.connections.keepProcessAlive();
     this.#home ??= {
       context: this.context,
@@ -158,11 +161,11 @@ class RedisStore implements LockStore {
     });
   }
 
-  release(given: Hold): Promise<ReleaseOutcome> {
+  release(given: Hold, onSent?: OnSent): Promise<ReleaseOutcome> {
     const hold = given as RedisHold;
     this.#acquisitions.delete(hold.ownerToken);
     // Even while closing: a grant that was on its way is given back.
-    return this.#session?.endings.release(hold) ?? Promise.reject(closedError());
+    return this.#session?.endings.release(hold, onSent) ?? Promise.reject(closedError());
   }
 
   forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
@@ -209,10 +212,7 @@ class RedisStore implements LockStore {
 
   #onPush(push: PushedGrant): void {
     const acquisition = this.#acquisitions.get(push.ownerToken);
-    if (acquisition !== undefined) {
-      acquisition.onPush(push);
-      return;
-    }
+    if (acquisition !== undefined) return acquisition.onPush(push);
     // Nobody here waits for it any more: pass it on at once, or everybody else would wait for its lease to run out.
     const session = this.#session;
     if (session === undefined) return;

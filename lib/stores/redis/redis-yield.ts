@@ -1,5 +1,5 @@
 import { leaseDeadline } from '../../runtime/clock.js';
-import type { Grant, Kept, Refused, Yielded } from '../lock-store.js';
+import type { Grant, Kept, OnSent, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
 import type { RedisRequest } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
@@ -27,6 +27,7 @@ export class RedisYield implements RedisRequest {
   readonly kind = 'yield';
   readonly text: string;
   readonly outcome: Promise<Kept | Yielded | Refused>;
+  readonly sent: OnSent | undefined;
   #resolve!: (answer: Kept | Yielded | Refused) => void;
   #reject!: (reason: unknown) => void;
   #isOver = false;
@@ -36,6 +37,7 @@ export class RedisYield implements RedisRequest {
     private readonly place: RedisAcquisition,
     private readonly home: YieldHome,
   ) {
+    this.sent = place.request.onSent;
     this.text = hold.ownerToken + hold.yields + place.asked();
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import type { LossCause } from '../../lock-errors.js';
 import { Stop } from '../../runtime/stop-signal.js';
 import type {
-  AcquireRequest,
   Busy,
   Full,
   Grant,
   Hold,
   LockStore,
+  OnSent,
   RenewOutcome,
   StopSignal,
   StoreContext,
+  YieldRequest,
 } from '../../stores/lock-store.js';
 
 /** How long a free name is remembered in these cases, in ms: short, because some wait for its end in real time. */
@@ -27,6 +28,8 @@ export interface AskOptions {
   wait?: boolean;
   maxWaitingProcesses?: number;
   signal?: StopSignal;
+  /** Of a yield. */
+  onSent?: OnSent;
 }
 
 /** Somebody in the store's queue. */
@@ -172,7 +175,7 @@ export class PortProcess {
     return (await this.store.inspect(name)).waiting;
   }
 
-  #request(name: string, options: AskOptions): AcquireRequest {
+  #request(name: string, options: AskOptions): YieldRequest {
     return {
       name,
       ownerToken: options.ownerToken ?? this.newToken(),
@@ -181,10 +184,11 @@ export class PortProcess {
       label: options.label ?? '',
       wait: options.wait ?? false,
       maxWaitingProcesses: options.maxWaitingProcesses ?? MANY_PROCESSES,
+      onSent: options.onSent,
     };
   }
 
-  async #yieldOrKeep(hold: Hold, request: AcquireRequest, signal: StopSignal = this.#signal) {
+  async #yieldOrKeep(hold: Hold, request: YieldRequest, signal: StopSignal = this.#signal) {
     const answer = await this.store.yieldOrKeep?.(hold, request, signal);
     assert.ok(answer, 'this case needs a store with yieldOrKeep');
     if (answer.outcome === 'yielded') void lookedAtLater(answer.granted);

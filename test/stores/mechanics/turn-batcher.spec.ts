@@ -99,6 +99,10 @@ class Desk implements Carrier<Kind, string, Request> {
     return new LockStoreError('LOCK_STORE_UNAVAILABLE', (error as Error).message);
   }
 
+  keepsOrder(): boolean {
+    return this.isReady;
+  }
+
   refusalIn(answer: string): Error | undefined {
     return answer.startsWith('refused') ? new Error(answer) : undefined;
   }

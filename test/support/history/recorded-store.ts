@@ -68,9 +68,9 @@ export function recordedStore(store: LockStore, recorder: Recorder): LockStore {
       place.note('left');
       return answer;
     },
-    release: (hold) => {
+    release: (hold, onSent) => {
       asked.set(hold, Infinity);
-      return store.release(hold);
+      return store.release(hold, onSent);
     },
     renew: (requests) => recordedRenewals(store, recorder, requests),
   });
