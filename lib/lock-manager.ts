@@ -131,9 +131,8 @@ export class LockManager {
    *
    * @throws what `acquire` throws · what the work throws · LockLostError
    */
-  async using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
-    const lease = await this.acquire(name, options);
-    return this.#leases.run(lease, work);
+  using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
+    return this.#leases.run(this.acquire(name, options), work);
   }
 
   /** As `using`, but never waits: `{ acquired: false }` when somebody else has the lock. */

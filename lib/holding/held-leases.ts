@@ -135,7 +135,7 @@ export class HeldLeases implements LeaseKeeper {
     else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });
   }
 
-  run<T>(lease: Lease, work: Work<T>): Promise<T> {
+  run<T>(lease: Lease | Promise<Lease>, work: Work<T>): Promise<T> {
     return runWork(lease, this, work);
   }
 

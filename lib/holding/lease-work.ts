@@ -13,11 +13,19 @@ export interface WorkPlace {
   readonly releases: Releases;
 }
 
-/** Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. */
-export async function runWork<T>(lease: Lease, { frames, releases }: WorkPlace, work: Work<T>): Promise<T> {
+/**
+ * Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. Takes the lease also while it is
+ * acquired: every async function on the way costs each of its callers.
+ */
+export async function runWork<T>(
+  acquired: Lease | Promise<Lease>,
+  { frames, releases }: WorkPlace,
+  work: Work<T>,
+): Promise<T> {
+  const lease = isThenable(acquired) ? await acquired : acquired;
   let value: T;
   try {
-    const result = frames.run(lease, () => work(lease));
+    const result = frames.run(lease, work);
     value = isThenable(result) ? await result : result; // nothing to wait for costs no promise
   } catch (error) {
     await Promise.resolve(releases.letGo(lease)).catch(() => undefined);

@@ -35,8 +35,8 @@ export function currentNote(): object | undefined {
  */
 export class LockFrames {
   /** Runs `work` inside the lease. */
-  run<T>(lease: Lease, work: () => T): T {
-    return storage.run({ outer: storage.getStore(), of: this, lease }, work);
+  run<T>(lease: Lease, work: (lease: Lease) => T): T {
+    return storage.run({ outer: storage.getStore(), of: this, lease }, work, lease);
   }
 
   /** Listeners of events are nobody's call chain: run them outside of any frame. */

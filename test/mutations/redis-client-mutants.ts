@@ -107,9 +107,9 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'a release without an answer goes on in the background',
     edits: [
       {
-        file: ENDINGS,
-        find: 'this.undo(hold, false);\n      throw failure.error;',
-        put: 'throw failure.error;',
+        file: 'lib/stores/mechanics/endings.ts',
+        find: 'onFailed: () => this.undo(hold, false)',
+        put: 'onFailed: () => undefined',
       },
     ],
     suites: [suite(RULES, 'a release without an answer')],

@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, pause } from '../../runtime/clock.js';
 import type { OnSent, ReleaseOutcome } from '../lock-store.js';
 import type { Bounds } from './bounds.js';
-import type { CallFailure } from './tries.js';
 
 const RETRY_MS = 500;
 /** After an undo was answered it is done once more: the request it undoes may still have been on its way. */
@@ -16,12 +15,18 @@ export interface EndingHold {
   readonly mayComeBack: boolean;
 }
 
+/** What is told of an end on its way, beside its outcome. */
+export interface EndingTold {
+  readonly onSent?: OnSent | undefined;
+  readonly onFailed: () => void;
+}
+
 /** How a store ends a hold, and what of it is still on its way. */
 export interface EndingHome<Hold> {
   readonly clock: Clock;
   readonly commandMs: number;
-  /** Ends the hold, or the place in the queue, that has this owner token. @throws CallFailure */
-  end(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
+  /** Ends the hold, or the place in the queue, that has this owner token. @throws LockStoreError, and calls `onFailed` before */
+  end(hold: Hold, told?: EndingTold): Promise<ReleaseOutcome>;
   readonly traffic: {
     readonly bounds: Bounds;
     readonly isBusy: boolean;
@@ -46,10 +51,7 @@ export class Endings<Hold extends EndingHold> {
   /** @throws LockStoreError when no answer came in time; the release then goes on in the background */
   release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome> {
     this.ended(hold);
-    return this.home.end(hold, onSent).catch((failure: CallFailure) => {
-      this.undo(hold, false);
-      throw failure.error;
-    });
+    return this.home.end(hold, { onSent, onFailed: () => this.undo(hold, false) });
   }
 
   /**

@@ -1,4 +1,6 @@
 import type { OnSent, ReleaseOutcome } from '../lock-store.js';
+import type { LockStoreError } from '../../lock-errors.js';
+import type { EndingTold } from '../mechanics/endings.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { RedisRequest } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
@@ -11,15 +13,17 @@ const REFUSED = -1;
 export class RedisRelease implements RedisRequest {
   readonly kind = 'release';
   readonly text: string;
-  /** Rejects with CallFailure. */
+  readonly sent: OnSent | undefined;
+  /** Rejects with LockStoreError. */
   readonly outcome: Promise<ReleaseOutcome>;
   #resolve!: (outcome: ReleaseOutcome) => void;
-  #reject!: (failure: CallFailure) => void;
+  #reject!: (error: LockStoreError) => void;
 
   constructor(
     readonly hold: RedisHold,
-    readonly sent: OnSent | undefined,
+    private readonly told: EndingTold | undefined,
   ) {
+    this.sent = told?.onSent;
     this.text = hold.ownerToken + hold.used + hold.queuedAs;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -36,7 +40,8 @@ export class RedisRelease implements RedisRequest {
     this.#resolve(code === REFUSED ? { outcome: 'refused', ambiguous: repeated } : { outcome: 'released' });
   }
 
-  failed(failure: CallFailure): void {
-    this.#reject(failure);
+  failed({ error }: CallFailure): void {
+    this.told?.onFailed();
+    this.#reject(error);
   }
 }

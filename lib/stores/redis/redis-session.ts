@@ -66,8 +66,8 @@ export class RedisSession {
       clock,
       commandMs,
       traffic: batcher,
-      end: (hold, onSent) => {
-        const release = new RedisRelease(hold, onSent);
+      end: (hold, told) => {
+        const release = new RedisRelease(hold, told);
         batcher.send(release);
         return release.outcome;
       },
