@@ -40,9 +40,9 @@ export class Recorder {
   readonly handedOn = new Set<string>();
   /** Calls whose release was answered without a word from the store, or after one that may have been about an earlier try. */
   readonly unsure = new Set<string>();
-  /** Calls whose hold was somebody else's when the store was asked to end it, or was ended by force. */
+  /** Calls whose hold was somebody else's when the store was asked to end it, or was ended by force, perhaps after they handed it on. */
   readonly refused = new Set<string>();
-  readonly #lastUsers = new Map<string, string>();
+  readonly #usersOf = new Map<string, string[]>();
   /** Releases that are not answered yet: has the store been asked? */
   readonly #releasing = new Map<string, boolean>();
   /** By owner token: a grant may be confirmed before, and after, its caller has the lease. */
@@ -69,13 +69,14 @@ export class Recorder {
     const { name, fencingToken: fence } = lease;
     const deadlineMs = process.toWorldMs(lease.deadlineMs);
     const { ownerToken } = lease.hold;
-    if (this.#lastUsers.has(ownerToken)) {
+    const users = this.#usersOf.get(ownerToken) ?? [];
+    if (users.length > 0) {
       this.coverage.handOffs += 1;
       this.handedOn.add(call);
       this.slices.handedOn(process, call, ownerToken);
     }
     this.slices.used(process, call, fence);
-    this.#lastUsers.set(ownerToken, call);
+    this.#usersOf.set(ownerToken, [...users, call]);
     this.#users.set(ownerToken, { call, lease });
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
     for (let i = 0; i < (this.#renewing.get(ownerToken) ?? 0); i++)
@@ -84,7 +85,7 @@ export class Recorder {
       if (this.#released.has(call)) return; // a refused release says so too, but its section had ended before
       this.#ended(call);
       const { cause } = lease.signal.reason as { cause: string };
-      if (cause === 'forced') this.refused.add(call);
+      if (cause === 'forced') for (const one of [...users, call]) this.refused.add(one);
       this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(lease.deadlineMs) });
     });
   }
@@ -133,7 +134,7 @@ export class Recorder {
 
   /** The store is asked to end a hold. */
   async #ending<T extends Answer>(hold: Hold, onSent: OnSent | undefined, ask: AskToEnd<T>): Promise<T> {
-    const call = this.#lastUsers.get(hold.ownerToken) ?? '';
+    const call = this.#usersOf.get(hold.ownerToken)?.at(-1) ?? '';
     if (this.#releasing.has(call)) this.#releasing.set(call, true);
     const answer = await countSent(this.coverage, onSent, ask);
     if (answer.outcome === 'refused') this.refused.add(call);

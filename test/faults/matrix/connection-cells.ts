@@ -14,16 +14,20 @@ const STRIKES_WITHIN_MS = 4_000;
  */
 const NO_ORPHANS = { leaseMs: 4_000, idleMs: 2_000 };
 
-/** Row 1: each kind of loss, one after the other, on whichever process sends the request first. */
-function lostReplies(script: 'acquire' | 'renew' | 'release'): FaultCell {
+/**
+ * Row 1: each kind of loss, one after the other, on whichever process sends the request first.
+ *
+ * @param sent how many callers go on while their release is on its way: all of them, or none
+ */
+function lostReplies(script: 'acquire' | 'renew' | 'release', sent?: 0 | 1): FaultCell {
   const struck = new WeakMap<Arena, Set<ConnectionFault>>();
   return arenaCell({
     row: 1,
-    name: `reply of ${script} lost`,
+    name: `reply of ${sent === 1 ? 'a sent ' : ''}${script} lost`,
     arena:
       script === 'renew'
         ? { workload: { long: 0.7 } }
-        : { leaseMs: NO_ORPHANS.leaseMs, workload: { long: 0 } },
+        : { leaseMs: NO_ORPHANS.leaseMs, workload: { long: 0, ...(sent !== undefined && { sent }) } },
     ...(script !== 'renew' && { bounds: { idleMs: NO_ORPHANS.idleMs } }),
     inject: async (arena) => {
       const kinds = new Set<ConnectionFault>();
@@ -169,7 +173,8 @@ const packetLoss = arenaCell({
 export const connectionCells: readonly FaultCell[] = [
   lostReplies('acquire'),
   lostReplies('renew'),
-  lostReplies('release'),
+  lostReplies('release', 0),
+  lostReplies('release', 1),
   delayed,
   heldBack,
   halfOpen,

@@ -21,6 +21,8 @@ export interface Workload {
   /** Takes a lease that is not renewed. */
   readonly unrenewed: number;
   readonly extends: number;
+  /** Goes on while its release is on its way. */
+  readonly sent: number;
   /** Writes to the resource, before and after its work. */
   readonly writes: number;
   readonly forces: number;
@@ -40,6 +42,7 @@ export function usualWorkload(leaseMs: number): Omit<Workload, 'seed' | 'waitMs'
     aborts: 0.1,
     unrenewed: 0.05,
     extends: 0.1,
+    sent: 0.2,
     writes: 1,
     forces: 0,
     thinkMs: 5,
@@ -82,23 +85,24 @@ export class WorkloadRunner {
     const { names, forces } = this.workload;
     const name = chance.pick(names);
     if (chance.chance(forces)) await this.locks.forceRelease(name, 'chance');
-    const lease = await this.#take(name, chance);
+    const release = chance.chance(this.workload.sent) ? 'sent' : 'confirmed';
+    const lease = await this.#take(name, chance, release);
     if (lease === null) return;
     try {
       await this.#work(lease, chance);
     } finally {
-      await lease.release();
+      await (release === 'sent' ? lease.letGo() : lease.release());
     }
   }
 
-  async #take(name: string, chance: Seeded): Promise<RecordedLease | null> {
+  async #take(name: string, chance: Seeded, release: 'confirmed' | 'sent'): Promise<RecordedLease | null> {
     const { tries, aborts, unrenewed, waitMs } = this.workload;
-    if (chance.chance(tries)) return this.locks.tryAcquire(name);
-    if (chance.chance(unrenewed)) return this.locks.acquire(name, { renew: false });
-    if (!chance.chance(aborts)) return this.locks.acquire(name);
+    if (chance.chance(tries)) return this.locks.tryAcquire(name, { release });
+    if (chance.chance(unrenewed)) return this.locks.acquire(name, { renew: false, release });
+    if (!chance.chance(aborts)) return this.locks.acquire(name, { release });
     const giveUp = new AbortController();
     const timer = setTimeout(() => giveUp.abort(), chance.between(0, Math.min(waitMs, 300)));
-    return this.locks.acquire(name, { signal: giveUp.signal }).finally(() => clearTimeout(timer));
+    return this.locks.acquire(name, { signal: giveUp.signal, release }).finally(() => clearTimeout(timer));
   }
 
   async #work(lease: RecordedLease, chance: Seeded): Promise<void> {

@@ -121,13 +121,31 @@ export class RecordedLease {
   }
 
   async release(): Promise<void> {
+    await this.#end((lease) => lease.release());
+  }
+
+  /** How `using` ends a lease that was acquired with `release: 'sent'`: goes on before the answer, which is written down when it comes. */
+  async letGo(): Promise<void> {
+    let isOnItsWay!: () => void;
+    const going = new Promise<void>((resolve) => (isOnItsWay = resolve));
+    void this.#end((lease) => {
+      lease
+        .using(() => undefined)
+        .catch(() => undefined) // its loss is told by the signal
+        .then(isOnItsWay);
+      return lease.release();
+    });
+    await going;
+  }
+
+  async #end(end: (lease: Lease) => Promise<'released' | 'lost'>): Promise<void> {
     const { call, recorder, lease } = this;
     recorder.add({ f: 'release', type: 'invoke', call });
     const before = recorder.asked.get(lease.hold);
     try {
-      const releasing = lease.release();
+      const ending = end(lease);
       const asked = recorder.asked.get(lease.hold) !== before;
-      recorder.add({ f: 'release', type: 'ok', call, result: await releasing, asked });
+      recorder.add({ f: 'release', type: 'ok', call, result: await ending, asked });
     } catch (error) {
       recorder.add({ f: 'release', type: 'fail', call, code: codeOf(error) });
     }
