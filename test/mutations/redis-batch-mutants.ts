@@ -116,12 +116,12 @@ export const redisBatchMutants: readonly Mutant[] = [
   },
   {
     name: 'batch: who is alone waits for no turn',
-    edits: off(BATCHER, 'if (this.#underWay === 1) queueMicrotask', 'if (false) queueMicrotask'),
+    edits: off(BATCHER, 'if (this.#awaited === 1) queueMicrotask', 'if (false) queueMicrotask'),
     suites: [suite(TURN_BATCHER, 'goes at once when nothing else')],
   },
   {
     name: 'batch: together behind somebody else',
-    edits: off(BATCHER, 'if (this.#underWay === 1) queueMicrotask', 'if (true) queueMicrotask'),
+    edits: off(BATCHER, 'if (this.#awaited === 1) queueMicrotask', 'if (true) queueMicrotask'),
     suites: [suite(TURN_BATCHER, 'at the end of the turn')],
   },
   {

@@ -53,6 +53,9 @@ export interface Carrier<Kind extends string, Answer, Request> extends Connectio
 
 /** A request on its way. Its time is counted from when it is first sent, not from when it was asked for. */
 class Item<Request> extends Tries {
+  /** Whoever asked goes on without its answer. */
+  isLetGo = false;
+
   constructor(readonly request: Request) {
     super();
   }
@@ -69,6 +72,8 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   readonly #pending: Record<Kind, Item<Request>[]>;
   #flushing = false;
   #underWay = 0;
+  /** Those of them whose answer somebody waits for. */
+  #awaited = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(
@@ -82,6 +87,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
 
   send(request: Request): void {
     this.#underWay += 1;
+    this.#awaited += 1;
     this.#add(new Item(request));
   }
 
@@ -109,10 +115,10 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
     }
     if (this.#flushing) return;
     this.#flushing = true;
-    // Nothing else is on its way: whoever is alone waits for nobody, but for who asks in the same breath. Else at the end of the turn, after
+    // Nobody else waits for an answer: whoever is alone waits for nobody, but for who asks in the same breath. Else at the end of the turn, after
     // the sockets that are due have been read: HTTP requests that arrive together come one by one, each with its own ticks and
     // promises, and would each pay for a command of its own.
-    if (this.#underWay === 1) queueMicrotask(this.#endOfTurn);
+    if (this.#awaited === 1) queueMicrotask(this.#endOfTurn);
     else this.clock.nextTurn(this.#endOfTurn);
   }
 
@@ -177,7 +183,14 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
       if (error !== undefined) this.#failedAll(items, error);
       else for (const [index, item] of items.entries()) this.#answer(item, answers[index]!, sentAtMs);
     });
-    if (this.carrier.keepsOrder(kind)) for (const request of requests) request.sent?.();
+    if (this.carrier.keepsOrder(kind)) for (const item of items) this.#tellSent(item);
+  }
+
+  #tellSent(item: Item<Request>): void {
+    if (item.request.sent === undefined) return;
+    if (!item.isLetGo) this.#awaited -= 1;
+    item.isLetGo = true;
+    item.request.sent();
   }
 
   #leftMs(items: readonly Item<Request>[]): number {
@@ -192,13 +205,13 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
       this.#failed(item, refusal);
       return;
     }
-    this.#done();
+    this.#done(item);
     item.request.answered(answer, { sentAtMs, repeated: item.mayHaveRun });
   }
 
   /** Nobody wants it any more; it may have been executed if it was sent before. */
   #drop(item: Item<Request>): false {
-    this.#done();
+    this.#done(item);
     item.request.failed(this.#failure(item, new Error('given up before it was sent')));
     return false;
   }
@@ -217,7 +230,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
       this.bounds.start(delayMs, () => this.#add(item));
       return;
     }
-    this.#done();
+    this.#done(item);
     request.failed(this.#failure(item, item.error));
   }
 
@@ -226,8 +239,9 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
     return new CallFailure(this.carrier.storeError(error, doing), mayHaveRun);
   }
 
-  #done(): void {
+  #done({ isLetGo }: Item<Request>): void {
     this.#underWay -= 1;
+    if (!isLetGo) this.#awaited -= 1;
     if (this.#underWay === 0) this.#onIdle?.();
   }
 }

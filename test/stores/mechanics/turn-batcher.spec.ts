@@ -21,6 +21,7 @@ class Request implements BatchRequest<Kind, string> {
   heard: string | CallFailure | undefined;
   how: AnswerInfo | undefined;
   isWanted = true;
+  sent: (() => void) | undefined;
 
   constructor(
     readonly kind: Kind,
@@ -133,6 +134,23 @@ describe('what is asked for in one turn', () => {
     expect(desk.sent).toEqual(['take a']);
     await desk.clock.advanceAsync(0);
     expect(desk.sent).toEqual(['take a', 'take bc']);
+  });
+
+  it('goes at once also behind one whose caller goes on without its answer', async () => {
+    const desk = new Desk();
+    const release = new Request('free', 'a');
+    let isSent = false;
+    release.sent = () => (isSent = true);
+    desk.batcher.send(release);
+    await microtasks();
+    expect([desk.sent, isSent]).toEqual([['free a'], true]);
+    desk.ask('take', 'b');
+    await microtasks();
+    expect(desk.sent).toEqual(['free a', 'take b']);
+    desk.commands[0]!.onReply(undefined, ['A']);
+    desk.ask('take', 'c'); // now one is awaited: b
+    await microtasks();
+    expect(desk.sent).toHaveLength(2);
   });
 
   it('goes as soon as a command is full, what becomes free before who wants it', () => {
