@@ -3,35 +3,17 @@ import type { Bounds } from './bounds.js';
 import { isPassing, refusal } from './redis-errors.js';
 import type { RedisHold } from './redis-hold.js';
 import { CallFailure, type RedisLink, type ScriptReply } from './redis-link.js';
+import { answerTo, type BatchScript, payloadOf, REFUSED, type WiredRequest } from './redis-wire.js';
 import { Tries } from './tries.js';
 
 /** The scripts that carry many requests; in the order in which those of one turn are sent: what becomes free first, then who wants it. */
 const SCRIPTS = ['release', 'yield', 'acquire'] as const;
-export type BatchScript = (typeof SCRIPTS)[number];
-
-/** The answer of a script to a request that the server refused. */
-const REFUSED = -8;
-
-/**
- * What a script answers to one request: a code, and what belongs to it; see the scripts' headers. A text of the scripts that carry many
- * requests, a list of the others. The code is a number whatever an application's copy of ioredis makes of numbers.
- */
-export function answerOf(answer: unknown): ScriptReply {
-  if (Array.isArray(answer)) return [Number(answer[0]), ...(answer as ScriptReply).slice(1)];
-  const fields: (string | number)[] = String(answer).split(' ');
-  const code = Number(fields[0]);
-  if (code <= REFUSED) return [code, fields.slice(1).join(' ')]; // a text for people
-  fields[0] = code;
-  return fields;
-}
 
 /** One request among those that travel together. */
-export interface BatchRequest {
+export interface BatchRequest extends WiredRequest {
   readonly script: BatchScript;
   /** Whose name and keys it is about. */
   readonly hold: RedisHold;
-  /** Its text of fixed fields; stays the same when it is sent again. */
-  readonly text: string;
   /** Refused for a state of the server that passes, it asks again by itself. Others are sent again, within their bound. */
   readonly isPatient?: boolean;
   /** Is it still wanted? Asked before it is sent, and before it is sent again. */
@@ -70,8 +52,6 @@ export class RedisBatcher {
     private readonly given: {
       /** How long one request is tried in all, in ms. */
       readonly commandMs: number;
-      /** How long the trace of a clean release stays, in ms. */
-      readonly keepMs: number;
     },
   ) {}
 
@@ -140,22 +120,17 @@ export class RedisBatcher {
       items = given.filter((item) => item.request.wanted() || this.#drop(item));
       if (items.length === 0) return;
       sentAtMs = this.clock.monotonicMs();
-      answers = await this.link.exchange(script, this.#payload(script, items), this.#leftMs(items));
+      answers = await this.link.exchange(
+        script,
+        payloadOf(items.map(({ request }) => request)),
+        this.#leftMs(items),
+      );
     } catch (error) {
       for (const item of items) this.#failed(item, error);
       return;
     }
-    for (const [index, item] of items.entries()) this.#answer(item, answerOf(answers[index]), sentAtMs);
-  }
-
-  #payload(script: BatchScript, items: readonly Item[]): { keys: string[]; args: string[] } {
-    const keys: string[] = [];
-    const args: string[] = script === 'release' ? [String(this.given.keepMs)] : [];
-    for (const { request } of items) {
-      keys.push(request.hold.keys.state, request.hold.keys.queue);
-      args.push(request.text);
-    }
-    return { keys, args };
+    for (const [index, item] of items.entries())
+      this.#answer(item, answerTo(item.request, answers, index), sentAtMs);
   }
 
   #leftMs(items: readonly Item[]): number {

@@ -4,6 +4,7 @@ import type { ReleaseOutcome, StoreContext } from '../lock-store.js';
 import type { BatchRequest, RedisBatcher } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure, ScriptReply } from './redis-link.js';
+import { milliseconds } from './redis-wire.js';
 
 const RETRY_MS = 500;
 /** After an undo was answered it is done once more: the request it undoes may still have been on its way. */
@@ -14,13 +15,19 @@ const REFUSED = -1;
 /** One release on its way. */
 class Release implements BatchRequest {
   readonly script = 'release';
-  readonly text: string;
+  readonly terms: string;
+  readonly own: readonly string[];
   readonly outcome: Promise<ReleaseOutcome>;
   #resolve!: (outcome: ReleaseOutcome) => void;
   #reject!: (failure: CallFailure) => void;
 
-  constructor(readonly hold: RedisHold) {
-    this.text = hold.ownerToken + hold.used + hold.queuedAs;
+  /** @param keepMs how long the trace of a clean release stays, in ms */
+  constructor(
+    readonly hold: RedisHold,
+    keepMs: number,
+  ) {
+    this.terms = `${milliseconds(keepMs)} ${milliseconds(hold.queuedMs)}`;
+    this.own = hold.ending;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -125,7 +132,7 @@ export class RedisEndings {
 
   /** @throws CallFailure */
   #end(hold: RedisHold): Promise<ReleaseOutcome> {
-    const release = new Release(hold);
+    const release = new Release(hold, this.context.keepMs);
     this.batcher.send(release);
     return release.outcome;
   }

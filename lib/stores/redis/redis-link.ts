@@ -5,12 +5,16 @@ import type { RedisClient } from './redis-client.js';
 import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
 import { SCRIPTS } from './redis-scripts.generated.js';
 import { ConnectionTrouble } from './redis-trouble.js';
+import { headOf, type ScriptPayload, withoutHead } from './redis-wire.js';
 import { SilenceWatch } from './silence-watch.js';
 import { Tries } from './tries.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
 
-/** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */
+/**
+ * One reply of a script, without its head; its meaning is in the script's header. The lines of a text; or numbers and strings, nested where
+ * it answers many.
+ */
 export type ScriptValue = string | number | readonly ScriptValue[];
 export type ScriptReply = readonly ScriptValue[];
 
@@ -20,9 +24,7 @@ export interface Doing {
   readonly lockName?: string;
 }
 
-export interface ScriptCall extends Doing {
-  readonly keys: readonly string[];
-  readonly args: readonly string[];
+export interface ScriptCall extends Doing, ScriptPayload {
   /** How long to try in all, in ms. */
   readonly boundMs: number;
   /** May it be sent again after a lost reply? Default: yes. */
@@ -103,22 +105,17 @@ export class RedisLink {
    *
    * @throws a ReplyError when the server refused, so that nothing was executed; anything else when no reply came
    */
-  exchange(
-    script: ScriptName,
-    payload: { readonly keys: readonly string[]; readonly args: readonly string[] },
-    boundMs: number,
-  ): Promise<ScriptReply> {
-    const nonce = (this.#nonce++).toString(36);
-    const args = [...payload.keys, nonce, ...payload.args];
+  exchange(script: ScriptName, payload: ScriptPayload, boundMs: number): Promise<ScriptReply> {
+    const head = headOf(payload, this.#nonce++);
+    const args = [...payload.keys, head, ...payload.args];
     const answer = this.bounds.within(boundMs, async () => {
-      const reply = await this.#evaluate(script, payload.keys.length, args);
-      if (!Array.isArray(reply) || reply[0] !== nonce) {
+      const reply = withoutHead(await this.#evaluate(script, payload.keys.length, args), head);
+      if (reply === undefined) {
         // Something between us and the server ate a reply: every later one would be taken for the wrong call.
         this.client.disconnect(true);
         throw new Error('the reply belongs to another command; the connection is dropped');
       }
-      reply.shift();
-      return reply as ScriptValue[];
+      return reply;
     });
     this.#silence.expect(boundMs); // it is written
     return answer;

@@ -1,8 +1,8 @@
 import { leaseDeadline } from '../../runtime/clock.js';
 import type { RenewOutcome, RenewRequest } from '../lock-store.js';
-import { answerOf } from './redis-batcher.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure, RedisLink, ScriptReply } from './redis-link.js';
+import { answerOf } from './redis-wire.js';
 
 /** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
 const RENEW_BATCH = 100;

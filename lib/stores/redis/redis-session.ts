@@ -57,7 +57,7 @@ export class RedisSession {
     this.#client = this.connections.add(server.create());
     this.#client.on('ready', () => void this.#arrived());
     this.link = new RedisLink(this.#client, clock, address);
-    this.batcher = new RedisBatcher(this.link, clock, { commandMs, keepMs: context.keepMs });
+    this.batcher = new RedisBatcher(this.link, clock, { commandMs });
     this.endings = new RedisEndings(this.batcher, context, commandMs);
     const environment = {
       clock,

@@ -21,7 +21,6 @@ import type {
 import type { PushedGrant } from './grant-channel.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import { RedisAcquisition } from './redis-acquisition.js';
-import { answerOf } from './redis-batcher.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
 import { foreignKey, isForeign } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
@@ -30,6 +29,7 @@ import type { CallFailure, ScriptReply } from './redis-link.js';
 import { RedisPolls } from './redis-polls.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
+import { answerOf } from './redis-wire.js';
 import { RedisYield } from './redis-yield.js';
 import { untilReady } from './until-ready.js';
 
@@ -152,7 +152,7 @@ class RedisStore implements LockStore {
       lost: (hold) => {
         this.#acquisitions.delete(hold.ownerToken);
         // A poll that crossed the push may have queued it again: nobody waits at that place any more.
-        if (hold.queuedAs !== '') session.endings.undo(hold, hold.mayComeBack);
+        if (hold.queuedMs > 0) session.endings.undo(hold, hold.mayComeBack);
         else session.endings.ended(hold);
       },
     });

@@ -24,7 +24,8 @@ export interface YieldHome {
  */
 export class RedisYield implements BatchRequest {
   readonly script = 'yield';
-  readonly text: string;
+  readonly terms: string;
+  readonly own: readonly string[];
   readonly outcome: Promise<Kept | Yielded | Refused>;
   #resolve!: (answer: Kept | Yielded | Refused) => void;
   #reject!: (reason: unknown) => void;
@@ -35,7 +36,9 @@ export class RedisYield implements BatchRequest {
     private readonly place: RedisAcquisition,
     private readonly home: YieldHome,
   ) {
-    this.text = hold.ownerToken + hold.yields + place.asked();
+    place.asked();
+    this.terms = place.terms;
+    this.own = [hold.yields, ...place.own];
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
