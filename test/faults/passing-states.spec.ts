@@ -254,8 +254,9 @@ describe('a state that passes', () => {
 
   it('of one request among others is a matter of that one', async () => {
     const { redis, locks } = await meddled();
-    const refused = redis.changeReply('acquire', (reply) =>
-      reply.map((answer, index) => (index === 2 ? '-8 OOM command not allowed' : answer)),
+    const refused = redis.changeReply(
+      'acquire',
+      (reply) => `${String(reply)}\n\n-8 OOM command not allowed\n`,
     );
     const leases = await Promise.all(['group:1', 'group:2', 'group:3'].map((name) => locks.tryAcquire(name)));
     await refused;

@@ -7,6 +7,7 @@ const RELEASE = `${SCRIPTS}/release.lua`;
 const FORCE = `${SCRIPTS}/force.lua`;
 const BATCH = `${SCRIPTS}/includes/batch.lua`;
 const BATCHER = 'lib/stores/mechanics/turn-batcher.ts';
+const HOLD = 'lib/stores/redis/redis-hold.ts';
 const CARRIER = 'lib/stores/redis/redis-carrier.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const POLLS = 'lib/stores/mechanics/poll-grid.ts';
@@ -15,6 +16,7 @@ const REDIS_YIELD = 'test/stores/redis-yield.spec.ts';
 const REDIS_BATCHES = 'test/stores/redis-batches.spec.ts';
 const REDIS_POLLS = 'test/stores/mechanics/poll-grid.spec.ts';
 const TURN_BATCHER = 'test/stores/mechanics/turn-batcher.spec.ts';
+const REDIS_WIRE = 'test/stores/redis-wire.spec.ts';
 const REDIS_FENCES = 'test/stores/redis-fences.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
@@ -25,8 +27,8 @@ export const redisBatchMutants: readonly Mutant[] = [
     name: 'acquire: above the last token also when the clock was set back',
     edits: off(
       ACQUIRE,
-      'string.byte(state) == 102 and string.sub(state, 2, 17) < now then',
-      'string.byte(state) == 102 then',
+      'if state < earlier then lineage = string.sub(state, 18, 33) end',
+      'lineage = string.sub(state, 18, 33)',
     ),
     suites: [suite(REDIS_FENCES, 'set back')],
   },
@@ -37,7 +39,7 @@ export const redisBatchMutants: readonly Mutant[] = [
   },
   {
     name: 'release: the last token used is written back, nobody queued',
-    edits: off(RELEASE, 'if used < fence then used = fence end', 'used = fence'),
+    edits: off(HOLD, '`f${this.#lastUsed()}${this.#lineage}`', '`f${this.#fence}${this.#lineage}`'),
     suites: [suite(REDIS_YIELD, 'writes back')],
   },
   {
@@ -70,8 +72,8 @@ export const redisBatchMutants: readonly Mutant[] = [
     name: 'yield: the new place has a token of its own',
     edits: off(
       YIELD,
-      'local ticket = join_queue(keys.queue, request, us)',
-      'local ticket = join_queue(keys.queue, token .. string.sub(request, 23), us)',
+      'local ticket = join_queue(keys.queue, terms, owner, us)',
+      'local ticket = join_queue(keys.queue, terms, token .. string.sub(owner, 23), us)',
     ),
     suites: [suite(REDIS_YIELD, 'the name went to the other')],
   },
@@ -135,11 +137,49 @@ export const redisBatchMutants: readonly Mutant[] = [
     suites: [suite(REDIS_BATCHES, 'is not sent at all')],
   },
   {
+    name: 'acquire: those who were queued are first, for every name of a command',
+    edits: [
+      {
+        file: ACQUIRE,
+        find: "redis.call('EXISTS', unpack(KEYS, count + 1)) == 0",
+        put: "redis.call('EXISTS', KEYS[count + 1]) == 0",
+      },
+    ],
+    suites: [suite(REDIS_WIRE, 'are not overtaken')],
+  },
+  {
+    name: 'acquire: each of a command has the lease that it asked for',
+    edits: [
+      {
+        file: ACQUIRE,
+        find: "shared_ms or string.match(ARGV[index * 2], '[1-9]%d*')",
+        put: "string.match(ARGV[2], '[1-9]%d*')",
+      },
+    ],
+    suites: [suite(REDIS_WIRE, 'each of a command')],
+  },
+  {
+    name: 'acquire: microseconds have six digits',
+    edits: [
+      { file: ACQUIRE, find: "if #micros < 6 then micros = string.sub('00000' .. micros, -6) end", put: '' },
+    ],
+    suites: [suite('test/simulation/differential.spec.ts', 'random sequences')],
+  },
+  {
+    name: 'batch: a release that expects another state looks what there is',
+    edits: off(
+      RELEASE,
+      "if redis.pcall('GET', key) == ARGV[last - 1] then",
+      "if redis.pcall('GET', key) then",
+    ),
+    suites: [suite(REDIS_WIRE, 'only the owner token')],
+  },
+  {
     name: 'batch: one refusal does not end the others',
     edits: off(
       BATCH,
-      'local ok, answer = pcall(work, keys, ARGV[number])',
-      'local ok, answer = true, work(keys, ARGV[number])',
+      'local ok, answer = pcall(work, keys, terms, unpack(ARGV, before + 1, before + own))',
+      'local ok, answer = true, work(keys, terms, unpack(ARGV, before + 1, before + own))',
     ),
     suites: [suite(REDIS_BATCHES, 'one request that the server refuses')],
   },

@@ -168,7 +168,7 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: STORE,
-        find: "if (hold.queuedAs !== '') session.endings.undo(hold, hold.mayComeBack);",
+        find: 'if (hold.queuedMs > 0) session.endings.undo(hold, hold.mayComeBack);',
         put: 'if (false);',
       },
     ],

@@ -3,6 +3,7 @@ import { type Mutant, suite } from './mutant.js';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const KEYS = 'lib/stores/redis/redis-keys.ts';
+const WIRE = 'lib/stores/redis/redis-wire.ts';
 const CLIENT = 'lib/stores/redis/redis-client.ts';
 const SESSION = 'lib/stores/redis/redis-session.ts';
 const RULES = 'test/faults/client-rules.spec.ts';
@@ -34,7 +35,7 @@ export const redisConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'nonce: a reply that belongs to another command',
-    edits: [{ file: LINK, find: 'reply[0] === exchange.nonce', put: 'true' }],
+    edits: [{ file: WIRE, find: 'return reply.startsWith(head) ?', put: 'return true ?' }],
     suites: [suite(RULES, 'the nonce tells')],
   },
   {

@@ -19,7 +19,7 @@ export const redisPlaceMutants: readonly Mutant[] = [
     edits: [
       { file: CLIENT, find: 'stringNumbers: false,', put: '' },
       {
-        file: 'lib/stores/redis/redis-carrier.ts',
+        file: 'lib/stores/redis/redis-wire.ts',
         find: '[Number(answer[0]), ...',
         put: '[answer[0] as number, ...',
       },

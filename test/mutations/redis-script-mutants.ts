@@ -1,4 +1,4 @@
-import { contract, type Mutant, suite } from './mutant.js';
+import { contract, type Edit, type Mutant, suite } from './mutant.js';
 
 const SCRIPTS = 'lib/stores/redis/scripts';
 const ACQUIRE = `${SCRIPTS}/acquire.lua`;
@@ -11,6 +11,20 @@ const PROTOCOL = 'test/stores/redis-protocol.spec.ts';
 const FLIP = 'test/faults/address-flip.spec.ts';
 const WAITING = 'test/faults/waiting-rules.spec.ts';
 
+/** In the usual case a grant has this fence instead of the time, and is answered so. */
+const withFence = (fence: string): readonly Edit[] => [
+  {
+    file: ACQUIRE,
+    find: "'h' .. now .. lineage .. now .. owner, 'PX', lease_ms)",
+    put: `'h' .. ${fence} .. lineage .. now .. owner, 'PX', lease_ms)`,
+  },
+  {
+    file: ACQUIRE,
+    find: 'answers[index] = lineage',
+    put: `answers[index] = '1 ' .. ${fence} .. ' ' .. lineage .. ' ' .. lease_ms`,
+  },
+];
+
 /** Protections in the Lua scripts. */
 export const redisScriptMutants: readonly Mutant[] = [
   {
@@ -18,8 +32,8 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: RELEASE,
-        find: ' and string.sub(state, 50, 71) == string.sub(ending, 1, 22) then',
-        put: ' then',
+        find: "if redis.pcall('GET', key) == ARGV[last - 1] then",
+        put: "if #(redis.pcall('GET', key) or '') >= 72 then",
       },
     ],
     suites: [contract('redis', 'the late release of an old holder')],
@@ -34,7 +48,7 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: RELEASE,
-        find: "if #ending > 54 then redis.call('ZREM', keys.queue, token .. string.sub(ending, 55)) end",
+        find: "redis.call('ZREM', keys.queue, token .. queued_ms .. string.sub(expected, 72))",
         put: '',
       },
     ],
@@ -63,30 +77,18 @@ export const redisScriptMutants: readonly Mutant[] = [
   {
     name: 'acquire: recognises its own token',
     edits: [
-      { file: ACQUIRE, find: 'if owner_of(state) == string.sub(request, 1, 22) then', put: 'if false then' },
+      { file: ACQUIRE, find: 'if owner_of(state) == string.sub(owner, 1, 22) then', put: 'if false then' },
     ],
     suites: [contract('redis', 'acquire: the same hold')],
   },
   {
     name: 'acquire: a larger fence after a clean release',
-    edits: [
-      {
-        file: ACQUIRE,
-        find: 'fence, lineage = now, string.sub(state, 18, 33)',
-        put: 'fence, lineage = string.sub(state, 2, 17), string.sub(state, 18, 33)',
-      },
-    ],
+    edits: withFence('(state and string.sub(state, 2, 17) or now)'),
     suites: [contract('redis', 'they go up from holder')],
   },
   {
     name: 'acquire: fence by the clock also after a clean release',
-    edits: [
-      {
-        file: ACQUIRE,
-        find: 'fence, lineage = now, string.sub(state, 18, 33)',
-        put: "fence, lineage = string.format('%016.0f', string.sub(state, 2, 17) + 1), string.sub(state, 18, 33)",
-      },
-    ],
+    edits: withFence("(state and string.format('%016.0f', string.sub(state, 2, 17) + 1) or now)"),
     suites: [suite('test/faults/rolled-back.spec.ts', 'after a clean release')],
   },
   {
@@ -97,18 +99,19 @@ export const redisScriptMutants: readonly Mutant[] = [
   {
     name: 'acquire: fence rises after a lease that ran out',
     edits: [
-      {
-        file: ACQUIRE,
-        find: 'fence, lineage = now, now',
-        put: "fence, lineage = '0000000000000001', '0000000000000001'",
-      },
+      { file: ACQUIRE, find: 'then lineage = now end', put: "then lineage = '0000000000000001' end" },
+      ...withFence('(state and now or lineage)'),
     ],
     suites: [contract('redis', 'they go up when')],
   },
   {
     name: 'acquire: those who were queued are first',
     edits: [
-      { file: ACQUIRE, find: "if redis.call('EXISTS', KEYS[index * 2 - 2]) == 0 then", put: 'if true then' },
+      {
+        file: ACQUIRE,
+        find: "if none_queued or redis.call('EXISTS', KEYS[count + index]) == 0 then",
+        put: 'if true then',
+      },
     ],
     suites: [suite(WAITING, 'the order between processes')],
   },
@@ -128,7 +131,7 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: QUEUE,
-        find: 'local ticket = string.sub(request, 32, 47)',
+        find: 'local ticket = string.sub(terms, 10, 25)',
         put: "local ticket = '0000000000000000'",
       },
     ],

@@ -111,22 +111,25 @@ export function promote(redis: ScriptedRedis, keys: LockKeys, grant: Promotion):
 
 export const NO_TICKET = digits(0);
 
-/** A request, as in acquire.lua. */
-export const tokenIn = (request: string) => request.slice(0, 22);
-export const leaseIn = (request: string) => request.slice(22, 30);
-export const waitsIn = (request: string) => request[30] === '1';
-export const ticketIn = (request: string) => request.slice(31, 47);
-export const mostQueuedIn = (request: string) => Number(request.slice(47, 55));
-export const tailIn = (request: string) => request.slice(55);
+/** Terms and owner of a request, as in acquire.lua. */
+export const leaseIn = (terms: string) => terms.slice(0, 8);
+export const waitsIn = (terms: string) => terms[8] === 'w';
+export const ticketIn = (terms: string) => terms.slice(9, 25);
+export const mostQueuedIn = (terms: string) => Number(terms.slice(25, 33));
+export const tokenIn = (owner: string) => owner.slice(0, 22);
+export const tailIn = (owner: string) => owner.slice(22);
+
+/** string.match(terms, '[1-9]%d*') */
+export const shortestIn = (terms: string) => toNumber(/[1-9]\d*/.exec(terms)?.[0]);
 
 /** @returns the ticket; undefined: the queue is full */
 export function joinQueue(
   redis: ScriptedRedis,
   queueKey: string,
-  { request, us, most = Infinity }: { request: string; us: number; most?: number },
+  { terms, owner, us, most = Infinity }: { terms: string; owner: string; us: number; most?: number },
 ): string | undefined {
-  const member = tokenIn(request) + leaseIn(request) + tailIn(request);
-  let ticket = ticketIn(request);
+  const member = tokenIn(owner) + leaseIn(terms) + tailIn(owner);
+  let ticket = ticketIn(terms);
   if (ticket === NO_TICKET) {
     const isFull = most !== Infinity && redis.zcard(queueKey) >= most;
     if (isFull && redis.zscore(queueKey, member) === undefined) return undefined;
@@ -140,33 +143,54 @@ export function joinQueue(
 
 // includes/batch.lua, and the loop before it
 
-/** Answers one request by its text. */
-export type Work = (lock: LockKeys, request: string) => ScriptReply;
+/** One request of those that travel together. */
+export interface Asked {
+  readonly lock: LockKeys;
+  readonly terms: string;
+  /** The arguments that are its own. */
+  readonly own: readonly string[];
+}
 
-/** @param usual the usual case, for all of them before anything else is done; undefined: it is another one, or was refused */
-export function forEachRequest(
-  { keys, args }: ScriptInput,
-  first: number,
+/** Answers one request. */
+export type Work = (asked: Asked) => ScriptReply;
+
+/** How many arguments of a request are its own. */
+export const OWN = { acquire: 1, release: 2, yield: 2 } as const;
+
+export function requestsOf({ keys, args }: Pick<ScriptInput, 'keys' | 'args'>, own: number): Asked[] {
+  const count = keys.length / 2;
+  const each = (args.length - 1) / count;
+  return keys.slice(0, count).map((state, index) => {
+    const end = 1 + (index + 1) * each;
+    const terms = each > own ? args[end - own - 1]! : args[0]!;
+    return { lock: { state, queue: keys[count + index]! }, terms, own: args.slice(end - own, end) };
+  });
+}
+
+/**
+ * @param usual the usual case, for all of them before anything else is done; undefined: it is another one, or was refused
+ * @returns the answers, with all their fields: what is as usual is left out on the wire, see reply-text.ts
+ */
+export function answersTo(
+  input: ScriptInput,
+  own: number,
   { usual, work }: { usual?: (...asked: Parameters<Work>) => ScriptReply | undefined; work: Work },
-): ScriptReply {
-  const asked = args
-    .slice(first)
-    .map((request, i) => [{ state: keys[i * 2]!, queue: keys[i * 2 + 1]! }, request] as const);
-  const quick = asked.map(([lock, request]) => {
+): ScriptReply[] {
+  const requests = requestsOf(input, own);
+  const quick = requests.map((asked) => {
     try {
-      return usual?.(lock, request);
+      return usual?.(asked);
     } catch (error) {
       if (error instanceof ReplyError) return undefined;
       throw error;
     }
   });
-  const answers = quick.map((answer, i) => {
+  return quick.map((answer, i) => {
     try {
-      return answer ?? work(...asked[i]!);
+      return answer ?? work(requests[i]!);
     } catch (error) {
       if (!(error instanceof ReplyError) || error.message.startsWith('READONLY')) throw error;
       return [-8, error.message];
     }
   });
-  return [args[0]!, ...answers];
 }

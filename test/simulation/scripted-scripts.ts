@@ -4,24 +4,27 @@
  * change here.
  */
 import {
+  answersTo,
+  type Asked,
   digits,
   fenceOf,
-  forEachRequest,
   isLock,
   joinQueue,
   leaseIn,
   listenersOn,
   lineageOf,
-  type LockKeys,
   mostQueuedIn,
   nextFence,
   NO_TICKET,
   notOurs,
+  OWN,
   ownerOf,
   promote,
   type Script,
   type Scripts,
+  shortestIn,
   tailIn,
+  tailOf,
   tokenIn,
   toNumber,
   waitsIn,
@@ -37,43 +40,45 @@ export type { Script, ScriptInput, Scripts } from './scripted-includes.js';
 const { max } = Math;
 
 /** One request to acquire, and where. */
-interface Ask {
+interface Ask extends Pick<Asked, 'lock' | 'terms'> {
   readonly redis: ScriptedRedis;
-  readonly lock: LockKeys;
-  readonly request: string;
+  readonly owner: string;
   readonly us: number;
 }
 
-function grant({ redis, lock, request, us }: Ask, fence: string, lineage: string): ScriptReply {
-  const leaseMs = toNumber(leaseIn(request));
-  const owner = tokenIn(request) + tailIn(request);
+function grant({ redis, lock, terms, owner, us }: Ask, fence: string, lineage: string): ScriptReply {
+  const leaseMs = toNumber(leaseIn(terms));
   redis.setPx(lock.state, `h${fence}${lineage}${digits(us)}${owner}`, leaseMs);
   return [1, fence, lineage, leaseMs];
 }
 
-function queued({ redis, request, us }: Ask, left: number, ticket: string): ScriptReply {
-  return [2, left, ticket, digits(us), listenersOn(redis, tailIn(request))];
+function queued(
+  { redis, owner, us }: Pick<Ask, 'redis' | 'owner' | 'us'>,
+  left: number,
+  ticket: string,
+): ScriptReply {
+  return [2, left, ticket, digits(us), listenersOn(redis, tailIn(owner))];
 }
 
 function acquireHeld(ask: Ask, state: string): ScriptReply {
-  const { redis, lock, request } = ask;
+  const { redis, lock, terms, owner } = ask;
   const left = redis.pttl(lock.state);
   if (left === -1) return [-9, 'it would never run out'];
-  if (ownerOf(state) === tokenIn(request)) return [1, fenceOf(state), lineageOf(state), left];
-  if (!waitsIn(request)) return [0, left];
-  const ticket = joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(request) });
+  if (ownerOf(state) === tokenIn(owner)) return [1, fenceOf(state), lineageOf(state), left];
+  if (!waitsIn(terms)) return [0, left];
+  const ticket = joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(terms) });
   if (ticket === undefined) return [4, left];
   if (state.startsWith('h')) redis.overwriteStart(lock.state, 'H');
   return queued(ask, left, ticket);
 }
 
 function acquireUnknown(ask: Ask): ScriptReply {
-  const { redis, lock, request, us } = ask;
+  const { redis, lock, terms, owner, us } = ask;
   const fence = digits(us);
   if (!redis.exists(lock.queue)) return grant(ask, fence, fence);
-  const token = tokenIn(request);
-  const waits = waitsIn(request);
-  const ticket = waits ? joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(request) }) : undefined;
+  const token = tokenIn(owner);
+  const waits = waitsIn(terms);
+  const ticket = waits ? joinQueue(redis, lock.queue, { ...ask, most: mostQueuedIn(terms) }) : undefined;
   const winner = promote(redis, lock, { fence, lineage: fence, us, self: token });
   if (winner === undefined) return grant(ask, fence, fence);
   if (winner.token === token) return [1, fence, fence, winner.leaseMs];
@@ -82,75 +87,73 @@ function acquireUnknown(ask: Ask): ScriptReply {
 }
 
 /** Free without a trace, or since a clean release; and nobody is queued. */
-function acquireUsual({ redis, lock, request, us }: Ask): ScriptReply | undefined {
+function acquireUsual({ redis, lock, terms, owner, us }: Ask): ScriptReply | undefined {
   const state = redis.get(lock.state);
   const now = digits(us);
   let lineage = now;
   if (state === undefined) {
     if (redis.exists(lock.queue)) return undefined;
   } else {
-    if (!state.startsWith('f') || Buffer.byteLength(state) !== 33 || fenceOf(state) >= now) return undefined;
+    if (!state.startsWith('f') || Buffer.byteLength(state) !== 33 || state >= `f${now}`) return undefined;
     lineage = lineageOf(state);
   }
-  const leaseMs = toNumber(/[1-9].*/.exec(leaseIn(request))?.[0]);
-  const owner = tokenIn(request) + tailIn(request);
+  const leaseMs = shortestIn(terms);
   redis.setPx(lock.state, `h${now}${lineage}${now}${owner}`, leaseMs);
   return [1, now, lineage, leaseMs];
 }
 
 const acquire: Script = (input) => {
-  const { redis } = input;
+  const { redis, args } = input;
   const us = redis.time();
-  const usual = (lock: LockKeys, request: string) => acquireUsual({ redis, lock, request, us });
-  return forEachRequest(input, 1, {
-    usual,
-    work: (lock, request) => {
-      const ask = { redis, lock, request, us };
-      const state = redis.get(lock.state);
+  const asking = ({ lock, terms, own }: Asked): Ask => ({ redis, lock, terms, owner: own[0]!, us });
+  const answers = answersTo(input, OWN.acquire, {
+    usual: (asked) => acquireUsual(asking(asked)),
+    work: (asked) => {
+      const ask = asking(asked);
+      const state = redis.get(ask.lock.state);
       if (state === undefined) return acquireUnknown(ask);
       if (!isLock(state)) return notOurs(state);
       if (!state.startsWith('f')) return acquireHeld(ask, state);
       return grant(ask, nextFence(toNumber(fenceOf(state)), us), lineageOf(state));
     },
   });
+  return [args[0]! + digits(us), ...answers];
 };
 
 const release: Script = (input) => {
   const { redis, args } = input;
-  const keepMs = args[1];
-  /** Ours, and nobody is queued. */
-  const usual = (lock: LockKeys, ending: string): ScriptReply | undefined => {
-    const state = redis.get(lock.state) ?? '';
-    if (!state.startsWith('h') || !isLock(state) || ownerOf(state) !== ending.slice(0, 22)) return undefined;
-    const used = ending.slice(22, 38) < fenceOf(state) ? fenceOf(state) : ending.slice(22, 38);
-    redis.setPx(lock.state, `f${used}${lineageOf(state)}`, toNumber(keepMs));
+  /** Ours, nobody is queued, and its owner knows all there is to know. */
+  const usual = ({ lock, terms, own: [expected, free] }: Asked): ScriptReply | undefined => {
+    if (redis.get(lock.state) !== expected) return undefined;
+    redis.setPx(lock.state, free!, shortestIn(terms));
     return [1];
   };
-  const work: Work = (lock, ending) => {
-    const [token, used, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
-    if (ending.length > 54) redis.zrem(lock.queue, token + ending.slice(54));
+  const work: Work = ({ lock, terms, own: [expected = '', free = ''] }) => {
+    const [token, used, lineage] = [ownerOf(expected), fenceOf(free), lineageOf(free)];
+    const [keepMs, queuedMs] = [toNumber(terms.slice(0, 8)), terms.slice(9, 17)];
+    if (queuedMs !== '00000000') redis.zrem(lock.queue, token + queuedMs + tailOf(expected));
 
     const state = redis.get(lock.state);
     if (state !== undefined && isLock(state) && ownerOf(state) === token) {
-      redis.pexpire(lock.state, toNumber(keepMs));
+      redis.pexpire(lock.state, keepMs);
       const last = max(toNumber(fenceOf(state)), toNumber(used));
       const us = redis.time();
       const next = { fence: nextFence(last, us), lineage: lineageOf(state), us };
       if (state.startsWith('H') && promote(redis, lock, next) !== undefined) return [1];
-      redis.setPx(lock.state, `f${digits(last)}${lineageOf(state)}`, toNumber(keepMs));
+      redis.setPx(lock.state, `f${digits(last)}${lineageOf(state)}`, keepMs);
       return [1];
     }
     if (lineage === NO_TICKET) return [3];
     return state !== undefined && lineageOf(state) === lineage && fenceOf(state) >= used ? [2] : [-1];
   };
-  return forEachRequest(input, 2, { usual, work });
+  return [args[0]!, ...answersTo(input, OWN.release, { usual, work })];
 };
 
 const yields: Script = (input) => {
-  const { redis } = input;
-  const work: Work = (lock, ending) => {
-    const [token, known, lineage] = [ending.slice(0, 22), ending.slice(22, 38), ending.slice(38, 54)];
-    const [used, request] = [ending.slice(54, 70), ending.slice(70)];
+  const { redis, args } = input;
+  const work: Work = ({ lock, terms, own: [hold = '', owner = ''] }) => {
+    const [token, known, lineage] = [hold.slice(0, 22), hold.slice(22, 38), hold.slice(38, 54)];
+    const used = hold.slice(54, 70);
 
     const state = redis.get(lock.state);
     if (state === undefined || !isLock(state) || ownerOf(state) !== token) {
@@ -160,22 +163,22 @@ const yields: Script = (input) => {
     const left = redis.pttl(lock.state);
     if (fenceOf(state) !== known) return [1, fenceOf(state), lineageOf(state), left];
 
-    const leaseMs = max(left, toNumber(leaseIn(request)));
+    const leaseMs = max(left, toNumber(leaseIn(terms)));
     redis.pexpire(lock.state, leaseMs);
     const us = redis.time();
     const fence = nextFence(toNumber(used), us);
     if (state.startsWith('H')) {
       const winner = promote(redis, lock, { fence, lineage, us });
       if (winner !== undefined) {
-        const ticket = joinQueue(redis, lock.queue, { request, us });
+        const ticket = joinQueue(redis, lock.queue, { terms, owner, us });
         redis.overwriteStart(lock.state, 'H');
-        return queued({ redis, lock, request, us }, winner.leaseMs, ticket!);
+        return queued({ redis, owner, us }, winner.leaseMs, ticket!);
       }
     }
-    redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(request)}`, leaseMs);
+    redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(owner)}`, leaseMs);
     return [1, fence, lineage, leaseMs];
   };
-  return forEachRequest(input, 1, { work });
+  return [args[0]!, ...answersTo(input, OWN.yield, { work })];
 };
 
 const renew: Script = ({ redis, keys, args }) => {

@@ -1,6 +1,7 @@
-import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';
+import type { ScriptName } from '../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { type Coverage, noCoverage } from './coverage.js';
+import { asSent } from './reply-text.js';
 import { ReplyError, ScriptedServer } from './scripted-server.js';
 import type { VirtualWorld } from './virtual-world.js';
 
@@ -152,7 +153,7 @@ export class SimulatedServer {
     else if (!this.#loaded.has(which)) throw new ReplyError('NOSCRIPT No matching script.');
     this.#count(which, script.keys.length);
     this.#beginScript();
-    return asSent(which, this.data.run(which, script.keys, script.args));
+    return asSent(which, this.data.run(which, script.keys, script.args), script);
   }
 
   #count(script: ScriptName, keys: number): void {
@@ -178,10 +179,4 @@ export class SimulatedServer {
       session.push(channel, message);
     }
   }
-}
-
-/** The answers of the scripts that carry batches are texts on the wire; see acquire.lua. */
-function asSent(script: ScriptName, reply: ScriptReply): ScriptReply {
-  if (script !== 'acquire' && script !== 'release' && script !== 'yield') return reply;
-  return reply.map((answer) => (Array.isArray(answer) ? answer.join(' ') : answer));
 }

@@ -4,6 +4,7 @@ import { type LockManager, type RedisStoreOptions } from '../../lib/index.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
 import { SCRIPTS_OF_0_1_0 } from './formats/scripts-of-0.1.0.js';
+import { asAnsweredBy010, asSentBy010 } from './formats/wire-of-0.1.0.js';
 
 const bench = new RedisWorkbench();
 beforeAll(() => bench.start());
@@ -13,7 +14,7 @@ afterAll(() => bench.stop());
 type ScriptName = keyof typeof SCRIPTS;
 
 /**
- * A client through which a store sends what release 0.1.0 sends: its scripts, with the same arguments. But for the start-up check, which is
+ * A client through which a store sends what release 0.1.0 sends: its scripts, with its arguments. But for the start-up check, which is
  * nobody else's business.
  */
 function ofRelease010(): RedisStoreOptions {
@@ -22,8 +23,10 @@ function ofRelease010(): RedisStoreOptions {
       get: (_target, property) => {
         const special: Record<string, unknown> = {
           duplicate: (override?: object) => wrapped(client.duplicate(override)),
-          evalsha: (id: string, ...args: [number, ...string[]]) => client.evalsha(old(id).sha, ...args),
-          eval: (id: string, ...args: [number, ...string[]]) => client.eval(old(id).text, ...args),
+          evalsha: (id: string, ...call: Sent) =>
+            inOldWords(id, call, (script, old) => client.evalsha(script.sha, ...old)),
+          eval: (id: string, ...call: Sent) =>
+            inOldWords(id, call, (script, old) => client.eval(script.text, ...old)),
         };
         const value: unknown = special[String(property)] ?? Reflect.get(client, property, client);
         return typeof value === 'function' ? (value.bind(client) as unknown) : value;
@@ -34,9 +37,18 @@ function ofRelease010(): RedisStoreOptions {
   return { client: wrapped(client) };
 }
 
-function old(id: string): { sha: string; text: string } {
+type Sent = [keys: number, ...keysAndArguments: string[]];
+type OldScript = Readonly<Record<'sha' | 'text', string>>;
+
+async function inOldWords(
+  id: string,
+  [count, ...given]: Sent,
+  send: (script: OldScript, call: Sent) => Promise<unknown>,
+): Promise<unknown> {
   const [name, script] = Object.entries(SCRIPTS).find(([, { sha, text }]) => sha === id || text === id)!;
-  return name === 'probe' ? script : SCRIPTS_OF_0_1_0[name as ScriptName];
+  const { keys, args } = asSentBy010(name, { keys: given.slice(0, count), args: given.slice(count) });
+  const old = name === 'probe' ? script : SCRIPTS_OF_0_1_0[name as ScriptName];
+  return asAnsweredBy010(name, await send(old, [keys.length, ...keys, ...args]));
 }
 
 const RELEASES: Record<string, () => Promise<LockManager>> = {

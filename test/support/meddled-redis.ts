@@ -17,7 +17,7 @@ type Meddling = (send: Send) => Promise<unknown>;
 export class MeddledRedis {
   /** Every script that was sent so far, oldest first. */
   readonly sent: Script[] = [];
-  /** The requests of {@link sent}, without the nonce: equal ones are the same request, sent again. */
+  /** The requests of {@link sent}, without the argument that has the nonce: equal ones are the same request, sent again. */
   readonly requests: string[] = [];
   /** What was sent last for each script, to be sent once more: `raw.evalsha(...bytes)`. */
   readonly bytes = new Map<Script, [sha: string, keys: number, ...args: string[]]>();
@@ -76,8 +76,8 @@ export class MeddledRedis {
   }
 
   /** The next command of this script is executed, and answered with `change(reply)`. */
-  changeReply(script: Script, change: (reply: unknown[]) => unknown[]): Promise<void> {
-    return this.#plan(script, async (send) => change((await send()) as unknown[]));
+  changeReply(script: Script, change: (reply: unknown) => unknown): Promise<void> {
+    return this.#plan(script, async (send) => change(await send()));
   }
 
   /** From now on every command of this script is refused with this error of a server, until `letGo` is called. */

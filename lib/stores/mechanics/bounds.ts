@@ -6,8 +6,9 @@ const MOST_BETWEEN_LOOKS_MS = LOOK_MS + LATE_MS;
 
 /** A limit to somebody's patience; what waits may itself be one, so that a command costs no object for it. */
 export abstract class Bound {
-  /** The fields are those of {@link Bounds}: when it is over, on its clock, and where it stands among the others. */
+  /** The fields are those of {@link Bounds}: when it is over, on its clock; which it is; and where it stands among the others. */
   endsAtMs = Infinity;
+  serial = 0;
   place = -1;
 
   /** The time is over. Must not throw. */
@@ -32,6 +33,7 @@ class PlainBound extends Bound {
 export class Bounds {
   /** In no order. An array, for one that ends leaves nothing behind: a Set would keep what it held until the next major collection. */
   readonly #pending: Bound[] = [];
+  #begun = 0;
   #countedMs = 0;
   /** Monotonic. */
   #lookedAtMs: number;
@@ -62,6 +64,7 @@ export class Bounds {
   begin(bound: Bound, boundMs: number): void {
     if (this.#timer === undefined) this.#count();
     bound.endsAtMs = this.nowMs() + boundMs;
+    bound.serial = this.#begun++;
     bound.place = this.#pending.push(bound) - 1;
     if (bound.endsAtMs < this.#looksAtMs) this.#arm();
   }
@@ -132,8 +135,9 @@ export class Bounds {
     if (this.#closed) this.#arm();
   }
 
+  /** In the order in which they began: what failed together is asked again in its order. */
   #overAt(nowMs: number): Bound[] {
-    return this.#pending.filter(({ endsAtMs }) => endsAtMs <= nowMs);
+    return this.#pending.filter(({ endsAtMs }) => endsAtMs <= nowMs).toSorted((a, b) => a.serial - b.serial);
   }
 
   /** For the first bound, but no later than the next look. */

@@ -1,6 +1,6 @@
 import type { ForcedRelease, StoreInspection } from '../lock-store.js';
 import type { CallFailure } from '../mechanics/tries.js';
-import { answerOf } from './redis-carrier.js';
+import { answerOf } from './redis-wire.js';
 import { foreignKey, isForeign } from './redis-errors.js';
 import type { LockKeys } from './redis-keys.js';
 import type { RedisLink, ScriptReply } from './redis-link.js';

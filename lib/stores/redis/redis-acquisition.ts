@@ -11,6 +11,7 @@ import type { ScriptReply } from './redis-link.js';
 import { pollDelayMs } from '../mechanics/poll-grid.js';
 import { ServerClock } from '../mechanics/server-clock.js';
 import { paceMs } from '../mechanics/tries.js';
+import { milliseconds } from './redis-wire.js';
 
 /** Answers of acquire.lua. */
 const GRANTED = 1;
@@ -30,11 +31,10 @@ export class RedisAcquisition implements RedisRequest {
   readonly hold: RedisHold;
   /** What the caller waits for. */
   readonly outcome: Promise<Grant | Busy | Full>;
-  text = '';
+  terms = '';
+  readonly own: readonly string[];
   /** Was it ever in the queue, as far as we were told? */
   isQueued = false;
-  readonly #lease: string;
-  readonly #tail: string;
   #ticket = NEW_TICKET;
   readonly #serverClock: ServerClock;
   #isOver = false;
@@ -54,9 +54,9 @@ export class RedisAcquisition implements RedisRequest {
   ) {
     const { name, ownerToken, leaseMs } = request;
     const keys = lockKeys(home.context.prefix, name);
-    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys });
-    this.#lease = String(leaseMs).padStart(8, '0');
-    this.#tail = `${home.channel()}|${request.label}`;
+    const owner = `${ownerToken}${home.channel()}|${request.label}`;
+    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys, owner });
+    this.own = [owner];
     this.#serverClock = new ServerClock(home.context.clock.monotonicMs());
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -76,21 +76,24 @@ export class RedisAcquisition implements RedisRequest {
 
   /** Sends the request: for the first time, or as a poll. */
   ask(): void {
-    this.text = this.asked();
+    this.asked();
     this.home.batcher.send(this);
   }
 
   /**
-   * The request as the scripts read it, see acquire.lua: somebody sends it, and tells what was answered. From here on it may be in the
-   * queue, even if no reply ever says so.
+   * Its terms and its own are now the request as the scripts read it, see acquire.lua: somebody sends it, and tells what was answered.
+   * From here on it may be in the queue, even if no reply ever says so.
    */
-  asked(): string {
+  asked(): void {
     this.#pollSoon = false;
     this.#asking = true;
-    const { ownerToken, wait, maxWaitingProcesses } = this.request;
-    if (wait) this.hold.queuedAs = this.#lease + this.#tail;
-    const most = String(maxWaitingProcesses).padStart(8, '0');
-    return ownerToken + this.#lease + (wait ? '1' : '0') + this.#ticket + most + this.#tail;
+    const { leaseMs, wait, maxWaitingProcesses } = this.request;
+    if (wait) this.hold.queuedMs = leaseMs;
+    this.terms =
+      milliseconds(leaseMs) +
+      (wait ? 'w' : '-') +
+      this.#ticket +
+      String(maxWaitingProcesses).padStart(8, '0');
   }
 
   answered(answer: ScriptReply, { sentAtMs, repeated }: { sentAtMs: number; repeated: boolean }): void {

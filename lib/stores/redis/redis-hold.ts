@@ -7,6 +7,8 @@ export interface RedisHoldStart {
   readonly keys: LockKeys;
   readonly ownerToken: string;
   readonly leaseMs: number;
+  /** Its owner token and channel|label, as they stand in a state. Default: the token alone. */
+  readonly owner?: string;
 }
 
 const NO_GRANT = '0'.repeat(16);
@@ -18,8 +20,9 @@ export class RedisHold implements Hold {
   readonly ownerToken: string;
   /** The longest that was ever asked for: after so long without a renewal the store has forgotten it. */
   leaseMs: number;
-  /** Its entry in the queue behind the owner token; '' when it never queued. */
-  queuedAs = '';
+  readonly owner: string;
+  /** The lease that it asked for when it may have been queued, in ms; 0: it never was. */
+  queuedMs = 0;
   /** A request for it got no reply before another copy was answered: it may be executed after the release, and for nobody. */
   mayComeBack = false;
   /** As the scripts write them; '' before any grant. */
@@ -33,6 +36,7 @@ export class RedisHold implements Hold {
     this.keys = start.keys;
     this.ownerToken = start.ownerToken;
     this.leaseMs = start.leaseMs;
+    this.owner = start.owner ?? start.ownerToken;
   }
 
   get fencingToken(): number {
@@ -52,15 +56,19 @@ export class RedisHold implements Hold {
     return this.#fence + this.#lineage;
   }
 
-  /** For release.lua: the last fencing token used, and the lineage. */
-  get used(): string {
-    if (this.#fence === '') return NO_GRANT + NO_GRANT;
-    return this.#lastUsed() + this.#lineage;
+  /** For release.lua: the state that it has when nothing was special since its grant, and the one that it leaves. */
+  get ending(): readonly [expected: string, free: string] {
+    if (this.#fence === '')
+      return [`h${NO_GRANT}${NO_GRANT}${NO_GRANT}${this.owner}`, `f${NO_GRANT}${NO_GRANT}`];
+    return [
+      `h${this.#fence}${this.#lineage}${this.#fence}${this.owner}`,
+      `f${this.#lastUsed()}${this.#lineage}`,
+    ];
   }
 
-  /** For yield.lua: the fence as it stands in the store, the lineage, the last one used. */
+  /** For yield.lua: the owner token, the fence as it stands in the store, the lineage, the last one used. */
   get yields(): string {
-    return this.#fence + this.#lineage + this.#lastUsed();
+    return this.ownerToken + this.#fence + this.#lineage + this.#lastUsed();
   }
 
   /** A later grant of the same hold (a poll that was answered after the push, a renewal after a loss of data) counts; an earlier one does not. */

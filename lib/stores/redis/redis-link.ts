@@ -10,17 +10,19 @@ import { isPassing, isReply, refusal, storeError } from './redis-errors.js';
 import { LoadedScripts, type ScriptName } from './loaded-scripts.js';
 import { type OnScriptReply, ScriptExchange } from './script-exchange.js';
 import { ConnectionTrouble } from './redis-trouble.js';
+import { headOf, type ScriptPayload, withoutHead } from './redis-wire.js';
 
 export type { ScriptName } from './loaded-scripts.js';
 
-/** One reply of a script, without the nonce; its meaning is in the script's header. Numbers and strings, nested where it answers many. */
+/**
+ * One reply of a script, without its head; its meaning is in the script's header. The lines of a text; or numbers and strings, nested where
+ * it answers many.
+ */
 export type ScriptValue = string | number | readonly ScriptValue[];
 export type ScriptReply = readonly ScriptValue[];
 
-export interface ScriptCall extends Omit<CallPatience, 'verb'> {
+export interface ScriptCall extends Omit<CallPatience, 'verb'>, ScriptPayload {
   readonly script: ScriptName;
-  readonly keys: readonly string[];
-  readonly args: readonly string[];
 }
 
 /** How a call ended: the reply, and when the request that got it was sent (monotonic). */
@@ -62,11 +64,11 @@ export class RedisLink implements Connection {
   }
 
   /** @throws CallFailure */
-  call({ script, keys, args, ...patience }: ScriptCall): Promise<ScriptAnswer> {
+  call({ script, keys, shared = '', args, ...patience }: ScriptCall): Promise<ScriptAnswer> {
     return repeatedCall(this, { ...patience, verb: script }, (leftMs) => {
       const sentAtMs = this.clock.monotonicMs();
       return new Promise((resolve, reject) => {
-        this.send(script, { keys, args, boundMs: leftMs }, (error, reply) =>
+        this.send(script, { keys, shared, args, boundMs: leftMs }, (error, reply) =>
           error === undefined ? resolve({ reply, sentAtMs }) : reject(error as Error),
         );
       });
@@ -79,13 +81,13 @@ export class RedisLink implements Connection {
    */
   send(
     script: ScriptName,
-    { keys, args, boundMs }: { keys: readonly string[]; args: readonly string[]; boundMs: number },
+    { boundMs, ...payload }: ScriptPayload & { readonly boundMs: number },
     onReply: OnScriptReply,
   ): void {
-    const nonce = (this.#nonce++).toString(36);
-    const exchange = new ScriptExchange(nonce, boundMs, onReply);
+    const head = headOf(payload, this.#nonce++);
+    const exchange = new ScriptExchange(head, boundMs, onReply);
     this.bounds.begin(exchange, boundMs);
-    const command = { keys: keys.length, args: [...keys, nonce, ...args] };
+    const command = { keys: payload.keys.length, args: [...payload.keys, head, ...payload.args] };
     this.#scripts.run(script, command, (error, reply) => {
       this.bounds.end(exchange);
       if (error !== undefined) exchange.settle(error, []);
@@ -94,10 +96,10 @@ export class RedisLink implements Connection {
     this.#silence.expect(boundMs); // it is written
   }
 
-  #heard(exchange: ScriptExchange, reply: unknown): void {
-    if (Array.isArray(reply) && reply[0] === exchange.nonce) {
-      reply.shift();
-      exchange.settle(undefined, reply as ScriptValue[]);
+  #heard(exchange: ScriptExchange, given: unknown): void {
+    const reply = withoutHead(given, exchange.head);
+    if (reply !== undefined) {
+      exchange.settle(undefined, reply);
       return;
     }
     // Something between us and the server ate a reply: every later one would be taken for the wrong call.

@@ -1,9 +1,9 @@
 import { leaseDeadline } from '../../runtime/clock.js';
 import type { RenewOutcome, RenewRequest } from '../lock-store.js';
-import { answerOf } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { RedisLink, ScriptReply } from './redis-link.js';
+import { answerOf } from './redis-wire.js';
 
 /** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
 const RENEW_BATCH = 100;

@@ -60,14 +60,14 @@ export class RedisSession {
     this.#client = this.connections.add(server.create());
     this.#client.on('ready', () => void this.#arrived());
     this.link = new RedisLink(this.#client, clock, address);
-    const carrier = new RedisCarrier(this.link, context.keepMs);
+    const carrier = new RedisCarrier(this.link);
     const batcher = (this.batcher = new TurnBatcher(carrier, clock, commandMs));
     this.endings = new Endings<RedisHold>({
       clock,
       commandMs,
       traffic: batcher,
       end: (hold, told) => {
-        const release = new RedisRelease(hold, told);
+        const release = new RedisRelease(hold, context.keepMs, told);
         batcher.send(release);
         return release.outcome;
       },

@@ -32,6 +32,7 @@ import type { ScriptReply } from './redis-link.js';
 import { PollGrid } from '../mechanics/poll-grid.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
+import { answerOf } from './redis-wire.js';
 import { RedisYield } from './redis-yield.js';
 import { untilReady } from '../mechanics/until-ready.js';
 
@@ -155,7 +156,7 @@ class RedisStore implements LockStore {
       lost: (hold) => {
         this.#acquisitions.delete(hold.ownerToken);
         // A poll that crossed the push may have queued it again: nobody waits at that place any more.
-        if (hold.queuedAs !== '') session.endings.undo(hold, hold.mayComeBack);
+        if (hold.queuedMs > 0) session.endings.undo(hold, hold.mayComeBack);
         else session.endings.ended(hold);
       },
     });

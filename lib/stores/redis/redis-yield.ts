@@ -25,7 +25,8 @@ export interface YieldHome {
  */
 export class RedisYield implements RedisRequest {
   readonly kind = 'yield';
-  readonly text: string;
+  readonly terms: string;
+  readonly own: readonly string[];
   readonly outcome: Promise<Kept | Yielded | Refused>;
   readonly sent: OnSent | undefined;
   #resolve!: (answer: Kept | Yielded | Refused) => void;
@@ -38,7 +39,9 @@ export class RedisYield implements RedisRequest {
     private readonly home: YieldHome,
   ) {
     this.sent = place.request.onSent;
-    this.text = hold.ownerToken + hold.yields + place.asked();
+    place.asked();
+    this.terms = place.terms;
+    this.own = [hold.yields, ...place.own];
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

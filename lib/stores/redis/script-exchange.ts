@@ -10,7 +10,7 @@ export class ScriptExchange extends Bound {
 
   constructor(
     /** What its reply begins with. */
-    readonly nonce: string,
+    readonly head: string,
     private readonly boundMs: number,
     private readonly onReply: OnScriptReply,
   ) {

@@ -1,3 +1,5 @@
+import { withQueue } from '../../../lib/stores/redis/redis-keys.js';
+import type { WiredRequest as Wired } from '../../../lib/stores/redis/redis-wire.js';
 import type { SeededRandom } from '../seeded-random.js';
 import { CHANNELS } from './step.js';
 
@@ -7,6 +9,7 @@ const MOST_QUEUED = [0, 1, 2, 3, 10_000, 10_000];
 /** From nowhere, older than everybody's. */
 const OLD_TICKET = '1795132800000001';
 const NOTHING = '0'.repeat(16);
+const NO_GRANT: KnownGrant = { fence: NOTHING, lineage: NOTHING };
 
 /** What a client was told of its hold. */
 export interface KnownGrant {
@@ -19,7 +22,7 @@ export interface Actor {
   readonly key: string;
   readonly token: string;
   readonly tail: string;
-  readonly lease: string;
+  lease: string;
   ticket: string;
   grant: KnownGrant | undefined;
   /** The last fencing token that it used. */
@@ -29,6 +32,8 @@ export interface Actor {
 }
 
 export const digits = (number: number, length = 16) => String(number).padStart(length, '0');
+
+const holdOf = ({ key }: Actor) => ({ keys: withQueue(key) });
 
 /** Clients that remember what they were told, some of them wrongly, and what they would say next. */
 export class Actors {
@@ -79,40 +84,50 @@ export class Actors {
     if (fence > actor.used) actor.used = fence;
   }
 
-  /** A request, as in acquire.lua. */
-  request(actor: Actor): string {
+  /** Requests, as in acquire.lua; often with the same terms, so that they are sent once. */
+  requests(actors: readonly Actor[]): Wired[] {
+    const { random } = this;
+    const terms = actors.map((actor) => this.#terms(actor));
+    const first = random.chance(0.5) ? terms[0] : undefined;
+    return actors.map((actor, index) => {
+      const its = first ?? terms[index]!;
+      actor.lease = its.slice(0, 8);
+      if (its[8] === 'w') actor.queued = true;
+      return { hold: holdOf(actor), terms: its, own: [actor.token + actor.tail] };
+    });
+  }
+
+  #terms(actor: Actor): string {
     const { random } = this;
     const waits = random.chance(0.8);
-    if (waits) actor.queued = true;
     const ticket = random.chance(0.05) ? OLD_TICKET : random.chance(0.8) ? actor.ticket : NOTHING;
-    return (
-      actor.token +
-      actor.lease +
-      (waits ? '1' : '0') +
-      ticket +
-      digits(random.pick(MOST_QUEUED), 8) +
-      actor.tail
-    );
+    return actor.lease + (waits ? 'w' : '-') + ticket + digits(random.pick(MOST_QUEUED), 8);
   }
 
   /** As in release.lua. */
-  ending(actor: Actor): string {
+  ending(actor: Actor): Wired {
     const { random } = this;
     this.#countOn(actor);
     const { grant, used } = random.chance(0.1) ? this.any() : actor;
-    const known = random.chance(0.15) ? undefined : grant;
-    const member = actor.queued && random.chance(0.9) ? actor.lease + actor.tail : '';
-    return actor.token + used + (known?.lineage ?? NOTHING) + member;
+    const { fence, lineage } = (random.chance(0.15) ? undefined : grant) ?? NO_GRANT;
+    const queued = actor.queued && random.chance(0.9) ? actor.lease : digits(0, 8);
+    return {
+      hold: holdOf(actor),
+      terms: `${digits(KEEP_MS, 8)} ${queued}`,
+      own: [`h${fence}${lineage}${fence}${actor.token}${actor.tail}`, `f${used}${lineage}`],
+    };
   }
 
   /** As in yield.lua. */
-  yielding(actor: Actor, successor: Actor): string {
-    const { random } = this;
-    this.#countOn(actor);
-    const { grant, used } = random.chance(0.05) ? this.any() : actor;
-    return (
-      actor.token + (grant?.fence ?? NOTHING) + (grant?.lineage ?? NOTHING) + used + this.request(successor)
-    );
+  yieldings(actors: readonly Actor[], successors: readonly Actor[]): Wired[] {
+    const places = this.requests(successors);
+    return actors.map((actor, index) => {
+      this.#countOn(actor);
+      const { grant, used } = this.random.chance(0.05) ? this.any() : actor;
+      const { fence, lineage } = grant ?? NO_GRANT;
+      const { terms, own } = places[index]!;
+      return { hold: holdOf(actor), terms, own: [actor.token + fence + lineage + used, ...own] };
+    });
   }
 
   /** Three arguments, as in renew.lua. */

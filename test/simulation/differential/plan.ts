@@ -1,4 +1,11 @@
 import type { ScriptReply } from '../../../lib/stores/redis/redis-link.js';
+import {
+  type BatchScript,
+  headOf,
+  payloadOf,
+  type ScriptPayload,
+  type WiredRequest,
+} from '../../../lib/stores/redis/redis-wire.js';
 import { SeededRandom } from '../seeded-random.js';
 import { type Actor, Actors, KEEP_MS } from './actors.js';
 import { ScriptedWorld } from './scripted-run.js';
@@ -64,8 +71,7 @@ export class Plan {
 
   #acquire(): void {
     const actors = this.#several(() => this.#actors.any());
-    const requests = actors.map((actor) => this.#actors.request(actor));
-    const answers = this.#script('acquire', actors, requests);
+    const answers = this.#script('acquire', this.#actors.requests(actors));
     actors.forEach((actor, i) => {
       const [code, second, third] = answers[i] ?? [];
       if (code === 1) this.#actors.learn(actor, second, third);
@@ -75,16 +81,17 @@ export class Plan {
 
   #release(): void {
     const actors = this.#several(() => this.#actors.holder());
-    const endings = actors.map((actor) => this.#actors.ending(actor));
-    this.#script('release', actors, [String(KEEP_MS), ...endings]);
+    this.#script(
+      'release',
+      actors.map((actor) => this.#actors.ending(actor)),
+    );
     for (const { key } of actors) if (this.#random.chance(0.5)) this.#actors.add(key);
   }
 
   #yield(): void {
     const actors = this.#several(() => this.#actors.holder());
     const successors = actors.map(({ key }) => this.#actors.add(key));
-    const endings = actors.map((actor, i) => this.#actors.yielding(actor, successors[i]!));
-    const answers = this.#script('yield', actors, endings);
+    const answers = this.#script('yield', this.#actors.yieldings(actors, successors));
     if (this.#random.chance(0.2)) return; // this reply is lost
     actors.forEach((actor, i) => {
       const [code, second, third] = answers[i] ?? [];
@@ -99,7 +106,7 @@ export class Plan {
     if (actors.length === 0) return;
     const keys = actors.map(({ key }) => (random.chance(0.05) ? `${key}:q` : key));
     const args = actors.flatMap((actor) => this.#actors.renewal(actor, leasesMs));
-    const answers = answersOf(this.#take(this.#call('renew', keys, args)));
+    const answers = answersOf(this.#take(this.#call('renew', { keys, args })));
     actors.forEach((actor, i) => {
       const [, , fence, lineage] = answers[i] ?? [];
       this.#actors.learn(actor, fence, lineage);
@@ -113,7 +120,7 @@ export class Plan {
       script
     ];
     const keys = script === 'probe' ? ['lock:{}probe', 'lock:{}probe:q'] : [key, `${key}:q`];
-    this.#take(this.#call(script, keys, args));
+    this.#take(this.#call(script, { keys, args }));
   }
 
   /** The same bytes once more: a reply was lost. Or long after, on a connection of old. */
@@ -172,14 +179,14 @@ export class Plan {
     this.#take({ does: 'time', ms });
   }
 
-  /** @returns one answer for each actor; none when the call as a whole was refused */
-  #script(script: ScriptStep['script'], actors: readonly Actor[], args: string[]): readonly ScriptReply[] {
-    const keys = actors.flatMap(({ key }) => [key, `${key}:q`]);
-    return answersOf(this.#take(this.#call(script, keys, args)));
+  /** @returns one answer for each of them; none when the call as a whole was refused */
+  #script(script: BatchScript, requests: readonly WiredRequest[]): readonly ScriptReply[] {
+    return answersOf(this.#take(this.#call(script, payloadOf(requests))));
   }
 
-  #call(script: ScriptStep['script'], keys: string[], args: string[]): Step {
-    return { does: 'script', script, keys, args: [`n${this.steps.length}`, ...args] };
+  #call(script: ScriptStep['script'], payload: ScriptPayload): Step {
+    const { keys, args } = payload;
+    return { does: 'script', script, keys: [...keys], args: [headOf(payload, this.steps.length), ...args] };
   }
 
   #take(step: Step): ReturnType<ScriptedWorld['do']> {

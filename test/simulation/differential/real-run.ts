@@ -1,7 +1,8 @@
 import { type ChainableCommander, Redis } from 'ioredis';
-import { answerOf } from '../../../lib/stores/redis/redis-carrier.js';
 import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
+import { answerTo, withoutHead } from '../../../lib/stores/redis/redis-wire.js';
+import { OWN, requestsOf } from '../scripted-includes.js';
 import {
   CHANNELS,
   KEYS,
@@ -16,11 +17,12 @@ import {
 } from './step.js';
 
 /**
- * The one thing that is replaced in the real scripts: where they read the time. They read it from the end of their nonce, so that both
- * servers see the same microseconds.
+ * The one thing that is replaced in the real scripts: where they read the time. They read it from the end of their first argument, so that
+ * both servers see the same microseconds; as TIME does, without zeros at the beginning.
  */
 const TIME = `redis.call('TIME')`;
-const TIME_OF_THE_TEST = `{ string.sub(ARGV[1], -16, -7), string.sub(ARGV[1], -6) }`;
+const TIME_OF_THE_TEST = `{ string.sub(ARGV[1], -16, -7), tostring(tonumber(string.sub(ARGV[1], -6))) }`;
+const at = (nowUs: number) => `@${nowUs}`;
 
 /** Shows the keys without changing anything: type, ms left, content. */
 const SHOW = `local shown = {}
@@ -71,11 +73,13 @@ export class RealServer {
     pipeline.flushall();
     /** Where the replies of each step begin; the last one of them shows the keys. */
     const starts: number[] = [];
+    const times: number[] = [];
     let nowUs = START_US;
     for (const step of steps) {
       if (step.does === 'script') nowUs += STEP_US;
       if (step.does === 'time') nowUs += step.ms * 1_000;
       starts.push(pipeline.length);
+      times.push(nowUs);
       this.#send(pipeline, step, nowUs);
       pipeline.evalsha(this.#sha('show'), KEYS.length, ...KEYS);
     }
@@ -85,7 +89,7 @@ export class RealServer {
     const tookMs = performance.now() - startedAt;
     const observations = steps.map((step, index) => {
       const ofStep = replies.slice(starts[index], starts[index + 1]);
-      return { outcome: outcomeOf(step, ofStep[0]), contents: contentsOf(ofStep.at(-1)) };
+      return { outcome: outcomeOf(step, ofStep[0], times[index]!), contents: contentsOf(ofStep.at(-1)) };
     });
     return { observations, heard: this.#heard, tookMs };
   }
@@ -97,7 +101,7 @@ export class RealServer {
           this.#sha(step.script),
           step.keys.length,
           ...step.keys,
-          ...step.args.with(0, `${step.args[0]}@${nowUs}`),
+          ...step.args.with(0, step.args[0] + at(nowUs)),
         );
         break;
       case 'time':
@@ -142,7 +146,7 @@ export class RealServer {
 
 type PipelineReply = [error: Error | null, result: unknown] | undefined;
 
-function outcomeOf(step: Step, reply: PipelineReply): Outcome | undefined {
+function outcomeOf(step: Step, reply: PipelineReply, nowUs: number): Outcome | undefined {
   const [error, result] = reply ?? [];
   if (step.does !== 'script' && step.does !== 'disturb') {
     if (error) throw error;
@@ -150,16 +154,19 @@ function outcomeOf(step: Step, reply: PipelineReply): Outcome | undefined {
   }
   if (error) return refusal(error);
   if (step.does === 'disturb') return ['OK'];
-  const [nonce, ...answers] = result as unknown[];
-  const read = BATCHES.has(step.script) ? answers.map(fieldsOf) : answers;
-  return readable([String(nonce).replace(/@.*/, ''), ...read]);
+  const [head = ''] = step.args;
+  const content = withoutHead(result, head + at(nowUs));
+  if (content === undefined) throw new Error(`not the reply to ${JSON.stringify(step)}: ${String(result)}`);
+  const { script } = step;
+  if (script !== 'acquire' && script !== 'release' && script !== 'yield') return readable([head, ...content]);
+  const answers = requestsOf(step, OWN[script]).map(({ terms }, index) =>
+    fieldsOf(answerTo({ kind: script, terms }, content, index)),
+  );
+  return readable([head + String(content[0]), ...answers]);
 }
 
-/** Their answers are texts, as the client reads them: fences and times have 16 digits, everything else is a number. */
-const BATCHES: ReadonlySet<ScriptName> = new Set(['acquire', 'release', 'yield']);
-
-function fieldsOf(answer: unknown): readonly unknown[] {
-  const [code, ...fields] = answerOf(answer);
+/** Fences and times have 16 digits, everything else is a number. */
+function fieldsOf([code, ...fields]: readonly unknown[]): readonly unknown[] {
   if (Number(code) < -1) return [code, ...fields];
   return [code, ...fields.map((field) => (String(field).length === 16 ? field : Number(field)))];
 }

@@ -10,26 +10,25 @@ const stateOf = ({ redis, keys }: ScriptInput) => redis.get(keys[0]!) ?? '';
 const ownerIn = (state: string) => (/^[hH]/.test(state) ? state.slice(49, 71) : '');
 const digits = (number: number) => String(number).padStart(16, '0');
 
-/** The one request: the last argument, or of a renewal the second. */
-const requestOf = ({ args }: ScriptInput) => args.at(-1)!;
-const withRequest = (input: ScriptInput, request: string): ScriptInput => ({
+/** Arguments of the one request; of a renewal OWN is the token. */
+const [TERMS, OWN, SECOND] = [0, 1, 2];
+
+const argumentOf = ({ args }: ScriptInput, index: number) => args[index]!;
+const withArgument = (input: ScriptInput, index: number, text: string): ScriptInput => ({
   ...input,
-  args: [...input.args.slice(0, -1), request],
+  args: input.args.with(index, text),
 });
 
 /** The one answer. */
 const answerOf = (reply: ScriptReply) => reply[1] as ScriptReply;
 
-/** Runs the script as the owner, whoever asks. */
+/** Runs the script as the owner, whoever asks. `from`: where its first own argument has the token. */
 export const asOwner =
-  (script: Script, tokenAt: number): Script =>
+  (script: Script, from: number): Script =>
   (input) => {
-    const owner = ownerIn(stateOf(input));
-    const asked = input.args[tokenAt]!;
-    return script({
-      ...input,
-      args: input.args.with(tokenAt, (owner || asked.slice(0, 22)) + asked.slice(22)),
-    });
+    const asked = argumentOf(input, OWN);
+    const owner = ownerIn(stateOf(input)) || asked.slice(from, from + 22);
+    return script(withArgument(input, OWN, asked.slice(0, from) + owner + asked.slice(from + 22)));
   };
 
 /** Runs it and then spoils what it wrote. */
@@ -79,16 +78,19 @@ export const restarting: Script = (input) => {
 /** Its own hold is anybody's. */
 export const forgetful: Script = (input) => {
   const { redis, keys, args } = input;
-  const state = stateOf(input);
-  const request = requestOf(input);
-  if (ownerIn(state) !== request.slice(0, 22) || request[30] !== '1') return acquire(input);
-  joinAgain(input, request);
+  const [terms, owner] = [argumentOf(input, TERMS), argumentOf(input, OWN)];
+  if (ownerIn(stateOf(input)) !== owner.slice(0, 22) || terms[8] !== 'w') return acquire(input);
+  joinAgain(input, owner);
   redis.overwriteStart(keys[0]!, 'H');
-  return [args[0]!, [2, redis.pttl(keys[0]!), digits(redis.time()), digits(redis.time())]];
+  return [
+    args[0]! + digits(redis.time()),
+    [2, redis.pttl(keys[0]!), digits(redis.time()), digits(redis.time())],
+  ];
 };
 
-function joinAgain({ redis, keys }: ScriptInput, request: string): void {
-  redis.zaddNx(keys[1]!, { member: request.slice(0, 30) + request.slice(55), score: redis.time() });
+function joinAgain({ redis, keys, args }: ScriptInput, owner: string): void {
+  const member = owner.slice(0, 22) + args[TERMS]!.slice(0, 8) + owner.slice(22);
+  redis.zaddNx(keys[1]!, { member, score: redis.time() });
   redis.pexpire(keys[1]!, 90_000);
 }
 
@@ -97,8 +99,8 @@ export const barging: Script = (input) => {
   if (stateOf(input) !== '') return acquire(input);
   const queued = input.redis.zrange(input.keys[1]!);
   input.redis.drop(input.keys[1]!);
-  const request = requestOf(input);
-  const reply = acquire(withRequest(input, `${request.slice(0, 30)}0${request.slice(31)}`));
+  const terms = argumentOf(input, TERMS);
+  const reply = acquire(withArgument(input, TERMS, `${terms.slice(0, 8)}-${terms.slice(9)}`));
   for (const one of queued) input.redis.zaddNx(input.keys[1]!, one);
   if (queued.length === 0) return reply;
   input.redis.pexpire(input.keys[1]!, 90_000);
@@ -111,7 +113,7 @@ export const toTheDead: Script = (input) => {
   const [first] = input.redis.zrange(input.keys[1]!);
   const state = stateOf(input);
   const reply = release(input);
-  if (ownerIn(state) !== requestOf(input).slice(0, 22) || first === undefined) return reply;
+  if (ownerIn(state) !== argumentOf(input, OWN).slice(49, 71) || first === undefined) return reply;
   const after = stateOf(input);
   const text = `H${after.slice(1, 33)}${digits(input.redis.time())}${first.member.slice(0, 22)}`;
   input.redis.setPx(input.keys[0]!, text + first.member.slice(30), 5_000);
@@ -134,7 +136,8 @@ export const publishingFirst =
     });
 
 /** Its place is not taken out of the queue. */
-export const leavingItsPlace: Script = (input) => release(withRequest(input, requestOf(input).slice(0, 54)));
+export const leavingItsPlace: Script = (input) =>
+  release(withArgument(input, TERMS, `${argumentOf(input, TERMS).slice(0, 9)}00000000`));
 
 /** Whoever is not the owner is told that its hold had ended cleanly. */
 export const believing: Script = (input) => {
@@ -142,20 +145,20 @@ export const believing: Script = (input) => {
   return answerOf(reply)[0] === -1 ? reply.with(1, [2]) : reply;
 };
 
-/** The tokens that were used beyond the granted one are forgotten. */
+/** The tokens that were used beyond the granted one are forgotten. `index`, `from`: where the last one stands. */
 export const withoutUsed =
-  (script: Script, usedAt: number): Script =>
+  (script: Script, { index, from }: { index: number; from: number }): Script =>
   (input) => {
-    const request = requestOf(input);
+    const asked = argumentOf(input, index);
     const fence = stateOf(input).slice(1, 17) || digits(0);
-    return script(withRequest(input, request.slice(0, usedAt) + fence + request.slice(usedAt + 16)));
+    return script(withArgument(input, index, asked.slice(0, from) + fence + asked.slice(from + 16)));
   };
 
 /** A copy of an earlier yield gives away what a later one has kept. */
 export const withoutCompare: Script = (input) => {
-  const request = requestOf(input);
-  const fence = stateOf(input).slice(1, 17) || request.slice(22, 38);
-  return yields(withRequest(input, request.slice(0, 22) + fence + request.slice(38)));
+  const hold = argumentOf(input, OWN);
+  const fence = stateOf(input).slice(1, 17) || hold.slice(22, 38);
+  return yields(withArgument(input, OWN, hold.slice(0, 22) + fence + hold.slice(38)));
 };
 
 /** Kept, as it was. */
@@ -169,16 +172,14 @@ export const keepingItsToken: Script = (input) => {
 
 /** The new place has the token of the hold that is given away. */
 export const queuedAsBefore: Script = (input) => {
-  const request = requestOf(input);
-  return yields(withRequest(input, request.slice(0, 70) + request.slice(0, 22) + request.slice(92)));
+  const [hold, owner] = [argumentOf(input, OWN), argumentOf(input, SECOND)];
+  return yields(withArgument(input, SECOND, hold.slice(0, 22) + owner.slice(22)));
 };
 
 /** Queues itself before it looks for the next one. */
 export const queuedFirst: Script = (input) => {
-  const request = requestOf(input);
-  const state = stateOf(input);
-  if (ownerIn(state) !== request.slice(0, 22)) return yields(input);
-  joinAgain(input, request.slice(70));
+  if (ownerIn(stateOf(input)) !== argumentOf(input, OWN).slice(0, 22)) return yields(input);
+  joinAgain(input, argumentOf(input, SECOND));
   input.redis.overwriteStart(input.keys[0]!, 'H');
   return yields(input);
 };
@@ -186,7 +187,7 @@ export const queuedFirst: Script = (input) => {
 /** A repetition queues once more. */
 export const queuedTwice: Script = (input) => {
   const reply = yields(input);
-  if (answerOf(reply)[0] === 3) joinAgain(input, requestOf(input).slice(70));
+  if (answerOf(reply)[0] === 3) joinAgain(input, argumentOf(input, SECOND));
   return reply;
 };
 
@@ -205,8 +206,8 @@ export const greedy: Script = (input) => {
 
 /** The queue is never full. */
 export const withRoom: Script = (input) => {
-  const request = requestOf(input);
-  return acquire(withRequest(input, `${request.slice(0, 47)}00000009${request.slice(55)}`));
+  const terms = argumentOf(input, TERMS);
+  return acquire(withArgument(input, TERMS, `${terms.slice(0, 25)}00000009${terms.slice(33)}`));
 };
 
 /** A kept hold has a newer token than its grant. */

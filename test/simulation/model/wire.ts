@@ -28,17 +28,21 @@ export const clientOfChannel = (channel: string) => Number(channel[1]);
 /** @param mostQueued how many waiters the queue takes */
 export function argumentsOf(request: Request, mostQueued: number): string[] {
   const { does, token, fence, lineage, used, successor } = request;
-  const ask = (asking: TokenId, wait: string, ticket: number) =>
-    tokenText(asking) + LEASE + wait + digits(ticket) + String(mostQueued).padStart(8, '0') + tailOf(asking);
-  if (does === 'acquire') return ['', ask(token, request.waits ? '1' : '0', request.ticket)];
-  if (does === 'yield')
-    return ['', tokenText(token) + digits(fence) + digits(lineage) + digits(used) + ask(successor, '1', 0)];
+  const terms = (waits: boolean, ticket: number) =>
+    LEASE + (waits ? 'w' : '-') + digits(ticket) + String(mostQueued).padStart(8, '0');
+  const owner = (asking: TokenId) => tokenText(asking) + tailOf(asking);
+  if (does === 'acquire') return [terms(request.waits, request.ticket), owner(token)];
+  if (does === 'yield') {
+    const hold = tokenText(token) + digits(fence) + digits(lineage) + digits(used);
+    return [terms(true, 0), hold, owner(successor)];
+  }
   if (does === 'renew') {
     const grant = fence === 0 ? '' : digits(fence) + digits(lineage);
     return ['', tokenText(token), String(LEASE_MS), grant];
   }
-  const member = request.member ? LEASE + tailOf(token) : '';
-  return ['', String(KEEP_MS), tokenText(token) + digits(used) + digits(lineage) + member];
+  const [known, its] = [digits(fence), digits(lineage)];
+  const keep = `${String(KEEP_MS).padStart(8, '0')} ${request.member ? LEASE : '00000000'}`;
+  return [keep, `h${known}${its}${known}${owner(token)}`, `f${digits(used)}${its}`];
 }
 
 export function keysOf(request: Request): readonly string[] {

@@ -57,13 +57,13 @@ export const YIELD_BUGS: readonly SeededBug[] = [
   {
     name: 'release does not write the used token back',
     breaks: 'the fencing token rises with every grant',
-    scripts: { release: buggy.withoutUsed(release, 22) },
+    scripts: { release: buggy.withoutUsed(release, { index: 2, from: 1 }) },
     budget: { count: 1, clockBack: 1 },
   },
   {
     name: 'yield does not write the used token back',
     breaks: 'the fencing token rises with every grant',
-    scripts: { yield: buggy.withoutUsed(yields, 54) },
+    scripts: { yield: buggy.withoutUsed(yields, { index: 1, from: 54 }) },
     budget: { count: 1, clockBack: 1, yield: 1 },
   },
   {

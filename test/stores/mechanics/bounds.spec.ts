@@ -27,6 +27,16 @@ describe('a bound', () => {
     ]);
   });
 
+  it('is over in the order in which they began when many are at once, whoever has ended before', async () => {
+    const { clock, bounds, over, start } = openBounds();
+    const ended = start('ended', 10);
+    for (const name of ['a', 'b', 'c', 'd']) start(name, 50);
+    bounds.end(ended);
+    bounds.end(ended); // twice is once
+    await clock.advanceAsync(100);
+    expect(over.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('does not count what we slept: a blocked event loop, a stopped process', async () => {
     const { clock, over, start } = openBounds();
     start('bound', 2_000);

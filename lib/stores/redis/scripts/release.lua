@@ -3,44 +3,46 @@
 -- Atomic, because between «it is free» and «the next one has it» nobody may slip in.
 -- Executed twice it answers 1, then 2: the lineage tells that the first one did its work.
 --
--- KEYS  for each hold: state, queue
--- ARGV  1 nonce, echoed  2 keepMs, how long the trace of a clean release stays; then for each hold one text of fixed fields:
---         1-22 owner token · 23-38 last fencing token used under the hold · 39-54 lineage, zeros when no grant was seen
---         55- the rest of its queue member (leaseMs, channel|label), or nothing when it never queued
--- Reply {nonce, answer, …}, one answer for each hold, a text as in acquire.lua
---    1 released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
---    -8 error, refused by the server, as it would have refused the command alone
-local keep_ms = ARGV[2]
-local reply, others = { ARGV[1] }, nil
+-- KEYS  the states of all holds, then their queues
+-- ARGV  1 the terms, when all holds have the same, and a nonce; echoed. Then for each hold: its terms, when they differ; expected; free
+--         terms     1-8 keepMs, how long the trace of a clean release stays · 9 a space · 10-17 leaseMs of its queue member, zeros
+--                   when it never queued
+--         expected  the state that it has when nothing was special since its grant, see state.lua: h, fence, lineage, the fence as
+--                   the time of the grant, owner token, channel|label. Fence and lineage are zeros when no grant was seen
+--         free      the state that it leaves: f, last fencing token used under the hold, lineage
+-- Reply a text: ARGV 1. Then, unless all were released, one line each:
+--    (empty) or 1   released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
+--    -8 error       refused by the server, as it would have refused the command alone
+local count = #KEYS / 2
+local each = (#ARGV - 1) / count
+local shared_ms = each == 2 and string.match(ARGV[1], '[1-9]%d*')
+local others
 
--- The usual case first, before anything else is even defined: ours, and nobody is queued ('h').
-for index = 3, #ARGV do
-  local key, ending = KEYS[index * 2 - 5], ARGV[index]
-  local state = redis.pcall('GET', key)
+-- The usual case first, before anything else is even defined: ours, nobody is queued ('h'), and what its owner knows is all there is to
+-- know. So one comparison tells it: of the flag, the fence, the lineage and the owner token.
+for index = 1, count do
+  local key, last = KEYS[index], 1 + index * each
   local done
-  if type(state) == 'string' and #state >= 72 and string.byte(state) == 104 and string.sub(state, 50, 71) == string.sub(ending, 1, 22) then
-    local used, fence = string.sub(ending, 23, 38), string.sub(state, 2, 17)
-    if used < fence then used = fence end
-    done = redis.pcall('SET', key, 'f' .. used .. string.sub(state, 18, 33), 'PX', keep_ms)
+  if redis.pcall('GET', key) == ARGV[last - 1] then
+    done = redis.pcall('SET', key, ARGV[last], 'PX', shared_ms or string.match(ARGV[last - 2], '[1-9]%d*'))
   end
-  if done and done.ok then
-    reply[index - 1] = '1'
-  else
+  if not (done and done.ok) then
     others = others or {}
     others[#others + 1] = index
   end
 end
-if not others then return reply end
+if not others then return ARGV[1] end
 
 --- @include includes/state.lua
 --- @include includes/listeners.lua
 --- @include includes/promote.lua
 --- @include includes/batch.lua
 
-return answer_others(reply, others, function(keys, ending)
-  local token, used, lineage = string.sub(ending, 1, 22), string.sub(ending, 23, 38), string.sub(ending, 39, 54)
+return answer_others(ARGV[1], { others = others, own = 2 }, function(keys, terms, expected, free)
+  local token, used, lineage = owner_of(expected), fence_of(free), lineage_of(free)
+  local keep_ms, queued_ms = tonumber(string.sub(terms, 1, 8)), string.sub(terms, 10, 17)
   -- Always: a poll that crossed the push may have queued a token that is already the owner.
-  if #ending > 54 then redis.call('ZREM', keys.queue, token .. string.sub(ending, 55)) end
+  if queued_ms ~= '00000000' then redis.call('ZREM', keys.queue, token .. queued_ms .. string.sub(expected, 72)) end
 
   local state = redis.call('GET', keys.state)
   if state and is_lock(state) and owner_of(state) == token then

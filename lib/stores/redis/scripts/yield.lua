@@ -6,11 +6,11 @@
 -- has kept it. So a copy that arrives late can never give away what its caller uses again; and once the token is not the owner's,
 -- the lineage tells whether an earlier copy passed it on (then the new token has its place already) or it was lost.
 --
--- KEYS  for each hold: state, queue
--- ARGV  1 nonce, echoed; then for each hold one text of fixed fields:
---         1-22 owner token · 23-38 fence of the hold as known · 39-54 lineage · 55-70 last fencing token used under the hold
---         71- the request for the new place, as in acquire.lua
--- Reply {nonce, answer, …}, one answer for each hold, a text as in acquire.lua
+-- KEYS  the states of all holds, then their queues
+-- ARGV  1 the terms, when all have the same, and a nonce; echoed. Then for each hold: its terms, when they differ; hold; owner
+--         terms, owner  of the request for the new place, as in acquire.lua
+--         hold          1-22 owner token · 23-38 fence of the hold as known · 39-54 lineage · 55-70 last fencing token used under it
+-- Reply a text: ARGV 1, then one line each:
 --    1 fence lineage ms   kept; milliseconds the lease runs now
 --    2 ms ticket us listeners   yielded and queued again, as in acquire.lua
 --    3                    had been yielded before
@@ -21,12 +21,12 @@
 --- @include includes/queue.lua
 --- @include includes/batch.lua
 
-local numbers = {}
-for number = 2, #ARGV do numbers[number - 1] = number end
+local all = {}
+for index = 1, #KEYS / 2 do all[index] = index end
 
-return answer_others({ ARGV[1] }, numbers, function(keys, ending)
-  local token, known, lineage = string.sub(ending, 1, 22), string.sub(ending, 23, 38), string.sub(ending, 39, 54)
-  local used, request = string.sub(ending, 55, 70), string.sub(ending, 71)
+return answer_others(ARGV[1], { others = all, own = 2 }, function(keys, terms, hold, owner)
+  local token, known, lineage = string.sub(hold, 1, 22), string.sub(hold, 23, 38), string.sub(hold, 39, 54)
+  local used = string.sub(hold, 55, 70)
 
   local state = redis.call('GET', keys.state)
   if not (state and is_lock(state) and owner_of(state) == token) then
@@ -36,18 +36,18 @@ return answer_others({ ARGV[1] }, numbers, function(keys, ending)
   local left = redis.call('PTTL', keys.state)
   if fence_of(state) ~= known then return { 1, fence_of(state), lineage_of(state), left } end
 
-  left = math.max(left, tonumber(string.sub(request, 23, 30)))
+  left = math.max(left, tonumber(string.sub(terms, 1, 8)))
   redis.call('PEXPIRE', keys.state, left) -- a first write that is allowed when memory is full; see release.lua
   local us = now_us()
   local fence = next_fence(used, us)
   if string.byte(state) == 72 then -- somebody may be queued
     local winner, winner_ms = promote(keys, { fence = fence, lineage = lineage, us = us })
     if winner then
-      local ticket = join_queue(keys.queue, request, us)
+      local ticket = join_queue(keys.queue, terms, owner, us)
       redis.call('SETRANGE', keys.state, 0, 'H')
-      return { 2, winner_ms, ticket, digits(us), listeners_on(string.sub(request, 56)) }
+      return { 2, winner_ms, ticket, digits(us), listeners_on(string.sub(owner, 23)) }
     end
   end
-  redis.call('SET', keys.state, 'h' .. fence .. lineage .. string.sub(state, 34, 71) .. string.sub(request, 56), 'PX', left)
+  redis.call('SET', keys.state, 'h' .. fence .. lineage .. string.sub(state, 34, 71) .. string.sub(owner, 23), 'PX', left)
   return { 1, fence, lineage, left }
 end)

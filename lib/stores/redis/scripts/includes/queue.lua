@@ -1,9 +1,9 @@
 -- Joins the queue, or finds the place that this token already has; returns the ticket (16 digits), nil when the queue is full.
--- A request is a text of fixed fields, see acquire.lua. `most`: how many may be queued, nil for any number. The queue is full for
+-- Terms and owner are those of a request, see acquire.lua. `most`: how many may be queued, nil for any number. The queue is full for
 -- newcomers only: who has a place, or comes back with an old ticket (a reconnect, a lost queue), keeps its turn.
-local function join_queue(queue_key, request, us, most)
-  local member = string.sub(request, 1, 30) .. string.sub(request, 56)
-  local ticket = string.sub(request, 32, 47)
+local function join_queue(queue_key, terms, owner, us, most)
+  local member = string.sub(owner, 1, 22) .. string.sub(terms, 1, 8) .. string.sub(owner, 23)
+  local ticket = string.sub(terms, 10, 25)
   if ticket == '0000000000000000' then
     if most and redis.call('ZCARD', queue_key) >= most and not redis.call('ZSCORE', queue_key, member) then
       return nil
