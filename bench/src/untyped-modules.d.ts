@@ -37,7 +37,7 @@ declare module 'autocannon' {
   interface Options {
     url: string;
     connections: number;
-    duration: number;
+    amount: number;
     setupClient(client: Client): void;
   }
   interface Result {

@@ -8,7 +8,7 @@ import { role } from '../child/role.js';
 import { Spans } from '../child/spans.js';
 import { runTogether } from '../run/measured-process.js';
 import { checkNoOverlap, visitInOrder } from '../run/overlaps.js';
-import { isMainRow, type Measuring, type Scenario } from './scenario.js';
+import { isMainRow, type Measuring, type RowByRow } from './scenario.js';
 
 const ROUND_TRIPS_MS = [2, 10] as const;
 const PING_EVERY_MS = 10;
@@ -103,7 +103,7 @@ async function measureAt({ redis, inProcess, ms }: Measuring, delayMs: number): 
   }
 }
 
-export const handOff: Scenario = {
+export const handOff: RowByRow = {
   id: 'hand-off',
   title: 'Hand-off between two processes over a slow link',
   how:
