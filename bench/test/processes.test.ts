@@ -21,7 +21,7 @@ describe('a measured process', () => {
 
   it('that takes too long is ended, and that is said', async () => {
     const process = (): ReturnType<typeof options> => ({ ...options(), boundMs: 100 as 10_000 });
-    const measuring = { id: 'floor', redis, inProcess: process, ms: () => 5_000 } as unknown;
+    const measuring = { id: 'floor', redis, inProcess: process, count: () => 1e9 } as unknown;
     const measured = uncontendedLatency.measure(
       measuring as Parameters<typeof uncontendedLatency.measure>[0],
     );

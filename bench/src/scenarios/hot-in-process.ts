@@ -5,6 +5,7 @@ import { probeExclusion } from '../child/exclusion-probe.js';
 import { role } from '../child/role.js';
 import { Samples, spreadOf } from '../child/samples.js';
 import { SectionWitness } from '../child/section-witness.js';
+import { formatNumber } from '../report/format.js';
 import { runAlone } from '../run/measured-process.js';
 import type { Values } from '../run/outcome.js';
 import { isMainRow, type RowByRow } from './scenario.js';
@@ -100,7 +101,7 @@ export const hotInProcess: RowByRow = {
   title: 'One hot name in one process: 100 waiters, sections of 1 ms',
   how:
     `100 calls at once, a section waits for a timer of 1 ms; ${ROUNDS} times in turn with a chain of 100 of the same sections without any ` +
-    `lock, after ${WARM_UP.sections} sections that warm up. (Who has not done those after ${WARM_UP.atMostMs / 1e3} s is measured then, for ` +
+    `lock, after ${formatNumber(WARM_UP.sections, 0)} sections that warm up. (Who has not done those after ${WARM_UP.atMostMs / 1e3} s is measured then, for ` +
     `${BOUND_MS / 1e3} s.) A wait lasts from the call to the beginning of its section. Commands are those that the client sends, counted at its ` +
     'sockets. Checked: no two inside at once, no update of a shared number lost; and then that two clients exclude each other.',
   columns: [

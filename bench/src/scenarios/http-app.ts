@@ -8,7 +8,6 @@ import {
   type DynamicModule,
   type ExecutionContext,
   Get,
-  Injectable,
   Logger,
   type NestInterceptor,
   Param,
@@ -60,7 +59,7 @@ class Items {
     if (this.keyOf !== null && ++this.#requests % ASKED === 0) {
       if ((await this.#redis.exists(this.keyOf(id))) === 0) this.notLocked++;
     }
-    const witness = id === THE_ONE ? this.one : this.#others;
+    const witness = id === THE_ONE && this.keyOf !== null ? this.one : this.#others;
     await witness.section(async () => {
       if (witness.done % LONG_SECTION === 0) await turn();
     });
@@ -72,7 +71,6 @@ const HAND_KEY = (id: string): string => `item:${id}`;
 const OUR_KEY = (id: string): string => `lock:{item:${id}}`;
 
 /** What one writes by hand in ten minutes, for Nest: the answer leaves when the lock has been given back, as with ours. */
-@Injectable()
 class HandWrittenLock implements NestInterceptor {
   constructor(private readonly client: LockClient) {}
 
@@ -105,39 +103,43 @@ function controllerWith(lock: MethodDecorator): Type {
 
 const NOT_LOCKED: MethodDecorator = () => {};
 
-function locked(options: object): MethodDecorator {
+const NAME = 'item:<id>';
+/** Not by its type, for `--library` may name a version from before the option. */
+const SENT: object = { release: 'sent' };
+
+/** @throws UnableError for an option that this version does not know */
+const withSentRelease: MethodDecorator = (target, key, descriptor) => {
   try {
-    return Locked('item:<id>', options);
+    Locked(NAME, SENT)(target, key, descriptor);
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'LOCK_OPTIONS_INVALID') throw error;
-    throw new UnableError(`this version's @Locked has no option ${Object.keys(options).join()}`);
+    throw new UnableError("this version's @Locked has no release: 'sent'");
   }
-}
+};
 
 interface AppParts {
   readonly lock: MethodDecorator;
   readonly keyOf: ((id: string) => string) | null;
-  readonly module?: Partial<DynamicModule>;
+  readonly imports: DynamicModule[];
 }
 
-async function partsOf(url: string, lock: HttpLock): Promise<AppParts> {
-  const ours = { keyOf: OUR_KEY, module: { imports: [DistributedLockModule.forRoot({ redis: url })] } };
-  switch (lock) {
-    case 'none':
-      return { lock: NOT_LOCKED, keyOf: null };
-    case 'broken':
-      return { lock: NOT_LOCKED, keyOf: OUR_KEY };
-    case 'floor': {
-      const useValue = new HandWrittenLock(await floor.open({ url }));
-      const module = { providers: [{ provide: HandWrittenLock, useValue }] };
-      return { lock: UseInterceptors(HandWrittenLock), keyOf: HAND_KEY, module };
-    }
-    case 'ours':
-      return { lock: locked({}), ...ours };
-    case 'ours-sent':
-      return { lock: locked({ release: 'sent' }), ...ours };
-  }
-}
+const ours = (url: string, lock: MethodDecorator): AppParts => ({
+  lock,
+  keyOf: OUR_KEY,
+  imports: [DistributedLockModule.forRoot({ redis: url })],
+});
+
+const PARTS: Record<HttpLock, (url: string) => AppParts | Promise<AppParts>> = {
+  none: () => ({ lock: NOT_LOCKED, keyOf: null, imports: [] }),
+  /** What a lock that does not lock would be; for the tests. */
+  broken: () => ({ lock: NOT_LOCKED, keyOf: OUR_KEY, imports: [] }),
+  async floor(url) {
+    const handWritten = new HandWrittenLock(await floor.open({ url }));
+    return { lock: UseInterceptors(handWritten), keyOf: HAND_KEY, imports: [] };
+  },
+  ours: (url) => ours(url, Locked(NAME)),
+  'ours-sent': (url) => ours(url, withSentRelease),
+};
 
 export interface HttpApp {
   readonly port: number;
@@ -147,14 +149,14 @@ export interface HttpApp {
 
 /** An application as one has it: with this lock and nothing of the others. */
 export async function startHttpApp(url: string, platform: Platform, kind: HttpLock): Promise<HttpApp> {
-  const { lock, keyOf, module = {} } = await partsOf(url, kind);
+  const { lock, keyOf, imports } = await PARTS[kind](url);
   const items = new Items(url, keyOf);
   class AppModule {}
   const root: DynamicModule = {
     module: AppModule,
+    imports,
     controllers: [controllerWith(lock)],
-    ...module,
-    providers: [{ provide: Items, useValue: items }, ...(module.providers ?? [])],
+    providers: [{ provide: Items, useValue: items }],
   };
   Logger.overrideLogger(['error']);
   const app =

@@ -2,6 +2,7 @@ import type { Client } from 'autocannon';
 
 import type { AdapterId } from '../adapters/index.js';
 import { role } from '../child/role.js';
+import { formatNumber } from '../report/format.js';
 import { MeasuredProcess, runAlone } from '../run/measured-process.js';
 import { failure, type Outcome, outcomeOf, type Values } from '../run/outcome.js';
 import type { HttpLock, Platform } from './http-app.js';
@@ -38,7 +39,7 @@ const server = role('http-server', async (place, { platform, lock }: Serving) =>
 });
 
 interface Load {
-  readonly ports: readonly number[];
+  readonly apps: readonly { readonly port: number; readonly isLocked: boolean }[];
   readonly turns: number;
 }
 
@@ -82,9 +83,10 @@ async function cpuUsOf(url: string): Promise<number> {
 }
 
 /** The load comes from a process of its own, so that it shares no event loop with those it measures. */
-const load = role('http-load', async (place, { ports, turns }: Load): Promise<Served[]> => {
+const load = role('http-load', async (place, { apps, turns }: Load): Promise<Served[]> => {
   await place.start();
-  const all = ports.map((port) => ({
+  const all = apps.map(({ port, isLocked }) => ({
+    isLocked,
     url: `http://127.0.0.1:${port}`,
     served: { requests: 0, seconds: 0, cpuUs: 0, oneNamePerSecond: NaN },
   }));
@@ -98,7 +100,7 @@ const load = role('http-load', async (place, { ports, turns }: Load): Promise<Se
       served.seconds += seconds;
     }
   }
-  for (const { url, served } of all) {
+  for (const { url, served } of all.filter(({ isLocked }) => isLocked)) {
     const { requests, seconds } = await shoot(url, FOR_ONE_NAME, ONE_NAME);
     served.oneNamePerSecond = requests / seconds;
   }
@@ -129,7 +131,8 @@ async function measureOn(
         (error: unknown) => found.set(id, failure(error)),
       );
     }
-    const params = { ports: apps.map(({ port }) => port), turns: count(TURNS) };
+    const targets = apps.map(({ id, port }) => ({ port, isLocked: id !== 'none' }));
+    const params = { apps: targets, turns: count(TURNS) };
     const served = await runAlone(load, params, inProcess(LOAD_BOUND_MS));
     for (const [index, app] of apps.entries()) {
       const outcome = await outcomeOf(async () => {
@@ -169,7 +172,7 @@ export const http: InTurns = {
   title: 'HTTP: a Nest handler without a lock, with a lock written by hand in an interceptor, with @Locked',
   how:
     `An application for each, under load from autocannon with ${CONNECTIONS} connections in a process of its own: they take ${TURNS} turns of ` +
-    `${REQUESTS} requests, after ${WARM_UP} that warm up; every connection asks for names of its own, or all of them for one name. CPU: ` +
+    `${formatNumber(REQUESTS, 0)} requests, after ${formatNumber(WARM_UP, 0)} that warm up; every connection asks for names of its own, or all of them for one name. CPU: ` +
     'processor time of the application per request. Checked: no two handlers at once for the one name, and of every 256th request that its ' +
     'name is locked in Redis.',
   columns: PLATFORMS.flatMap(([platform, title]) => [

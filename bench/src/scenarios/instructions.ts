@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { probeExclusion } from '../child/exclusion-probe.js';
 import { Pairs } from '../child/pairs.js';
 import { role } from '../child/role.js';
+import { formatNumber } from '../report/format.js';
 import { runAlone } from '../run/measured-process.js';
 import { UnableError } from '../run/outcome.js';
 import { startRedis } from '../run/redis-server.js';
@@ -66,8 +67,8 @@ export const instructions: RowByRow = {
   id: 'instructions',
   title: 'What a pair costs the server, in instructions',
   how:
-    `Instructions that redis-server executes per pair of ever new names, counted by callgrind: the difference between ${3 * PAIRS} and ` +
-    `${PAIRS} pairs. No other load of the machine changes it, so it is measured once. Checked before: two clients that fight for one name ` +
+    `Instructions that redis-server executes per pair of ever new names, counted by callgrind: the difference between ${formatNumber(3 * PAIRS, 0)} and ` +
+    `${formatNumber(PAIRS, 0)} pairs. No other load of the machine changes it, so it is measured once. Checked before: two clients that fight for one name ` +
     'exclude each other.',
   columns: [
     { key: 'alone', title: 'one at a time', digits: 0, better: 'less' },

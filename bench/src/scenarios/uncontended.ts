@@ -5,6 +5,7 @@ import { promotedBytesDuring } from '../child/promoted-bytes.js';
 import { role } from '../child/role.js';
 import { spreadOf } from '../child/samples.js';
 import { ServerCpu } from '../child/server-cpu.js';
+import { formatNumber } from '../report/format.js';
 import { runAlone } from '../run/measured-process.js';
 import type { Values } from '../run/outcome.js';
 import { isMainRow, type Measuring, type RowByRow } from './scenario.js';
@@ -37,9 +38,9 @@ const uncontended = role(
     const pairs = new Pairs(client, loops);
     await place.start();
     const first = await pairs.run(warmUp / 2);
-  // A process that has served for a while has had a major collection in the midst of its traffic, and what that moved into the old
-  // generation decides what later ones keep.
-  await Promise.all([pairs.run(warmUp / 2), client.using('collected', async () => globalThis.gc?.())]);
+    // A process that has served for a while has had a major collection in the midst of its traffic, and what that moved into the old
+    // generation decides what later ones keep.
+    await Promise.all([pairs.run(warmUp / 2), client.using('collected', async () => globalThis.gc?.())]);
 
     let takenNs: Float64Array = new Float64Array();
     const serverBefore = await server.usedUs();
@@ -88,7 +89,7 @@ export const uncontendedLatency: RowByRow = {
   id: 'latency',
   title: 'Nobody waits: one client, one pair after the other',
   how:
-    `Acquire and release of ever new names, one at a time: ${MEASURED.alone} pairs after ${WARM_UP.alone} that warm up; cold: the first ` +
+    `Acquire and release of ever new names, one at a time: ${formatNumber(MEASURED.alone, 0)} pairs after ${formatNumber(WARM_UP.alone, 0)} that warm up; cold: the first ` +
     `${COLD} of those. Client and server: processor time per pair of the process and of Redis's main thread. Checked afterwards: two ` +
     'clients that fight for one name exclude each other.',
   columns: [
@@ -110,7 +111,7 @@ export const uncontendedThroughput: RowByRow = {
   id: 'throughput',
   title: 'Nobody waits: 64 at once',
   how:
-    `64 loops in one process, each with ever new names: ${MEASURED.together} pairs after ${WARM_UP.together} that warm up. Client, server, ` +
+    `64 loops in one process, each with ever new names: ${formatNumber(MEASURED.together, 0)} pairs after ${formatNumber(WARM_UP.together, 0)} that warm up. Client, server, ` +
     'commands, bytes: per pair. Bytes promoted: what garbage collections moved into the old generation, where it stays until a major one. ' +
     'Checked as above.',
   columns: [
