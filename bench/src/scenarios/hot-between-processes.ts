@@ -15,11 +15,11 @@ import { isMainRow, type Measuring, type RowByRow } from './scenario.js';
 
 const PROCESSES = 4;
 const WAITERS = 25;
-/** By time, because the rate over time is what is asked for: a path between processes runs 40 times per process in it. */
-const WARM_UP_MS = 2_000;
+/** By time, because the rate over time is what is asked for. With 1 ms sections a path between processes runs 40 times per process in it. */
+const WARM_UP = { emptyMs: 1_000, oneMs: 2_000 };
 const WINDOW_MS = 2_000;
 /** Sections without a lock, in one process; the first of them warm up. */
-const CHAIN = { warmUp: 300, measured: 700 };
+const CHAIN = { warmUp: 200, measured: 600 };
 const BOUND_MS = 20_000;
 /** A section that has begun may end. */
 const LAST_SECTION_MS = 200;
@@ -111,8 +111,9 @@ async function withCounter<T>(work: (path: string) => Promise<T>): Promise<T> {
 
 async function measure({ inProcess, ms }: Measuring, sectionMs: number): Promise<Values> {
   const windowMs = ms(WINDOW_MS);
+  const warmUpMs = sectionMs === 0 ? WARM_UP.emptyMs : WARM_UP.oneMs;
   return withCounter(async (counterPath) => {
-    const each: Params = { warmUpMs: WARM_UP_MS, windowMs, sectionMs, counterPath };
+    const each: Params = { warmUpMs, windowMs, sectionMs, counterPath };
     const params = Array.from({ length: PROCESSES }, () => each);
     const results = await runTogether(member, params, inProcess(BOUND_MS));
     const all = results.reduce((sum, { spans }) => sum + spans.length / 2, 0);
@@ -165,8 +166,8 @@ const WAITS: RowByRow['columns'] = [
   { key: 'longestWaitMs', title: 'longest', digits: 0, better: 'less' },
   { key: 'share', title: 'least / most served process', digits: 2, better: 'more' },
 ];
-const HOW =
-  `25 loops in each of 4 processes for ${WINDOW_MS / 1e3} s, after ${WARM_UP_MS / 1e3} s that warm up. A wait that has not ended then counts as ` +
+const how = (warmUpMs: number): string =>
+  `25 loops in each of 4 processes for ${WINDOW_MS / 1e3} s, after ${warmUpMs / 1e3} s that warm up. A wait that has not ended then counts as ` +
   'long as it has lasted; one as long as the whole means: for ever. ' +
   "Checked: the sections' times, on the clock that processes share, never overlap";
 
@@ -175,7 +176,7 @@ const isHot: RowByRow['takesPart'] = (adapter) => isMainRow(adapter) || adapter.
 export const hotEmpty: RowByRow = {
   id: 'hot-empty',
   title: 'One hot name, 4 processes × 25 waiters, empty sections',
-  how: `${HOW}.`,
+  how: `${how(WARM_UP.emptyMs)}.`,
   columns: [RATE, ...WAITS],
   ratios: [{ of: 'sectionsPerSecond', to: 'best peer', title: '× best peer' }],
   takesPart: isHot,
@@ -186,7 +187,7 @@ export const hotOneMs: RowByRow = {
   id: 'hot-1ms',
   title: 'One hot name, 4 processes × 25 waiters, sections of 1 ms',
   how:
-    `${HOW}, and a number in a file that every section reads and writes 1 ms later is exact. Chain: ${CHAIN.measured} of the same sections ` +
+    `${how(WARM_UP.oneMs)}, and a number in a file that every section reads and writes 1 ms later is exact. Chain: ${CHAIN.measured} of the same sections ` +
     'one after the other in one process, without any lock, just before. Waiters / rate: what each of the 100 waits if all are served in turn.',
   columns: [
     RATE,

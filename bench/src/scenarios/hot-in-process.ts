@@ -13,7 +13,7 @@ import { isMainRow, type RowByRow } from './scenario.js';
 const WAITERS = 100;
 const SECTION_MS = 1;
 /** Sections until code is compiled; whoever is slower than 1 ms a section has less of it. */
-const WARM_UP = { sections: 1_000, atMostMs: 2_000 };
+const WARM_UP = { sections: 1_000, atMostMs: 1_500 };
 /** 100 calls at once, each time after 100 sections without a lock. */
 const ROUNDS = 10;
 /** Who is not through by then is judged by the sections that it managed. */

@@ -21,8 +21,8 @@ const COLD = 500;
  * Pairs until code is compiled and the heap has its shape. By count and not by time: a slow library would else be measured colder than a
  * fast one. Ours is the slowest to become warm: its processor time per pair is steady after 3 000 pairs alone and 8 000 of 64 at once.
  */
-const WARM_UP = { alone: 10_000, together: 20_000 };
-const MEASURED = { alone: 10_000, together: 40_000 };
+const WARM_UP = { alone: 8_000, together: 20_000 };
+const MEASURED = { alone: 8_000, together: 40_000 };
 
 interface Params {
   readonly loops: number;
