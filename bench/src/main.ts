@@ -26,7 +26,8 @@ const progress: Progress = (scenario, id, outcome) => {
           .map(({ key, title, digits }) => `${formatNumber(outcome.values[key] ?? NaN, digits)} ${title}`)
           .join(' · ')
       : `${outcome.kind}: ${outcome.reason}`;
-  console.log(`${scenario.id.padEnd(12)} ${id.padEnd(20)} ${found}`);
+  const second = process.uptime().toFixed(0).padStart(5);
+  console.log(`${second} s  ${scenario.id.padEnd(12)} ${id.padEnd(18)} ${found}`);
 };
 
 async function describeLibraries(options: BenchOptions): Promise<Library[]> {

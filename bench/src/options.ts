@@ -4,7 +4,7 @@ import { ALL_ADAPTERS, type AdapterId, isAdapterId } from './adapters/index.js';
 import { SCENARIOS } from './scenarios/index.js';
 import type { RunPlan } from './run/run-scenarios.js';
 
-/** How much shorter a quick run measures. */
+/** How much less a quick run measures. It warms up as long as any: what is cold is another program. */
 const QUICK = 0.3;
 
 export interface BenchOptions extends RunPlan {
@@ -28,7 +28,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     .option('--rounds <number>', 'how often everything is measured (default: 3)', toRounds)
     .option('--only <scenarios>', `some of: ${SCENARIOS.map(({ id }) => id).join(', ')}`, toScenarios)
     .option('--libs <libraries>', `some of: ${ALL_ADAPTERS.join(', ')}`, toAdapters)
-    .option('--quick', 'one round of short measurements: a look, no evidence')
+    .option('--quick', 'one round of short measurements, as warm as any: a look, no evidence')
     .option('--out <folder>', 'where the results go (default: results/, or results/partial/ for a part)')
     .addHelpText(
       'after',
@@ -42,7 +42,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     adapters: raw.libs ?? ALL_ADAPTERS,
     scenarios: SCENARIOS.filter(({ id }) => raw.only?.includes(id) ?? true),
     rounds,
-    timeScale: isQuick ? QUICK : 1,
+    scale: isQuick ? QUICK : 1,
     isQuick,
     isWhole: !isQuick && raw.only === undefined && raw.libs === undefined && rounds >= 3,
     out: raw.out,

@@ -37,16 +37,19 @@ declare module 'autocannon' {
   interface Options {
     url: string;
     connections: number;
-    duration: number;
+    amount: number;
+    /** How often it looks whether all is done, ms. */
+    sampleInt: number;
     setupClient(client: Client): void;
   }
   interface Result {
-    requests: { average: number; total: number };
-    latency: { p50: number; p99: number };
+    requests: { total: number };
     errors: number;
     non2xx: number;
-    duration: number;
   }
-  function autocannon(options: Options): Promise<Result>;
+  interface Shooting extends Promise<Result> {
+    on(event: 'response', listener: () => void): void;
+  }
+  function autocannon(options: Options): Shooting;
   export default autocannon;
 }

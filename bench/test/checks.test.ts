@@ -4,7 +4,13 @@ import { describe, it } from 'node:test';
 
 import { SectionWitness } from '../src/child/section-witness.js';
 import { Spans } from '../src/child/spans.js';
-import { BrokenLockError, outcomeOf, UnableError } from '../src/run/outcome.js';
+import {
+  BrokenLockError,
+  errorOf,
+  kindOf as failedKindOf,
+  outcomeOf,
+  UnableError,
+} from '../src/run/outcome.js';
 import { checkNoOverlap, visitInOrder } from '../src/run/overlaps.js';
 
 const spans = (...times: number[]): Float64Array => Float64Array.from(times);
@@ -71,5 +77,12 @@ describe('an outcome', () => {
       kinds.push(await kindOf(error));
     }
     assert.deepEqual(kinds, ['broken', 'failed', 'unable']);
+  });
+
+  it('of another process is of the same kind here', () => {
+    for (const kind of ['broken', 'failed', 'unable'] as const) {
+      assert.equal(failedKindOf(errorOf(kind, 'why')), kind);
+      assert.equal(errorOf(kind, 'why').message, 'why');
+    }
   });
 });

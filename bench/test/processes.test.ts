@@ -21,11 +21,22 @@ describe('a measured process', () => {
 
   it('that takes too long is ended, and that is said', async () => {
     const process = (): ReturnType<typeof options> => ({ ...options(), boundMs: 100 as 10_000 });
-    const measuring = { id: 'floor', redis, inProcess: process, ms: () => 5_000 } as unknown;
+    const measuring = { id: 'floor', redis, inProcess: process, count: () => 1e9 } as unknown;
     const measured = uncontendedLatency.measure(
       measuring as Parameters<typeof uncontendedLatency.measure>[0],
     );
     await assert.rejects(measured, /not done within 0\.1 s/);
+  });
+
+  it('warms up as long when little is measured', async () => {
+    await redis.empty();
+    const observer = new Redis(redis.url);
+    const inProcess = (boundMs: number): object => ({ ...options(), boundMs });
+    const measuring = { id: 'floor', redis, inProcess, count: () => 10 } as unknown;
+    await uncontendedLatency.measure(measuring as Parameters<typeof uncontendedLatency.measure>[0]);
+    const calls = /^cmdstat_set:calls=(\d+)/m.exec(await observer.info('commandstats'))?.[1];
+    observer.disconnect();
+    assert.ok(Number(calls) > 5_000, `${calls} locks were taken`);
   });
 
   it('that cannot start is not waited for, and its own words are told', async () => {

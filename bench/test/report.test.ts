@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { AdapterId } from '../src/adapters/index.js';
 import { chartSvg } from '../src/report/chart.js';
 import { headlineTable } from '../src/report/headline.js';
-import { table } from '../src/report/markdown.js';
+import { describeRun, table } from '../src/report/markdown.js';
 import { replaceBetweenMarks } from '../src/report/readme.js';
 import { Summary } from '../src/report/summary.js';
 import { judgeTargets } from '../src/report/targets.js';
@@ -45,13 +45,26 @@ describe('a summary', () => {
   it('compares each round with the same round of the others', () => {
     const rows = { ours: [200, 20], verrou: [100, 10], redlock: [50, 5], floor: [400, 40] };
     const summary = summaryOf('throughput', 'pairsPerSecond', rows);
-    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'best peer', title: '' }), 2);
-    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'floor', title: '' }), 0.5);
+    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'best peer' }), 2);
+    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'floor' }), 0.5);
   });
 
   it('knows that less is better where it is', () => {
     const summary = summaryOf('latency', 'p50Us', { ours: [50], floor: [100] });
-    assert.equal(summary.ratio('ours', { of: 'p50Us', to: 'floor', title: '' }), 2);
+    assert.equal(summary.ratio('ours', { of: 'p50Us', to: 'floor' }), 2);
+  });
+
+  it('gives a quotient where the goal is one, and compares with no lock at all', () => {
+    const summary = summaryOf('latency', 'p99Us', { ours: [300, 20], floor: [100, 10] });
+    assert.equal(summary.ratio('ours', { of: 'p99Us', to: 'floor', as: 'quotient' }), 2.5);
+    const served = summaryOf('http', 'expressPerSecond', { ours: [60], floor: [80], none: [100] });
+    assert.equal(served.ratio('ours', { of: 'expressPerSecond', to: 'none' }), 0.6);
+  });
+
+  it('counts neither ours nor what is no library among the peers', () => {
+    const rows = { ours: [2], 'ours-sent': [9], none: [9], floor: [9], 'floor-pipelined': [9], verrou: [1] };
+    const summary = summaryOf('throughput', 'pairsPerSecond', rows);
+    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'best peer' }), 2);
   });
 
   it('gives no number for a lock that broke in one of its rounds, and compares nobody with it', () => {
@@ -62,7 +75,7 @@ describe('a summary', () => {
     });
     assert.equal(summary.value('verrou', 'pairsPerSecond'), undefined);
     assert.match(summary.problem('verrou') ?? '', /did not hold/);
-    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'best peer', title: '' }), 2);
+    assert.equal(summary.ratio('ours', { of: 'pairsPerSecond', to: 'best peer' }), 2);
   });
 
   it('counts the rounds that failed where others did not', () => {
@@ -76,10 +89,29 @@ describe('the targets', () => {
   it('are met or missed, and missed when there is no number', () => {
     const met = (rows: Parameters<typeof summaryOf>[2]): boolean | undefined =>
       judgeTargets([summaryOf('throughput', 'pairsPerSecond', rows)])[0]?.met;
-    assert.equal(met({ ours: [200], verrou: [100] }), true);
-    assert.equal(met({ ours: [199], verrou: [100] }), false);
+    assert.equal(met({ ours: [130], verrou: [100] }), true);
+    assert.equal(met({ ours: [129], verrou: [100] }), false);
     assert.equal(met({ ours: [BROKEN], verrou: [100] }), false);
     assert.equal(met({ ours: [200], verrou: [FAILED] }), false);
+  });
+
+  it('that are a quotient are met below it, in any of its rounds the same round of the other', () => {
+    const judge = (ours: number[], floor: number[]): boolean | undefined =>
+      judgeTargets([summaryOf('throughput', 'serverUs', { ours, floor })]).find(({ says }) =>
+        says.includes('server: µs'),
+      )?.met;
+    assert.equal(judge([20, 40, 60], [21, 41, 1]), true);
+    assert.equal(judge([20, 40, 60], [19, 39, 99]), false);
+  });
+
+  it('each ask for a figure that its scenario has', () => {
+    for (const scenario of SCENARIOS) {
+      const values = Object.fromEntries(scenario.columns.map(({ key }) => [key, 1]));
+      const ids: AdapterId[] = ['ours', 'ours-sent', 'ours-no-cohort', 'floor', 'none', 'verrou'];
+      const rows = ids.map((id) => ({ id, rounds: [{ kind: 'measured' as const, values }] }));
+      for (const { says, value } of judgeTargets([new Summary({ scenario, rows })]))
+        assert.equal(value, 1, says);
+    }
   });
 
   it('of scenarios that were not run are not judged', () => {
@@ -118,6 +150,14 @@ describe('the report', () => {
     assert.match(text, /\| verrou \[1\] +\| +– \|/);
     assert.match(text, /\[1\] verrou: \*\*did not hold\*\*: two holders at once\./);
     assert.match(text, /\[2\] redlock: failed: crashed\./);
+  });
+
+  it('says what a run was worth', () => {
+    const machine = { cores: 2, cpu: 'c', node: '20', redis: '7', ioredis: '6', date: 'd', load: 0 };
+    const says = (rounds: number, isQuick: boolean): string =>
+      describeRun({ machine, rounds, isQuick, libraries, summaries: [], targets: [] });
+    assert.match(says(3, false), /^Medians of 3 interleaved rounds, d/);
+    assert.match(says(1, true), /^One round of short measurements, \*\*a look and no evidence\*\*/);
   });
 
   it('has a chart with every library and what became of it', () => {

@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.js';
 const LOADERS = {
   ours: async () => (await import('./ours.js')).ours,
   'ours-no-cohort': async () => (await import('./ours.js')).oursWithoutCohort,
+  'ours-sent': async () => (await import('./ours.js')).oursSent,
   floor: async () => (await import('./floor.js')).floor,
   'floor-pipelined': async () => (await import('./floor.js')).pipelinedFloor,
   redlock: async () => (await import('./redlock.js')).redlock,
@@ -17,6 +18,7 @@ const LOADERS = {
   murlock: async () => (await import('./murlock.js')).murlock,
   'simple-redis-mutex': async () => (await import('./simple-redis-mutex.js')).simpleRedisMutex,
   'node-redisson': async () => (await import('./node-redisson.js')).nodeRedisson,
+  none: async () => (await import('./none.js')).none,
   /** For the tests only. */
   broken: async () => (await import('./broken.js')).broken,
   'broken-local': async () => (await import('./broken.js')).brokenLocal,

@@ -1,5 +1,5 @@
 import { loadAdapter } from '../adapters/index.js';
-import { BrokenLockError } from '../run/outcome.js';
+import { kindOf } from '../run/outcome.js';
 import { nowNs } from './clock.js';
 import { findRole, type FromChild, type Job, type ToChild } from './role.js';
 import { SentCommands } from './sent-commands.js';
@@ -40,9 +40,9 @@ process.once('disconnect', () => process.exit(1)); // nobody is interested any m
 run().then(
   () => process.exit(0),
   async (error: unknown) => {
-    const isBroken = error instanceof BrokenLockError;
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    await tell({ kind: 'error', message: isBroken ? error.message : message, isBroken });
+    const outcome = kindOf(error);
+    const [name, message] = error instanceof Error ? [`${error.name}: `, error.message] : ['', String(error)];
+    await tell({ kind: 'error', message: outcome === 'failed' ? name + message : message, outcome });
     process.exit(1);
   },
 );

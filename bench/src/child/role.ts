@@ -1,5 +1,6 @@
 import type { AdapterId } from '../adapters/index.js';
 import type { LockClient, OpenOptions } from '../adapters/adapter.js';
+import type { FailedKind } from '../run/outcome.js';
 import type { SentCommands } from './sent-commands.js';
 
 /** What a process measures, by name: the parent names it, the child finds it. */
@@ -30,7 +31,7 @@ export type ToChild = { readonly kind: 'go'; readonly startNs: number };
 export type FromChild =
   | { readonly kind: 'ready'; readonly told: unknown }
   | { readonly kind: 'result'; readonly result: unknown }
-  | { readonly kind: 'error'; readonly message: string; readonly isBroken: boolean };
+  | { readonly kind: 'error'; readonly message: string; readonly outcome: FailedKind };
 
 const ROLES = new Map<string, (place: Place, params: never) => Promise<unknown>>();
 

@@ -7,6 +7,7 @@ import { isPeer, type Summary } from './summary.js';
 /** The one table for readers in a hurry. */
 const FIGURES = [
   { scenario: 'latency', key: 'p50Us', says: 'nobody waits, one client: µs per pair' },
+  { scenario: 'latency', key: 'p99Us', says: '— p99, µs' },
   { scenario: 'throughput', key: 'pairsPerSecond', says: 'nobody waits, 64 at once: pairs/s' },
   { scenario: 'hot-process', key: 'msPerSection', says: 'one hot name, 100 waiters × 1 ms: ms per section' },
   {
@@ -16,10 +17,16 @@ const FIGURES = [
   },
   { scenario: 'hot-empty', key: 'longestWaitMs', says: '— longest wait, ms' },
   { scenario: 'hot-1ms', key: 'sectionsPerSecond', says: 'the same with 1 ms in each: sections/s' },
-  { scenario: 'hot-1ms', key: 'longestWaitMs', says: '— longest wait, ms' },
+  { scenario: 'hot-1ms', key: 'waitP99Ms', says: '— p99 of the waits, ms' },
   { scenario: 'hand-off', key: 'roundTrips10', says: 'hand-off between processes, 10 ms link: round trips' },
   { scenario: 'held-lock', key: 'commandsPerSecond', says: '500 waiters: commands/s' },
   { scenario: 'leases', key: 'commandsPerInterval', says: '10 000 leases: commands per renewal' },
+  {
+    scenario: 'http',
+    key: 'expressCpuUs',
+    says: 'a Nest request on Express with a lock: processor time, µs',
+  },
+  { scenario: 'http', key: 'fastifyCpuUs', says: '— on Fastify' },
 ] as const;
 
 /** Ours, what one writes by hand, and the best of the others in each figure. */

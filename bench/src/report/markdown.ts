@@ -56,7 +56,8 @@ export function reportMarkdown(report: Report): string {
 export function describeRun({ machine, rounds, isQuick }: Report): string {
   const { cores, cpu, node, redis, ioredis, date, load } = machine;
   const busy = load > cores * BUSY ? ` **The machine was busy with other things (load ${load}).**` : '';
-  const how = `Medians of ${rounds} interleaved round${rounds === 1 ? '' : 's'}${isQuick ? ', **quick run**' : ''}`;
+  const medians = rounds === 1 ? 'One round' : `Medians of ${rounds} interleaved rounds`;
+  const how = isQuick ? `${medians} of short measurements, **a look and no evidence**` : medians;
   return `${how}, ${date}: ${cores} cores (${cpu}), Node ${node}, Redis ${redis}, ioredis ${ioredis}; written by \`npm run bench\`.${busy}`;
 }
 

@@ -5,9 +5,9 @@ import type { Outcome, Values } from '../run/outcome.js';
 import type { Row, ScenarioRows } from '../run/run-scenarios.js';
 import type { Column, RatioColumn } from '../scenarios/scenario.js';
 
-/** Ours and what is written by hand are not peers. */
+/** Ours, what is written by hand and no lock at all are not peers. */
 export function isPeer(id: AdapterId): boolean {
-  return !id.startsWith('ours') && !id.startsWith('floor');
+  return !id.startsWith('ours') && !id.startsWith('floor') && id !== 'none';
 }
 
 const SAYS = { broken: '**did not hold**', failed: 'failed', unable: 'cannot' } as const;
@@ -46,20 +46,21 @@ export class Summary {
   }
 
   /**
-   * How many times better; above 1 is better. Each round is compared with the same round of the other, so that a slow minute of
-   * the machine hits both; the median of that.
+   * How many times better, or the quotient. Each round is compared with the same round of the other, so that a slow minute of the
+   * machine hits both; the median of that.
    */
-  ratio(id: AdapterId, { of, to }: RatioColumn): number | undefined {
+  ratio(id: AdapterId, { of, to, as }: Omit<RatioColumn, 'title'>): number | undefined {
     if (!this.ids.includes(id) || this.problem(id) !== undefined) return undefined;
-    const better = this.scenario.columns.find(({ key }) => key === of)?.better ?? 'more';
-    const others = this.ids.filter((other) => (to === 'floor' ? other === 'floor' : isPeer(other)));
+    const better = this.column(of)?.better ?? 'more';
+    const others = this.ids.filter((other) => (to === 'best peer' ? isPeer(other) : other === to));
     const usable = others.filter((other) => this.problem(other) === undefined);
     return medianOf(
       this.#row(id).rounds.map((outcome, round) => {
         const bases = usable.map((other) => measured(this.#row(other).rounds[round])?.[of]).filter(isNumber);
         const value = measured(outcome)?.[of];
         if (value === undefined || bases.length === 0) return undefined;
-        return better === 'less' ? Math.min(...bases) / value : value / Math.max(...bases);
+        const base = better === 'less' ? Math.min(...bases) : Math.max(...bases);
+        return better === 'less' && as !== 'quotient' ? base / value : value / base;
       }),
     );
   }

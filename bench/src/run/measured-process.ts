@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { AdapterId } from '../adapters/index.js';
 import type { FromChild, Job, Role, ToChild } from '../child/role.js';
 import { nowNs } from '../child/clock.js';
-import { BrokenLockError } from './outcome.js';
+import { errorOf } from './outcome.js';
 
 const CHILD_MAIN = fileURLToPath(new URL('../child/child-main.js', import.meta.url));
 /** How long a process may take to load its library and connect, on a busy machine. */
@@ -80,7 +80,7 @@ export class MeasuredProcess<P, R> {
       );
       const onMessage = (message: FromChild): void => {
         if (message.kind === kind) settle(() => resolve(message as Extract<FromChild, { kind: K }>));
-        if (message.kind === 'error') settle(() => reject(errorOf(message)));
+        if (message.kind === 'error') settle(() => reject(errorOf(message.outcome, message.message)));
       };
       const onExit = (): void => {
         if (!this.#done) settle(() => reject(new Error(`its process crashed: ${firstError(this.#stderr)}`)));
@@ -116,10 +116,6 @@ export async function runTogether<P, R>(
 export async function runAlone<P, R>(role: Role<P, R>, params: P, options: ProcessOptions): Promise<R> {
   const [result] = await runTogether(role, [params], options);
   return result as R;
-}
-
-function errorOf({ message, isBroken }: Extract<FromChild, { kind: 'error' }>): Error {
-  return isBroken ? new BrokenLockError(message) : new Error(message);
 }
 
 function firstError(stderr: string): string {

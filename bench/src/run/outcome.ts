@@ -20,12 +20,28 @@ export class UnableError extends Error {
   override readonly name = 'UnableError';
 }
 
+/** What kind of outcome an error stands for. */
+export type FailedKind = Exclude<Outcome['kind'], 'measured'>;
+
+export function kindOf(error: unknown): FailedKind {
+  if (error instanceof BrokenLockError) return 'broken';
+  return error instanceof UnableError ? 'unable' : 'failed';
+}
+
+/** The way back, for an error that was told by another process. */
+export function errorOf(kind: FailedKind, message: string): Error {
+  if (kind === 'broken') return new BrokenLockError(message);
+  return kind === 'unable' ? new UnableError(message) : new Error(message);
+}
+
+export function failure(error: unknown): Outcome {
+  return { kind: kindOf(error), reason: error instanceof Error ? error.message : String(error) };
+}
+
 export async function outcomeOf(measure: () => Promise<Values>): Promise<Outcome> {
   try {
     return { kind: 'measured', values: await measure() };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof BrokenLockError) return { kind: 'broken', reason };
-    return { kind: error instanceof UnableError ? 'unable' : 'failed', reason };
+    return failure(error);
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
-/** The one Redis of a run: a process of its own, without persistence, emptied before each measurement. */
+/** A Redis of a run: a process of its own, without persistence, emptied before each measurement. */
 export interface BenchRedis {
   readonly url: string;
   readonly port: number;
@@ -16,18 +16,26 @@ export interface BenchRedis {
   stop(): Promise<void>;
 }
 
-const START_TRIES = 10;
-const READY_TRIES = 100;
+export interface RedisOptions {
+  /** The command under which it runs, such as valgrind. */
+  readonly under?: readonly string[];
+  readonly settings?: readonly string[];
+  /** 'SIGTERM' lets it, and what it runs under, end as it wants to. */
+  readonly stopWith?: 'SIGKILL' | 'SIGTERM';
+}
 
-export async function startRedis(): Promise<BenchRedis> {
+const START_TRIES = 10;
+const READY_MS = 15_000;
+
+export async function startRedis(options: RedisOptions = {}): Promise<BenchRedis> {
+  const { under = [], settings = [], stopWith = 'SIGKILL' } = options;
   const folder = mkdtempSync(join(tmpdir(), 'bench-redis-'));
   for (let tries = 1; ; tries++) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     const quiet = ['--save', '', '--appendonly', 'no', '--dir', folder, '--loglevel', 'warning'];
     const binary = process.env['REDIS_SERVER_BIN'] ?? 'redis-server';
-    const server = spawn(binary, ['--port', String(port), '--bind', '127.0.0.1', ...quiet], {
-      stdio: 'ignore',
-    });
+    const command = [...under, binary, '--port', String(port), '--bind', '127.0.0.1', ...quiet, ...settings];
+    const server = spawn(command[0] ?? binary, command.slice(1), { stdio: 'ignore' });
     const exited = once(server, 'exit');
     process.once('exit', () => server.kill('SIGKILL'));
     const redis = new Redis({ port, lazyConnect: true, retryStrategy: null });
@@ -45,7 +53,7 @@ export async function startRedis(): Promise<BenchRedis> {
         },
         async stop() {
           redis.disconnect();
-          server.kill('SIGKILL');
+          server.kill(stopWith);
           await exited;
           rmSync(folder, { recursive: true, force: true });
         },
@@ -57,7 +65,7 @@ export async function startRedis(): Promise<BenchRedis> {
 }
 
 async function isReady(redis: Redis, hasEnded: () => boolean): Promise<boolean> {
-  for (let tries = 0; tries < READY_TRIES && !hasEnded(); tries++) {
+  for (let waitedMs = 0; waitedMs < READY_MS && !hasEnded(); waitedMs += 20) {
     try {
       if (redis.status !== 'ready') await redis.connect();
       await redis.ping();

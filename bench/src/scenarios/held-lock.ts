@@ -5,7 +5,7 @@ import { hold } from '../child/hold.js';
 import { role } from '../child/role.js';
 import { runAlone } from '../run/measured-process.js';
 import { BrokenLockError } from '../run/outcome.js';
-import { isMainRow, type Scenario } from './scenario.js';
+import { isMainRow, type RowByRow } from './scenario.js';
 
 const WAITERS = 500;
 const SETTLE_MS = 400;
@@ -48,7 +48,7 @@ const crowd = role('held-lock', async (place, { windowMs }: { windowMs: number }
   };
 });
 
-export const heldLock: Scenario = {
+export const heldLock: RowByRow = {
   id: 'held-lock',
   title: '500 waiters of one process while somebody else holds the lock',
   how:

@@ -3,6 +3,7 @@ import { heldLock } from './held-lock.js';
 import { hotEmpty, hotOneMs } from './hot-between-processes.js';
 import { hotInProcess } from './hot-in-process.js';
 import { http } from './http.js';
+import { instructions } from './instructions.js';
 import { leases } from './leases.js';
 import { memory } from './memory.js';
 import type { Scenario } from './scenario.js';
@@ -12,6 +13,7 @@ import { uncontendedLatency, uncontendedThroughput } from './uncontended.js';
 export const SCENARIOS: readonly Scenario[] = [
   uncontendedLatency,
   uncontendedThroughput,
+  instructions,
   hotInProcess,
   hotEmpty,
   hotOneMs,

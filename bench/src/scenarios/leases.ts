@@ -6,7 +6,7 @@ import { holdAll } from '../child/hold.js';
 import { role } from '../child/role.js';
 import { runAlone } from '../run/measured-process.js';
 import { UnableError } from '../run/outcome.js';
-import { isMainRow, type Scenario } from './scenario.js';
+import { isMainRow, type RowByRow } from './scenario.js';
 
 const LEASES = 10_000;
 const LEASE_MS = 4_500;
@@ -54,7 +54,7 @@ const keeper = role('leases', async (place, { renewsAt }: { renewsAt: number }) 
   return { commandsPerInterval: sentPerMs * intervalMs, cpuPercent, idleCpuPercent };
 });
 
-export const leases: Scenario = {
+export const leases: RowByRow = {
   id: 'leases',
   title: '10 000 leases kept alive',
   how:

@@ -5,7 +5,7 @@ import { holdAll } from '../child/hold.js';
 import { role } from '../child/role.js';
 import { runAlone } from '../run/measured-process.js';
 import { BrokenLockError } from '../run/outcome.js';
-import { isMainRow, type Scenario } from './scenario.js';
+import { isMainRow, type RowByRow } from './scenario.js';
 
 const NAMES = 10;
 const WAITERS_PER_NAME = 100;
@@ -54,7 +54,7 @@ const heap = role('memory', async (place) => {
   };
 });
 
-export const memory: Scenario = {
+export const memory: RowByRow = {
   id: 'memory',
   title: 'Memory',
   how:
