@@ -4,6 +4,8 @@ const RELEASES = 'lib/holding/releases.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const LOADED = 'lib/stores/redis/loaded-scripts.ts';
 const ENDINGS = 'lib/stores/mechanics/endings.ts';
+const BATCHER = 'lib/stores/mechanics/turn-batcher.ts';
+const TURN_BATCHER = 'test/stores/mechanics/turn-batcher.spec.ts';
 const ENGINE = 'test/engine/sent-release.spec.ts';
 const REDIS = 'test/stores/redis-sent.spec.ts';
 
@@ -50,8 +52,21 @@ export const sentMutants: readonly Mutant[] = [
   },
   {
     name: 'sent: told only where nothing overtakes it',
-    edits: off('lib/stores/mechanics/turn-batcher.ts', 'if (this.carrier.keepsOrder(kind)) for', 'for'),
+    edits: [
+      { file: BATCHER, find: 'if (!this.carrier.keepsOrder(kind)) return;', put: '' },
+      { file: BATCHER, find: 'if (!this.carrier.keepsOrder(request.kind)) return;', put: '' },
+    ],
     suites: [suite(REDIS, 'overtaken')],
+  },
+  {
+    name: 'sent: nobody goes on before it is written',
+    edits: off(BATCHER, 'if (this.#isCorked) this.#untold.push(item);\n      else this', 'this'),
+    suites: [suite(TURN_BATCHER, 'before it is written')],
+  },
+  {
+    name: 'sent: nobody goes on when the connection breaks as it is written',
+    edits: off(BATCHER, 'if (!this.carrier.keepsOrder(request.kind)) return;'),
+    suites: [suite(TURN_BATCHER, 'breaks as it is written')],
   },
   {
     name: 'sent: nothing is on its way that cannot be written',

@@ -1,55 +1,7 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { Bounds } from './bounds.js';
-import type { Connection } from './connection.js';
-import type { OnSent } from '../lock-store.js';
+import type { BatchRequest, Carrier } from './carrier.js';
 import { CallFailure, Tries } from './tries.js';
-
-/** How an answer came about. */
-export interface AnswerInfo {
-  /** When the request that got it was sent (monotonic ms). */
-  readonly sentAtMs: number;
-  /** An earlier copy got no reply and may have been executed. */
-  readonly repeated: boolean;
-}
-
-/** One request among those that travel together. */
-export interface BatchRequest<Kind extends string, Answer> {
-  readonly kind: Kind;
-  /** What it is about; for messages. */
-  readonly hold: { readonly name: string };
-  /** Refused for a state of the server that passes, it asks again by itself. Others are sent again, within their bound. */
-  readonly isPatient?: boolean;
-  /** Is it still wanted? Asked before it is sent, and before it is sent again. */
-  wanted(): boolean;
-  /** It was written to a connection that is up: nothing that is written later overtakes it. Again, when it is sent again. */
-  readonly sent?: OnSent | undefined;
-  answered(answer: Answer, how: AnswerInfo): void;
-  failed(failure: CallFailure): void;
-}
-
-/** What became of a command: an answer to each of its requests, in their order; or an error, when there is no reply to any. */
-export type OnReply<Answer> = (error: unknown, answers: readonly Answer[]) => void;
-
-/** How a store carries requests that travel together. */
-export interface Carrier<Kind extends string, Answer, Request> extends Connection {
-  /** The kinds, in the order in which those of one turn are sent: what becomes free first, then who wants it. */
-  readonly kinds: readonly Kind[];
-  /** So many requests go in one command. */
-  readonly most: number;
-  /** Sends one command once; a reply is waited for at most `boundMs`. `onReply` is called once, later, and does not throw. */
-  send(
-    kind: Kind,
-    command: { requests: readonly Request[]; boundMs: number },
-    onReply: OnReply<Answer>,
-  ): void;
-  /** What is written now is on its way, and nothing that is written later overtakes it. */
-  keepsOrder(kind: Kind): boolean;
-  /** The server refused this one request, not the command. undefined: it did not. */
-  refusalIn(answer: Answer): Error | undefined;
-  /** What is sent until {@link uncork} goes to the system in one write. */
-  cork(): void;
-  uncork(): void;
-}
 
 /** A request on its way. Its time is counted from when it is first sent, not from when it was asked for. */
 class Item<Request> extends Tries {
@@ -71,6 +23,11 @@ class Item<Request> extends Tries {
 export class TurnBatcher<Kind extends string, Answer, Request extends BatchRequest<Kind, Answer>> {
   readonly #pending: Record<Kind, Item<Request>[]>;
   #flushing = false;
+  /** The connection keeps what we make until {@link #write}. */
+  #isCorked = false;
+  #writing = false;
+  /** Made, not written; whoever asked for it need not wait for the answer. */
+  readonly #untold: Item<Request>[] = [];
   #underWay = 0;
   /** Those of them whose answer somebody waits for. */
   #awaited = 0;
@@ -111,6 +68,10 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
     pending.push(item);
     if (pending.length >= this.carrier.most) {
       this.#flush();
+      // Answers come in groups, and so do those who ask next: what fills up before the sockets are looked at again is one write, which
+      // costs as much as ten requests.
+      if (!this.#writing) process.nextTick(this.#write);
+      this.#writing = true;
       return;
     }
     if (this.#flushing) return;
@@ -125,11 +86,22 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   readonly #endOfTurn = (): void => {
     this.#flushing = false;
     this.#flush();
+    this.#write();
+  };
+
+  /** What was made goes to the system, and whoever needs no answer goes on. */
+  readonly #write = (): void => {
+    this.#writing = false;
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.carrier.uncork();
+    for (const item of this.#untold.splice(0)) this.#tellSent(item);
   };
 
   #flush(): void {
     const latestMs = this.bounds.nowMs() + this.commandMs;
-    this.carrier.cork();
+    if (!this.#isCorked) this.carrier.cork();
+    this.#isCorked = true;
     for (const kind of this.carrier.kinds) {
       const items = this.#pending[kind];
       if (items.length === 0) continue;
@@ -152,7 +124,6 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
         );
       }
     }
-    this.carrier.uncork();
   }
 
   #exchangeAll(kind: Kind, items: readonly Item<Request>[]): void {
@@ -183,14 +154,20 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
       if (error !== undefined) this.#failedAll(items, error);
       else for (const [index, item] of items.entries()) this.#answer(item, answers[index]!, sentAtMs);
     });
-    if (this.carrier.keepsOrder(kind)) for (const item of items) this.#tellSent(item);
+    if (!this.carrier.keepsOrder(kind)) return;
+    for (const item of items) {
+      if (item.request.sent === undefined) continue;
+      if (this.#isCorked) this.#untold.push(item);
+      else this.#tellSent(item);
+    }
   }
 
   #tellSent(item: Item<Request>): void {
-    if (item.request.sent === undefined) return;
+    const { request } = item;
+    if (!this.carrier.keepsOrder(request.kind)) return; // the connection broke when it was written: the answer tells
     if (!item.isLetGo) this.#awaited -= 1;
     item.isLetGo = true;
-    item.request.sent();
+    request.sent?.();
   }
 
   #leftMs(items: readonly Item<Request>[]): number {

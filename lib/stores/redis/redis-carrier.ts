@@ -1,5 +1,5 @@
-import type { Carrier, BatchRequest, OnReply } from '../mechanics/turn-batcher.js';
-import { TurnBatcher } from '../mechanics/turn-batcher.js';
+import type { BatchRequest, Carrier, OnReply } from '../mechanics/carrier.js';
+import type { TurnBatcher } from '../mechanics/turn-batcher.js';
 import type { Doing } from '../mechanics/connection.js';
 import { answerTo, type BatchScript, payloadOf, REFUSED, type WiredRequest } from './redis-wire.js';
 import { refusal } from './redis-errors.js';

@@ -2,13 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { LockStoreError } from '../../../lib/index.js';
 import { Bounds } from '../../../lib/stores/mechanics/bounds.js';
 import type { CallFailure } from '../../../lib/stores/mechanics/tries.js';
-import {
-  type AnswerInfo,
-  type BatchRequest,
-  type Carrier,
-  type OnReply,
-  TurnBatcher,
-} from '../../../lib/stores/mechanics/turn-batcher.js';
+import type { AnswerInfo, BatchRequest, Carrier, OnReply } from '../../../lib/stores/mechanics/carrier.js';
+import { TurnBatcher } from '../../../lib/stores/mechanics/turn-batcher.js';
 import { ManualClock } from '../../../lib/testing/index.js';
 
 const MOST = 4;
@@ -54,6 +49,9 @@ class Desk implements Carrier<Kind, string, Request> {
   readonly commands: { names: string; boundMs: number; onReply: OnReply<string> }[] = [];
   isReady = true;
   connect!: () => void;
+  isCorked = false;
+  /** What went to the system at a time. */
+  readonly writes: string[][] = [];
   /** The longest that it was asked to wait for a connection. */
   patienceMs: number | undefined;
 
@@ -108,8 +106,16 @@ class Desk implements Carrier<Kind, string, Request> {
     return answer.startsWith('refused') ? new Error(answer) : undefined;
   }
 
-  cork(): void {}
-  uncork(): void {}
+  cork(): void {
+    expect(this.isCorked).toBe(false);
+    this.isCorked = true;
+  }
+
+  uncork(): void {
+    this.isCorked = false;
+    const written = this.writes.flat().length;
+    this.writes.push(this.sent.slice(written));
+  }
 }
 
 const microtasks = () => new Promise<void>((resolve) => process.nextTick(resolve));
@@ -161,6 +167,45 @@ describe('what is asked for in one turn', () => {
     expect(desk.sent).toEqual([]);
     desk.ask('take', 'd');
     expect(desk.sent).toEqual(['free x', 'take abcd']);
+  });
+
+  it('is one write when more than one command fills up in a breath', async () => {
+    const desk = new Desk();
+    desk.ask('take', 'abcd');
+    desk.ask('free', 'wxyz');
+    desk.ask('take', 'e');
+    expect(desk.writes).toEqual([]);
+    await microtasks();
+    expect(desk.writes[0]).toEqual(['take abcd', 'free wxyz', 'take e']);
+    expect(desk.writes.flat()).toHaveLength(3);
+  });
+
+  it('and is full lets nobody go on before it is written', async () => {
+    const desk = new Desk();
+    const told: string[] = [];
+    for (const name of 'abcd') {
+      const release = new Request('free', name);
+      release.sent = () => told.push(`${name} ${desk.writes.length}`);
+      desk.batcher.send(release);
+    }
+    expect([desk.sent, told]).toEqual([['free abcd'], []]);
+    await microtasks();
+    expect(told).toEqual(['a 1', 'b 1', 'c 1', 'd 1']);
+  });
+
+  it('lets nobody go on when the connection breaks as it is written', async () => {
+    const desk = new Desk();
+    let isSent = false;
+    const release = new Request('free', 'a');
+    release.sent = () => (isSent = true);
+    const uncork = desk.uncork.bind(desk);
+    desk.uncork = () => {
+      uncork();
+      desk.isReady = false;
+    };
+    desk.batcher.send(release);
+    await microtasks();
+    expect([desk.sent, isSent]).toEqual([['free a'], false]);
   });
 
   it('is never more in one command than it holds, and nothing is sent twice', async () => {
