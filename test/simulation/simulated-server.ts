@@ -57,7 +57,8 @@ export class SimulatedServer {
   #clockStepMs = 0;
   #refusal: Refusal | undefined;
   #frozenUntilMs = 0;
-  #lastScript = { atMs: -1, us: 0 };
+  /** The earliest that its clock may show to the next script. */
+  #earliestUs = 0;
   readonly #waiting: (() => void)[] = [];
   readonly #loaded = new Set<ScriptName>();
 
@@ -77,17 +78,14 @@ export class SimulatedServer {
     return Math.floor((SERVER_START_MS + atMs + this.#clockStepMs) * 1_000);
   }
 
-  /** A script takes its time: no two of them see the same microsecond, even if their requests arrive together. */
+  /** A script takes its time: no two of them see the same microsecond, even if their requests arrive together, or nearly so. */
   #nowUs(): number {
-    const us = this.clockUs(this.world.nowMs);
-    const { atMs, us: lastUs } = this.#lastScript;
-    return this.world.nowMs === atMs ? Math.max(us, lastUs) : us;
+    return Math.max(this.clockUs(this.world.nowMs), this.#earliestUs);
   }
 
   /** The clock as the next script finds it. */
   #beginScript(): void {
-    const us = this.#nowUs();
-    this.#lastScript = { atMs: this.world.nowMs, us: us + SCRIPT_US };
+    this.#earliestUs = this.#nowUs() + SCRIPT_US;
   }
 
   get refusal(): Refusal | undefined {
@@ -107,6 +105,7 @@ export class SimulatedServer {
 
   stepClock(byMs: number): void {
     this.#clockStepMs += byMs;
+    this.#earliestUs = 0;
   }
 
   forgetScripts(): void {
