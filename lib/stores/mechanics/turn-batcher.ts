@@ -152,7 +152,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
     const requests = items.map((item) => item.request);
     this.carrier.send(kind, { requests, boundMs: this.#leftMs(items) }, (error, answers) => {
       if (error !== undefined) this.#failedAll(items, error);
-      else for (const [index, item] of items.entries()) this.#answer(item, answers[index]!, sentAtMs);
+      else for (let at = 0; at < items.length; at++) this.#answer(items[at]!, answers[at]!, sentAtMs);
     });
     if (!this.carrier.keepsOrder(kind)) return;
     for (const item of items) {

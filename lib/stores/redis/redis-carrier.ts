@@ -58,7 +58,7 @@ export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequ
     { requests, boundMs }: { requests: readonly RedisRequest[]; boundMs: number },
     onReply: OnReply<ScriptReply>,
   ): void {
-    this.link.send(kind, { ...payloadOf(requests), boundMs }, (error, reply) =>
+    this.link.send(kind, { payload: payloadOf(requests), boundMs }, (error, reply) =>
       onReply(error, error === undefined ? requests.map((request, at) => answerTo(request, reply, at)) : []),
     );
   }

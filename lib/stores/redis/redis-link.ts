@@ -21,8 +21,10 @@ export type { ScriptName } from './loaded-scripts.js';
 export type ScriptValue = string | number | readonly ScriptValue[];
 export type ScriptReply = readonly ScriptValue[];
 
-export interface ScriptCall extends Omit<CallPatience, 'verb'>, ScriptPayload {
+export interface ScriptCall extends Omit<CallPatience, 'verb'> {
   readonly script: ScriptName;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
 }
 
 /** How a call ended: the reply, and when the request that got it was sent (monotonic). */
@@ -64,11 +66,11 @@ export class RedisLink implements Connection {
   }
 
   /** @throws CallFailure */
-  call({ script, keys, shared = '', args, ...patience }: ScriptCall): Promise<ScriptAnswer> {
+  call({ script, keys, args, ...patience }: ScriptCall): Promise<ScriptAnswer> {
     return repeatedCall(this, { ...patience, verb: script }, (leftMs) => {
       const sentAtMs = this.clock.monotonicMs();
       return new Promise((resolve, reject) => {
-        this.send(script, { keys, shared, args, boundMs: leftMs }, (error, reply) =>
+        this.send(script, { payload: { keys, args }, boundMs: leftMs }, (error, reply) =>
           error === undefined ? resolve({ reply, sentAtMs }) : reject(error as Error),
         );
       });
@@ -81,7 +83,7 @@ export class RedisLink implements Connection {
    */
   send(
     script: ScriptName,
-    { boundMs, ...payload }: ScriptPayload & { readonly boundMs: number },
+    { payload, boundMs }: { readonly payload: ScriptPayload; readonly boundMs: number },
     onReply: OnScriptReply,
   ): void {
     const head = headOf(payload, this.#nonce++);

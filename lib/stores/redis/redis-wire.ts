@@ -33,16 +33,15 @@ export function milliseconds(ms: number): string {
 export function payloadOf(requests: readonly WiredRequest[]): ScriptPayload {
   const terms = requests[0]?.terms ?? '';
   const isShared = requests.every((request) => request.terms === terms);
-  const states: string[] = [];
-  const queues: string[] = [];
+  const keys: string[] = [];
   const args: string[] = [];
   for (const { hold, terms: its, own } of requests) {
-    states.push(hold.keys.state);
-    queues.push(hold.keys.queue);
+    keys.push(hold.keys.state);
     if (!isShared) args.push(its);
-    args.push(...own);
+    for (const text of own) args.push(text);
   }
-  return { keys: [...states, ...queues], shared: isShared ? terms : '', args };
+  for (const { hold } of requests) keys.push(hold.keys.queue);
+  return { keys, shared: isShared ? terms : '', args };
 }
 
 /** The first argument of a script. No head is the beginning of another: the nonce differs, and ends with the space. */
