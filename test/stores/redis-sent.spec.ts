@@ -19,7 +19,9 @@ const rejections: unknown[] = [];
 const onRejection = (reason: unknown) => void rejections.push(reason);
 beforeAll(() => void process.on('unhandledRejection', onRejection));
 afterAll(() => void process.off('unhandledRejection', onRejection));
-afterEach(() => expect(rejections).toEqual([]));
+afterEach(() => {
+  if (rejections.length > 0) throw new Error(`nobody caught ${String(rejections)}`);
+});
 
 /** What happened, oldest first: events of the manager, and what the test adds. */
 function heard(locks: LockManager): string[] {

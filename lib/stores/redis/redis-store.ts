@@ -32,7 +32,6 @@ import type { ScriptReply } from './redis-link.js';
 import { PollGrid } from '../mechanics/poll-grid.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
-import { answerOf } from './redis-wire.js';
 import { RedisYield } from './redis-yield.js';
 import { untilReady } from '../mechanics/until-ready.js';
 

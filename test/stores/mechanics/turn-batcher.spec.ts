@@ -107,7 +107,7 @@ class Desk implements Carrier<Kind, string, Request> {
   }
 
   cork(): void {
-    expect(this.isCorked).toBe(false);
+    if (this.isCorked) throw new Error('corked twice');
     this.isCorked = true;
   }
 

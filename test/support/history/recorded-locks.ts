@@ -129,7 +129,7 @@ export class RecordedLease {
     let isOnItsWay!: () => void;
     const going = new Promise<void>((resolve) => (isOnItsWay = resolve));
     void this.#end((lease) => {
-      lease
+      void lease
         .using(() => undefined)
         .catch(() => undefined) // its loss is told by the signal
         .then(isOnItsWay);
