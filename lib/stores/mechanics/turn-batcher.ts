@@ -25,7 +25,6 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   #flushing = false;
   /** The connection keeps what we make until {@link #write}. */
   #isCorked = false;
-  #writing = false;
   /** Made, not written; whoever asked for it need not wait for the answer. */
   readonly #untold: Item<Request>[] = [];
   #underWay = 0;
@@ -67,11 +66,10 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
     const pending = this.#pending[item.request.kind];
     pending.push(item);
     if (pending.length >= this.carrier.most) {
+      // A write of its own, although a write costs as much as ten requests: together, client and server would take turns again (measured
+      // at 64 at once on two free cores: 23 000 pairs/s against 18 000; on a busy machine it is the other way round).
       this.#flush();
-      // Answers come in groups, and so do those who ask next: what fills up before the sockets are looked at again is one write, which
-      // costs as much as ten requests.
-      if (!this.#writing) process.nextTick(this.#write);
-      this.#writing = true;
+      this.#write();
       return;
     }
     if (this.#flushing) return;
@@ -90,13 +88,12 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   };
 
   /** What was made goes to the system, and whoever needs no answer goes on. */
-  readonly #write = (): void => {
-    this.#writing = false;
-    if (!this.#isCorked) return;
+  #write(): void {
+    if (!this.#isCorked) return; // one that filled up meanwhile has taken all along
     this.#isCorked = false;
     this.carrier.uncork();
     for (const item of this.#untold.splice(0)) this.#tellSent(item);
-  };
+  }
 
   #flush(): void {
     const latestMs = this.bounds.nowMs() + this.commandMs;

@@ -169,15 +169,15 @@ describe('what is asked for in one turn', () => {
     expect(desk.sent).toEqual(['free x', 'take abcd']);
   });
 
-  it('is one write when more than one command fills up in a breath', async () => {
+  it('is written as soon as a command is full, so that the server works while the next is made', async () => {
     const desk = new Desk();
     desk.ask('take', 'abcd');
+    expect(desk.writes).toEqual([['take abcd']]);
     desk.ask('free', 'wxyz');
     desk.ask('take', 'e');
-    expect(desk.writes).toEqual([]);
+    expect(desk.writes).toEqual([['take abcd'], ['free wxyz']]);
     await microtasks();
-    expect(desk.writes[0]).toEqual(['take abcd', 'free wxyz', 'take e']);
-    expect(desk.writes.flat()).toHaveLength(3);
+    expect(desk.writes.at(-1)).toEqual(['take e']);
   });
 
   it('and is full lets nobody go on before it is written', async () => {
@@ -188,8 +188,6 @@ describe('what is asked for in one turn', () => {
       release.sent = () => told.push(`${name} ${desk.writes.length}`);
       desk.batcher.send(release);
     }
-    expect([desk.sent, told]).toEqual([['free abcd'], []]);
-    await microtasks();
     expect(told).toEqual(['a 1', 'b 1', 'c 1', 'd 1']);
   });
 
