@@ -4,7 +4,8 @@ import type { Clock, Timer } from '../../runtime/clock.js';
 const GRID_MS = 16;
 
 /**
- * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s) then runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
+ * Ask at least this often, however long the holder's lease. Whoever is granted by push may be frozen: its short first lease (5 s) then
+ * runs out with nobody told, and the one behind it must not sleep until the end of a lease long gone.
  */
 const LONGEST_POLL_MS = 5_000;
 /** To whom nothing is pushed its polls are all it has. */
