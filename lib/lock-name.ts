@@ -3,6 +3,8 @@ import { describeValue, LockUsageError } from './lock-errors.js';
 const MAX_NAME_BYTES = 512;
 /** Nearly every name: nothing in it that the rules below could object to or change. */
 const PLAIN = /^[!-~]+$/;
+/** Nearly every value: nothing in it that would have to be encoded. */
+const UNRESERVED = /^[\w.~-]+$/;
 
 /**
  * Checks a name and gives its canonical form: Unicode NFC, so that «é» typed as one code point or as two is one lock (two
@@ -37,6 +39,7 @@ export function canonicalName(name: unknown): string {
  */
 export function singleName(name: string | readonly string[]): string {
   if (!Array.isArray(name)) return canonicalName(name);
+  if (name.length === 1) return canonicalName((name as readonly unknown[])[0]);
   const names = new Set(Array.from(name as readonly unknown[], canonicalName)); // not its own `map`, which may give anything
   const [first] = names;
   if (first === undefined)
@@ -79,6 +82,7 @@ export function lockName(strings: TemplateStringsArray, ...values: unknown[]): s
  */
 export function encodeNameValue(value: unknown): string | undefined {
   if (typeof value === 'string') {
+    if (UNRESERVED.test(value) && !MISSING.has(value)) return value;
     return value === '' || !value.isWellFormed() ? undefined : percentEncode(value.normalize('NFC'));
   }
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined; // -0 gives '0'

@@ -56,6 +56,7 @@ export class KeptHold implements Sleeper {
   /** The watchdog's: single flight. */
   renewing = false;
   alarmAtMs = Infinity;
+  alarmIndex = 0;
 
   readonly #settings: AcquireSettings;
   /** When the request was sent by which the store last confirmed it. */

@@ -1,20 +1,20 @@
 import { type Clock, LATE_MS, type Timer, type TimerOptions, whenSocketsAreRead } from './clock.js';
 
-/** Something that is to be woken. The field is the alarm clock's own: when; Infinity: not set. */
+/** Something that is to be woken. The fields are the alarm clock's own. */
 export interface Sleeper {
+  /** When; Infinity: not set. */
   alarmAtMs: number;
+  /** Where it lies in the heap, while its alarm is set. */
+  alarmIndex: number;
 }
 
-/** Sleepers within so many ms lie in one bucket. Only a bucket's order is coarse: an alarm never rings early, and late by no design. */
-const BUCKET_MS = 16;
-
 /**
- * Wakes many sleepers, each at its own time, with one timer for all of them: setting and clearing an alarm costs the same however
- * many there are, and nothing in the event loop. A hashed timing wheel (Varghese and Lauck, «Hashed and Hierarchical Timing Wheels»,
- * 1987) whose spokes are a Map.
+ * Wakes many sleepers, each at its own time, with one timer for all of them: an alarm costs nothing in the event loop. A binary heap in
+ * one array (Williams, «Heapsort», 1964) whose entries know their places, so that an alarm is cleared without a search and nothing is
+ * allocated for it.
  */
 export class AlarmClock<S extends Sleeper> {
-  readonly #buckets = new Map<number, Set<S>>();
+  readonly #heap: S[] = [];
   #timer: Timer | undefined;
   #ringsAtMs = Infinity;
 
@@ -28,40 +28,72 @@ export class AlarmClock<S extends Sleeper> {
   /** Monotonic; replaces an earlier alarm of the same sleeper. Infinity never rings. */
   set(sleeper: S, atMs: number): void {
     this.#remove(sleeper);
-    sleeper.alarmAtMs = atMs;
     if (atMs === Infinity) return;
-    const index = Math.floor(atMs / BUCKET_MS);
-    const bucket = this.#buckets.get(index);
-    if (bucket === undefined) this.#buckets.set(index, new Set([sleeper]));
-    else bucket.add(sleeper);
+    sleeper.alarmAtMs = atMs;
+    this.#heap.push(sleeper);
+    this.#rise(sleeper, this.#heap.length - 1);
     if (atMs < this.#ringsAtMs) this.#arm(atMs);
   }
 
   clear(sleeper: S): void {
     this.#remove(sleeper);
-    if (this.#buckets.size === 0) this.#disarm(); // nothing is armed for nobody
+    if (this.#heap.length === 0) this.#disarm(); // nothing is armed for nobody
   }
 
-  /** Those who are next, in rough order of time, none later than `untilMs`; at most `count`. */
+  /** Those who are next, in order of time, none later than `untilMs`; at most `count`. */
   upcoming(untilMs: number, count: number): S[] {
     const found: S[] = [];
-    const near = [...this.#buckets].filter(([index]) => index * BUCKET_MS <= untilMs);
-    for (const [, bucket] of near.sort(([a], [b]) => a - b)) {
-      for (const sleeper of bucket) {
-        if (found.length >= count) return found;
-        if (sleeper.alarmAtMs <= untilMs) found.push(sleeper);
-      }
+    const open = [0];
+    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+      const sleeper = this.#heap[index];
+      if (sleeper === undefined || sleeper.alarmAtMs > untilMs) continue; // nobody below it is earlier
+      found.push(sleeper);
+      open.push(2 * index + 1, 2 * index + 2);
     }
-    return found;
+    return found.sort((a, b) => a.alarmAtMs - b.alarmAtMs).slice(0, count);
   }
 
   #remove(sleeper: S): void {
     if (sleeper.alarmAtMs === Infinity) return;
-    const index = Math.floor(sleeper.alarmAtMs / BUCKET_MS);
-    const bucket = this.#buckets.get(index);
     sleeper.alarmAtMs = Infinity;
-    bucket?.delete(sleeper);
-    if (bucket?.size === 0) this.#buckets.delete(index);
+    const last = this.#heap.pop();
+    if (last === undefined || last === sleeper) return;
+    const { alarmIndex } = sleeper;
+    this.#rise(last, alarmIndex);
+    this.#sink(last, last.alarmIndex);
+  }
+
+  /** Puts it where it belongs, at `index` or above. */
+  #rise(sleeper: S, index: number): void {
+    let at = index;
+    while (at > 0) {
+      const parentIndex = (at - 1) >> 1;
+      const parent = this.#heap[parentIndex] as S;
+      if (parent.alarmAtMs <= sleeper.alarmAtMs) break;
+      this.#place(parent, at);
+      at = parentIndex;
+    }
+    this.#place(sleeper, at);
+  }
+
+  /** Puts it where it belongs, at `index` or below. */
+  #sink(sleeper: S, index: number): void {
+    let at = index;
+    for (;;) {
+      const left = this.#heap[2 * at + 1];
+      const right = this.#heap[2 * at + 2];
+      const child = right !== undefined && right.alarmAtMs < (left as S).alarmAtMs ? right : left;
+      if (child === undefined || child.alarmAtMs >= sleeper.alarmAtMs) break;
+      const { alarmIndex } = child;
+      this.#place(child, at);
+      at = alarmIndex;
+    }
+    this.#place(sleeper, at);
+  }
+
+  #place(sleeper: S, index: number): void {
+    this.#heap[index] = sleeper;
+    sleeper.alarmIndex = index;
   }
 
   /** After a block an alarm is late, and what it would give up may be answered already. */
@@ -79,10 +111,7 @@ export class AlarmClock<S extends Sleeper> {
   }
 
   #armForFirst(): void {
-    let first = Infinity;
-    for (const index of this.#buckets.keys()) first = Math.min(first, index);
-    let atMs = Infinity;
-    for (const { alarmAtMs } of this.#buckets.get(first) ?? []) atMs = Math.min(atMs, alarmAtMs);
+    const atMs = this.#heap[0]?.alarmAtMs ?? Infinity;
     if (atMs < this.#ringsAtMs) this.#arm(atMs);
   }
 

@@ -7,6 +7,7 @@ import type { AcquireSettings } from '../lock-options.js';
 /** A caller who waits for its turn. */
 export class Waiter implements Sleeper {
   alarmAtMs = Infinity;
+  alarmIndex = 0;
   /** Its neighbours in the queue; undefined at its ends, and when it is in none. The queue's own. */
   ahead: Waiter | undefined;
   behind: Waiter | undefined;

@@ -18,6 +18,8 @@ import { currentCallNote, type CallNote, runWithCallNote } from './call-note.js'
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
 
+const NOT_LOCKED = null;
+
 /**
  * Locks HTTP handlers of `@Locked` around everything that runs below it: other interceptors, pipes, the handler, its streams. In
  * phase 'handler' it only tells the method's wrapper what the request holds and when the response is over.
@@ -25,6 +27,8 @@ import { lockedObservable } from './locked-observable.js';
 @Injectable()
 export class LockInterceptor implements NestInterceptor {
   readonly #services = new Map<string, LockService>();
+  /** Of each handler that was called, locked or not: reading metadata costs more than the rest of a handler without a lock. */
+  readonly #specs = new WeakMap<object, LockedSpec | typeof NOT_LOCKED>();
 
   constructor(
     @Inject(LOCK_REGISTRY) private readonly registry: LockRegistry,
@@ -32,8 +36,8 @@ export class LockInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const spec = specOf(context.getHandler());
-    if (spec === undefined || context.getType() !== 'http') return next.handle();
+    const spec = this.#specOf(context.getHandler());
+    if (spec === NOT_LOCKED || context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
     const request = http.getRequest<RequestValues>();
     if (currentCallNote()?.request === request) return next.handle(); // we are registered twice
@@ -56,6 +60,12 @@ export class LockInterceptor implements NestInterceptor {
       },
       onClose: (stop) => stopWhenSettled(note, stop),
     });
+  }
+
+  #specOf(handler: object): LockedSpec | typeof NOT_LOCKED {
+    let spec = this.#specs.get(handler);
+    if (spec === undefined) this.#specs.set(handler, (spec = specOf(handler) ?? NOT_LOCKED));
+    return spec;
   }
 
   /** Nest looks through all modules for it; the answer is the same for each request. */

@@ -9,7 +9,7 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedValues, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
+import { encodedElements, encodedValue, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
 import { readFields } from './read-fields.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
@@ -76,10 +76,9 @@ function compileAll(
   const readers = templates.map((template) =>
     compileTemplate(template, place, (placeholder) => compile(placeholder, template)),
   );
-  return (args, request) => {
-    const names = readers.flatMap((reader) => reader(args, request));
-    return names.length === 1 ? names : [...new Set(names)];
-  };
+  const [only] = readers;
+  if (readers.length === 1 && only !== undefined) return only;
+  return (args, request) => [...new Set(readers.flatMap((reader) => reader(args, request)))];
 }
 
 function compileTemplate(
@@ -101,24 +100,43 @@ function compileTemplate(
     return { rule, read: value.read };
   });
   const fromClient = compiled.some((part) => typeof part !== 'string' && part.rule.fromClient);
+  const use = { place, fromClient };
+  const names = parts.some((part) => typeof part !== 'string' && part.each) ? everyName : oneName;
   return (args, request) => {
-    let names = [''];
-    for (const part of compiled) {
-      if (typeof part === 'string') {
-        names = names.map((name) => name + part);
-        continue;
-      }
-      const values = valuesOf(part, args, request);
-      const [only = ''] = values;
-      names =
-        values.length === 1
-          ? names.map((name) => name + only)
-          : names.flatMap((name) => values.map((value) => name + value));
-    }
-    for (const name of names) checkName(name, template, { place, fromClient });
-    return names;
+    const made = names(compiled, args, request);
+    for (const name of made) checkName(name, template, use);
+    return made;
   };
 }
+
+type Names = (
+  parts: readonly (string | CompiledPlaceholder)[],
+  args: readonly unknown[],
+  request: RequestValues | undefined,
+) => string[];
+
+/** Of a template without `[]`; on the way of nearly every request. */
+const oneName: Names = (parts, args, request) => {
+  let name = '';
+  for (const part of parts)
+    name += typeof part === 'string' ? part : valueOf(part, encodedValue, args, request);
+  return [name];
+};
+
+/** Each element of each `[]` with each of the others; each name once. */
+const everyName: Names = (parts, args, request) => {
+  let names = [''];
+  for (const part of parts) {
+    const values =
+      typeof part === 'string'
+        ? [part]
+        : part.rule.placeholder.each
+          ? valueOf(part, encodedElements, args, request)
+          : [valueOf(part, encodedValue, args, request)];
+    names = names.flatMap((name) => values.map((value) => name + value));
+  }
+  return [...new Set(names)];
+};
 
 /** A formatter says what the type would have said, and the type of an element is recorded by no compiler. */
 function untypedIn(templates: readonly LockTemplate[], known: KnownValues): string[] {
@@ -134,13 +152,14 @@ function untypedIn(templates: readonly LockTemplate[], known: KnownValues): stri
 }
 
 /** Reading may run code of the application (accessors, proxies), which may throw. */
-function valuesOf(
+function valueOf<Encoded>(
   { rule, read }: CompiledPlaceholder,
+  encoded: (found: unknown, rule: ValueRule) => Encoded,
   args: readonly unknown[],
   request: RequestValues | undefined,
-): readonly string[] {
+): Encoded {
   try {
-    return encodedValues(read(args, request), rule);
+    return encoded(read(args, request), rule);
   } catch (error) {
     throw readingError(error, rule);
   }

@@ -29,12 +29,11 @@ export interface ValueRule {
 }
 
 /**
- * The encoded values of one placeholder: one, or with `[]` one for each element.
+ * The encoded values of a placeholder with `[]`: one for each element.
  *
  * @throws TemplateValueError for a value that is missing or cannot stand in a name
  */
-export function encodedValues(found: unknown, rule: ValueRule): readonly string[] {
-  if (!rule.placeholder.each) return [encodedValue(found, rule)];
+export function encodedElements(found: unknown, rule: ValueRule): readonly string[] {
   // A query with one element, `?ids=1`, cannot be told from a single value.
   const isSingle = rule.placeholder.source === 'query' && isScalar(found);
   const elements: unknown = isSingle ? [found] : found;
@@ -44,7 +43,12 @@ export function encodedValues(found: unknown, rule: ValueRule): readonly string[
   return elements.map((element) => encodedValue(element, rule));
 }
 
-function encodedValue(found: unknown, rule: ValueRule): string {
+/**
+ * The one encoded value of a placeholder without `[]`.
+ *
+ * @throws TemplateValueError as {@link encodedElements}
+ */
+export function encodedValue(found: unknown, rule: ValueRule): string {
   const { placeholder, steps } = rule;
   if (found !== undefined && found !== null && !isScalar(found)) {
     // Before any step: Number(['5']) is 5, and String(['1', '2']) is '1,2'.

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { AlarmClock, type Sleeper } from '../../lib/runtime/alarm-clock.js';
 import { ManualClock } from '../../lib/testing/index.js';
+import { Seeded } from '../support/seeded.js';
 
 class Named implements Sleeper {
   alarmAtMs = Infinity;
+  alarmIndex = 0;
   constructor(readonly name: string) {}
 }
 
@@ -100,6 +102,24 @@ describe('an alarm clock', () => {
     alarms.set(new Named('a'), 10);
     clock.advance(1000);
     expect(rung.map(({ atMs }) => atMs)).toEqual([10, 40, 40, 40]);
+  });
+
+  it('keeps many sleepers in order while their alarms are set, moved and cleared at random', () => {
+    const { clock, rung, alarms } = openAlarms();
+    const random = new Seeded(9);
+    const sleepers = Array.from({ length: 300 }, (_, index) => new Named(`${index}`));
+    for (let step = 0; step < 5_000; step++) {
+      const sleeper = random.pick(sleepers);
+      if (random.chance(0.25)) alarms.clear(sleeper);
+      else alarms.set(sleeper, random.between(1, 1_000));
+    }
+    const expected = sleepers.filter(({ alarmAtMs }) => alarmAtMs !== Infinity);
+    const times = new Map(expected.map(({ name, alarmAtMs }) => [name, alarmAtMs]));
+    clock.advance(1_000);
+    expect(rung.flatMap(({ atMs, names }) => names.map((name) => [name, atMs])).sort()).toEqual(
+      [...times].sort(),
+    );
+    expect(expected.length).toBeGreaterThan(150);
   });
 
   it('tells who is next, up to a time and a count', () => {
