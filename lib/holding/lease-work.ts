@@ -13,16 +13,15 @@ export interface WorkPlace {
   readonly releases: Releases;
 }
 
-/**
- * Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. Takes the lease also while it is
- * acquired: every async function on the way costs each of its callers.
- */
-export async function runWork<T>(
-  acquired: Lease | Promise<Lease>,
-  { frames, releases }: WorkPlace,
-  work: Work<T>,
-): Promise<T> {
-  const lease = isThenable(acquired) ? await acquired : acquired;
+/** Runs the work inside the lease's frame, then releases. What the caller sees: see `LockManager.using`. */
+export function runWork<T>(acquired: Lease | Promise<Lease>, place: WorkPlace, work: Work<T>): Promise<T> {
+  // Apart from `runHeld`, whose larger frame would be kept by everybody who waits.
+  return isThenable(acquired)
+    ? acquired.then((lease) => runHeld(lease, place, work))
+    : runHeld(acquired, place, work);
+}
+
+async function runHeld<T>(lease: Lease, { frames, releases }: WorkPlace, work: Work<T>): Promise<T> {
   let value: T;
   try {
     const result = frames.run(lease, work);
