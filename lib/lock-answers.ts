@@ -1,4 +1,4 @@
-import type { Lease } from './holding/lease.js';
+import type { SingleLease } from './holding/single-lease.js';
 import type { LeaseState } from './holding/lease-keeper.js';
 import type { StoreInspection } from './stores/lock-store.js';
 
@@ -37,7 +37,7 @@ export interface HeldLock {
 export function inspection(
   name: string,
   { heldSinceMs, waiting, ...told }: StoreInspection,
-  here: { readonly lease: Lease | undefined; readonly waitingHere: number },
+  here: { readonly lease: SingleLease | undefined; readonly waitingHere: number },
 ): LockInspection {
   // Of a hold that was handed on in this process the store only knows the first lease.
   const { fencingToken = told.fencingToken, label = told.label } = (told.held && here.lease) || {};
@@ -46,7 +46,7 @@ export function inspection(
   return { name, ...told, fencingToken, label, heldSince, waitingProcesses: waiting, waitingHere };
 }
 
-export function heldLock(lease: Lease): HeldLock {
+export function heldLock(lease: SingleLease): HeldLock {
   const { name, label, fencingToken, state, acquiredAt } = lease;
   return { name, label, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
 }

@@ -1,4 +1,5 @@
 import { recogniseCopies } from './runtime/process-wide.js';
+import type { LockMode } from './stores/lock-store.js';
 
 /**
  * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this
@@ -169,9 +170,15 @@ export function alreadyServes(store: string, factory: string): LockUsageError {
   return new LockUsageError('LOCK_OPTIONS_INVALID', message);
 }
 
-/** Until re-entry is built, a nested acquisition of the same name would wait for itself. */
+/** With `reentrant: false`. */
 export function reentrantError(lockName: string): LockUsageError {
-  const message = `lock "${lockName}" is already held by this call chain and would wait for itself; pass the lease on, or use another name`;
+  const message = `lock "${lockName}" is already held by this call chain and would wait for itself; pass the lease on, use another name, or leave out reentrant: false`;
+  return new LockUsageError('LOCK_REENTRANT', message, { lockName });
+}
+
+/** A call chain asks for more than it holds, and would wait for itself. */
+export function weakerError(lockName: string, held: LockMode, asked: LockMode): LockUsageError {
+  const message = `lock "${lockName}" is held with mode: '${held}' by this call chain, and '${asked}' from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take it '${asked}' from the start`;
   return new LockUsageError('LOCK_REENTRANT', message, { lockName });
 }
 

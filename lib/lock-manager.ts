@@ -2,19 +2,14 @@ import { closeStore } from './runtime/attempt.js';
 import { HeldLeases } from './holding/held-leases.js';
 import type { Work } from './holding/lease-work.js';
 import type { Lease } from './holding/lease.js';
-import {
-  closedError,
-  describeValue,
-  LockBusyError,
-  reentrantError,
-  unconfirmedError,
-} from './lock-errors.js';
+import { closedError, describeValue } from './lock-errors.js';
 import {
   LockEventEmitter,
   type LockEventListener,
   type LockEventName,
   type LockEvents,
 } from './lock-events.js';
+import { Acquisitions } from './waiting/acquisitions.js';
 import { Lines } from './waiting/lines.js';
 import {
   heldLock,
@@ -23,18 +18,15 @@ import {
   type LockInspection,
   type TryUsingResult,
 } from './lock-answers.js';
-import { canonicalName, singleName } from './lock-name.js';
+import { canonicalName } from './lock-name.js';
+import type { AcquireOptions } from './acquire-options.js';
 import {
-  type AcquireOptions,
-  type AcquireSettings,
   type LockManagerOptions,
   type ManagerSettings,
-  refuseWait,
-  resolveAcquireOptions,
   resolveManagerOptions,
 } from './lock-options.js';
 import { checkReason } from './option-checks.js';
-import type { Busy, ForcedRelease } from './stores/lock-store.js';
+import type { ForcedRelease } from './stores/lock-store.js';
 
 /**
  * The heart: takes locks and hands out leases.
@@ -53,6 +45,7 @@ export class LockManager {
   readonly #events = new LockEventEmitter();
   readonly #leases: HeldLeases;
   readonly #lines: Lines;
+  readonly #acquisitions: Acquisitions;
   #closing: Promise<void> | undefined;
 
   /** @throws LockUsageError for any option that is wrong, unknown or not built yet */
@@ -69,6 +62,11 @@ export class LockManager {
       store,
       leases: this.#leases,
       waiting: (name, label) => this.#emit('waiting', { name, label }),
+    });
+    this.#acquisitions = new Acquisitions(this.#settings, {
+      leases: this.#leases,
+      lines: this.#lines,
+      refuseWhenClosed: () => this.#refuseWhenClosed(),
     });
     store.attach({
       prefix,
@@ -89,24 +87,14 @@ export class LockManager {
   /**
    * Waits for its turn, at most `waitMs`. Prefer `using`, which cannot forget the release.
    *
+   * Inside of `using` on the same name it enters the lock again, without a command and with the same fencing token; it still waits for
+   * those who entered it beside us (`Promise.all`).
+   *
    * @throws LockBusyError when the wait ran out · LockStoreError when the store cannot be asked or we are closing · LockUsageError ·
    *   `signal.reason` when the caller's signal aborts
    */
-  async acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
-    const canonical = singleName(name);
-    const settings = this.#settle('acquire', canonical, options);
-    const calledAtMs = this.#settings.clock.monotonicMs();
-    if (settings.waitMs === 0) {
-      const answer = await this.#tryOnce(canonical, settings, calledAtMs);
-      if (!('outcome' in answer)) return answer;
-      throw new LockBusyError(canonical, { retryAfterMs: answer.retryAfterMs });
-    }
-    for (;;) {
-      const lease = await this.#lines.of(canonical).wait(settings, calledAtMs);
-      if (lease.kept.unconfirmed) await this.#leases.confirm(lease, settings.waitMs);
-      if (this.#leases.handOut(lease)) return lease;
-      this.#refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
-    }
+  acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
+    return this.#acquisitions.acquire(name, options);
   }
 
   /**
@@ -114,15 +102,11 @@ export class LockManager {
    *
    * @throws LockStoreError · LockUsageError · `signal.reason` · LockLostError when it was ended by force before it reached us
    */
-  async tryAcquire(
+  tryAcquire(
     name: string | readonly string[],
     options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<Lease | null> {
-    const canonical = singleName(name);
-    refuseWait(options, () => `tryAcquire(${describeValue(canonical)})`);
-    const settings = this.#settle('tryAcquire', canonical, options);
-    const answer = await this.#tryOnce(canonical, settings, this.#settings.clock.monotonicMs());
-    return 'outcome' in answer ? null : answer;
+    return this.#acquisitions.tryAcquire(name, options);
   }
 
   /**
@@ -181,6 +165,14 @@ export class LockManager {
     return forced;
   }
 
+  /**
+   * Runs `work` outside of the locks that the running call chain is inside of: what it acquires is its own, and waits for them as
+   * anybody else does. For work that goes on after the section that starts it.
+   */
+  detached<T>(work: () => T): T {
+    return this.#leases.frames.outside(work);
+  }
+
   /** Listens to what happens to locks of this manager; returns the function that stops listening. */
   on<E extends LockEventName>(event: E, listener: LockEventListener<E>): () => void {
     return this.#events.on(event, listener);
@@ -205,26 +197,8 @@ export class LockManager {
     await this.#leases.releases.allOver(); // a store has answered them by then
   }
 
-  /** What a call asks for. A function of its own: a closure in `acquire` would be kept by everybody who waits. */
-  #settle(verb: string, name: string, options: AcquireOptions | undefined): AcquireSettings {
-    const place = () => `${verb}(${describeValue(name)})`;
-    const settings = resolveAcquireOptions(this.#settings, options, place);
-    this.#refuseWhenClosed();
-    if (this.#leases.frames.holds(name)) throw reentrantError(name);
-    if (settings.signal?.aborted === true) throw settings.signal.reason;
-    return settings;
-  }
-
   #refuseWhenClosed(): void {
     if (this.#closing !== undefined) throw closedError();
-  }
-
-  async #tryOnce(name: string, settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
-    const lease = await this.#lines.of(name).tryOnce(settings, calledAtMs);
-    if ('outcome' in lease) return lease;
-    if (lease.kept.unconfirmed) await this.#leases.confirm(lease, 0);
-    if (this.#leases.handOut(lease)) return lease;
-    throw lease.lossError ?? unconfirmedError(name); // ended on its way: never run work with it
   }
 
   #emit<E extends LockEventName>(event: E, payload: LockEvents[E]): void {

@@ -5,7 +5,7 @@ export const MAX_LEASE_MS = 86_400_000;
 
 /** Agreed names that come later: a clear error until then, never ignored. */
 const NOT_BUILT_YET: ReadonlySet<string> = new Set(
-  'limit weight reentrant when fallback minHoldMs maxHoldMs'.split(' '),
+  'limit weight when fallback minHoldMs maxHoldMs'.split(' '),
 );
 
 /** @throws LockUsageError LOCK_LEASE_INVALID */

@@ -1,7 +1,7 @@
 import { abandon, attempt } from '../runtime/attempt.js';
 import { type ClockReading, pause, readClocks } from '../runtime/clock.js';
 import { type HoldOrigin, KeptHold } from './kept-hold.js';
-import { Lease } from './lease.js';
+import type { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
 import { FleetingMap } from '../runtime/fleeting-map.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
@@ -9,6 +9,7 @@ import { runWork, type Work } from './lease-work.js';
 import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
 import type { LockAudience } from '../lock-events.js';
 import { LockFrames } from './lock-frames.js';
+import { SingleLease } from './single-lease.js';
 import type { ManagerSettings } from '../lock-options.js';
 import { checkLeaseMs } from '../option-checks.js';
 import { describe, Releases } from './releases.js';
@@ -46,7 +47,7 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   /** Those that have not ended, oldest first. */
-  list(): Lease[] {
+  list(): SingleLease[] {
     return this.#holds.values().flatMap(({ lease }) => (lease?.active === true ? [lease] : []));
   }
 
@@ -61,12 +62,12 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   /** The first lease on a hold; it may have been lost on its way. */
-  begin(grant: Grant, taker: LeaseTaker, origin: HoldOrigin): Lease {
+  begin(grant: Grant, taker: LeaseTaker, origin: HoldOrigin): SingleLease {
     const { hold, leaseMs: grantedMs } = grant;
     const { settings } = taker;
     const now = readClocks(this.clock);
     const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
-    const lease = Lease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
+    const lease = SingleLease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
@@ -79,12 +80,24 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   /** The next lease on a hold that stays in this process. */
-  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): Lease {
-    return Lease.begin(this, kept, { taker, ...given });
+  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): SingleLease {
+    return SingleLease.begin(this, kept, { taker, ...given });
+  }
+
+  /** A lease of the same call chain, through one that it is inside of. It costs no command, and changes nothing about the hold. */
+  enter(outer: SingleLease, taker: LeaseTaker, onOver: () => void): SingleLease {
+    const now = readClocks(this.clock);
+    return SingleLease.begin(this, outer.kept, {
+      taker,
+      now,
+      fencingToken: outer.fencingToken,
+      outer,
+      onOver,
+    });
   }
 
   /** Before a lease is handed to its caller. It may end here: then it is not active, and was as if it had never been granted. */
-  async confirm(lease: Lease, waitMs: number): Promise<void> {
+  async confirm(lease: SingleLease, waitMs: number): Promise<void> {
     const { kept } = lease;
     kept.unconfirmed = false;
     await this.#renewWithin(lease, waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity);
@@ -96,7 +109,7 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   /** false: it ended before it was in its caller's hands. */
-  handOut(lease: Lease): boolean {
+  handOut(lease: SingleLease): boolean {
     if (lease.isOver) return false;
     if (this.audience.has('acquired')) {
       this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
@@ -105,7 +118,7 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   /** Asks the store to confirm the lease, but not for longer than the caller will wait: the lease is good for what it says anyway. */
-  async #renewWithin(lease: Lease, boundMs: number): Promise<void> {
+  async #renewWithin(lease: SingleLease, boundMs: number): Promise<void> {
     const answered = new AbortController();
     void this.#watchdog.renewNow(lease.kept, lease.leaseMs).finally(() => answered.abort());
     await pause(this.clock, boundMs, answered.signal);
@@ -139,7 +152,7 @@ export class HeldLeases implements LeaseKeeper {
     return runWork(lease, this, work);
   }
 
-  async extend(lease: Lease, leaseMs: number): Promise<void> {
+  async extend(lease: SingleLease, leaseMs: number): Promise<void> {
     checkLeaseMs(leaseMs, `extend on "${lease.name}"`, 'ms');
     if (!lease.active) lease.assertHeld(); // throws and says why
     // Before it is sent: without an answer nobody knows what the store keeps.
@@ -154,11 +167,11 @@ export class HeldLeases implements LeaseKeeper {
     });
   }
 
-  release(lease: Lease, onSent?: OnSent): Ending | Promise<Ending> {
+  release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending> {
     return this.releases.end(lease, onSent);
   }
 
-  lost(lease: Lease, error: LockLostError): void {
+  lost(lease: SingleLease, error: LockLostError): void {
     const { kept } = lease;
     this.audience.emit('lost', { ...describe(lease), cause: error.cause, error });
     // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
@@ -169,15 +182,15 @@ export class HeldLeases implements LeaseKeeper {
     kept.owner.lost(kept);
   }
 
-  doubted(lease: Lease): void {
+  doubted(lease: SingleLease): void {
     this.audience.emit('uncertain', describe(lease));
   }
 
-  recheck(lease: Lease): void {
+  recheck(lease: SingleLease): void {
     this.#watchdog.hurry(lease.kept);
   }
 
-  certain(lease: Lease): void {
+  certain(lease: SingleLease): void {
     this.audience.emit('renewed', describe(lease));
   }
 

@@ -1,7 +1,7 @@
 import type { Sleeper } from '../runtime/alarm-clock.js';
 import type { ClockReading } from '../runtime/clock.js';
-import type { Lease } from './lease.js';
-import type { AcquireSettings } from '../lock-options.js';
+import type { SingleLease } from './single-lease.js';
+import type { AcquireSettings } from '../acquire-options.js';
 import type { Grant, Hold, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
@@ -31,14 +31,16 @@ export interface HoldOrigin {
 
 /**
  * A hold as this process keeps it: until when it may be believed, whose it is here, and how far its fencing tokens are used. It
- * serves one lease at a time, and a run of them when it is handed on inside the process (cohort hand-off, DESIGN 6.7: what cohort
- * locks do between the processors of one machine, Dice, Marathe and Shavit, «Lock Cohorting», 2012).
+ * serves one lease at a time and those that entered it again, and a run of leases when it is handed on inside the process (cohort
+ * hand-off, DESIGN 6.7: what cohort locks do between the processors of one machine, Dice, Marathe and Shavit, «Lock Cohorting», 2012).
  */
 export class KeptHold implements Sleeper {
   readonly hold: Hold;
   readonly owner: HoldOwner;
-  /** Who uses it now; undefined between two leases. */
-  lease: Lease | undefined;
+  /** Who uses it now, and speaks for all who do; undefined between two leases. */
+  lease: SingleLease | undefined;
+  /** Who uses it beside that one. Made for the first of them: most holds serve one lease at a time. */
+  #others: Set<SingleLease> | undefined;
   /** Monotonic: until when it may be believed. */
   deadlineMs: number;
   /** Something makes us doubt; a renewal is under way. */
@@ -87,6 +89,26 @@ export class KeptHold implements Sleeper {
     this.#sliceEndsAtMs = nowMs + this.#sliceMs;
     this.#fence = grant.hold.fencingToken;
     this.#fenceKnownAtMs = nowMs;
+  }
+
+  /** All who use it now, whoever speaks for them first. */
+  get leases(): SingleLease[] {
+    return this.lease === undefined ? [] : [this.lease, ...(this.#others ?? [])];
+  }
+
+  join(lease: SingleLease): void {
+    if (this.lease === undefined) this.lease = lease;
+    else (this.#others ??= new Set()).add(lease);
+  }
+
+  leave(lease: SingleLease): void {
+    if (this.lease !== lease) {
+      this.#others?.delete(lease);
+      return;
+    }
+    const [next] = this.#others ?? [];
+    this.lease = next;
+    if (next !== undefined) this.#others?.delete(next);
   }
 
   /** What a renewal asks for, in ms. */

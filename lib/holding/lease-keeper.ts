@@ -1,6 +1,7 @@
 import type { Clock, ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
-import type { AcquireSettings } from '../lock-options.js';
+import type { SingleLease } from './single-lease.js';
+import type { AcquireSettings } from '../acquire-options.js';
 import type { LockLostError } from '../lock-errors.js';
 import type { OnSent } from '../stores/lock-store.js';
 
@@ -17,17 +18,17 @@ export type Ending = 'released' | 'lost';
 export interface LeaseKeeper {
   readonly clock: Clock;
   /** A promise only when the store has to be asked. */
-  release(lease: Lease, onSent?: OnSent): Ending | Promise<Ending>;
-  extend(lease: Lease, leaseMs: number): Promise<void>;
+  release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending>;
+  extend(lease: SingleLease, leaseMs: number): Promise<void>;
   run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
   /** The lease just became lost. Called once, synchronously. */
-  lost(lease: Lease, error: LockLostError): void;
+  lost(lease: SingleLease, error: LockLostError): void;
   /** The lease just became uncertain. */
-  doubted(lease: Lease): void;
+  doubted(lease: SingleLease): void;
   /** The clocks give reason to doubt: ask the store now. */
-  recheck(lease: Lease): void;
+  recheck(lease: SingleLease): void;
   /** An uncertain lease is certain again. */
-  certain(lease: Lease): void;
+  certain(lease: SingleLease): void;
 }
 
 /** For whom a lease is. */
@@ -42,4 +43,8 @@ export interface LeaseStart {
   readonly taker: LeaseTaker;
   readonly fencingToken: number;
   readonly now: ClockReading;
+  /** It is entered again, through this lease. */
+  readonly outer?: SingleLease;
+  /** It has ended, either way. Must not throw. */
+  readonly onOver?: () => void;
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Lease } from './lease.js';
+import type { SingleLease } from './single-lease.js';
 import { processWide } from '../runtime/process-wide.js';
 
 interface Frame {
@@ -30,8 +31,7 @@ export function currentNote(): object | undefined {
 
 /**
  * Which leases of one manager the running call chain is inside of. `using` and `lease.using` open a frame; a plain `acquire`
- * cannot, because there is no end of it that we could see. Today a frame only serves to refuse a nested acquisition of the same
- * name at once, which would otherwise wait for itself.
+ * cannot, because there is no end of it that we could see; but it enters again what a frame holds, as they do.
  */
 export class LockFrames {
   /** Runs `work` inside the lease. */
@@ -39,16 +39,18 @@ export class LockFrames {
     return storage.run({ outer: storage.getStore(), of: this, lease }, work, lease);
   }
 
-  /** Listeners of events are nobody's call chain: run them outside of any frame. */
+  /** Runs `work` outside of any frame: it belongs to nobody's call chain. */
   outside<T>(work: () => T): T {
     return storage.run(undefined, work);
   }
 
-  /** Is the running call chain inside a lease on this name that has not ended? */
-  holds(name: string): boolean {
+  /** The innermost lease on this name that the running call chain is inside of and that has not ended. */
+  innermost(name: string): SingleLease | undefined {
     for (let frame = storage.getStore(); frame !== undefined; frame = frame.outer) {
-      if (frame.of === this && frame.lease?.name === name && frame.lease.active) return true;
+      if (frame.of !== this) continue;
+      const lease = frame.lease?.partOn(name);
+      if (lease?.active === true) return lease;
     }
-    return false;
+    return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { LockStoreError } from '../lock-errors.js';
 import type { LockAudience } from '../lock-events.js';
 import type { OnSent, ReleaseOutcome, StoreCapabilities } from '../stores/lock-store.js';
 import type { Lease } from './lease.js';
+import type { SingleLease } from './single-lease.js';
 import type { Ending } from './lease-keeper.js';
 
 /** How leases are given back: with an answer, or on its way (`release: 'sent'`), and then the answer comes to nobody but the events. */
@@ -22,12 +23,13 @@ export class Releases {
   }
 
   /** The lease is used no more. A promise when the store has to be asked. */
-  end(lease: Lease, onSent?: OnSent): Ending | Promise<Ending> {
+  end(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending> {
     const { kept } = lease;
     const now = readClocks(this.clock);
     const inTime = lease.remainingAt(now) > 0; // by the wall clock too: a machine that slept may be late without knowing
     if (!inTime && !lease.active) return 'lost';
     lease.markReleased();
+    if (kept.lease !== undefined) return 'released'; // others are inside: it goes with the last of them
     const failed = (error: unknown) => {
       this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
       throw error;
@@ -40,7 +42,7 @@ export class Releases {
   /** As {@link end}, for a work that is over: `sent` as soon as the release is on its way, if that is enough for the caller. */
   letGo(lease: Lease): Ending | Promise<Ending | 'sent'> {
     // In doubt, only the store can say whether the work's result is one of a lock that was ours.
-    if (!lease.sends || !this.#maySend || lease.kept.doubted) return lease.end();
+    if (!lease.sends || !this.#maySend || lease.isDoubted) return lease.end();
     let isSent = false;
     let goOn: ((ending: 'sent') => void) | undefined;
     const ended = lease.end(() => {
@@ -70,7 +72,7 @@ export class Releases {
     if (this.#underWay === 0) this.#onAllOver?.();
   }
 
-  #answered(lease: Lease, outcome: ReleaseOutcome, inTime: boolean): Ending {
+  #answered(lease: SingleLease, outcome: ReleaseOutcome, inTime: boolean): Ending {
     if (outcome.outcome === 'released') {
       if (this.audience.has('released'))
         this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
@@ -85,14 +87,14 @@ export class Releases {
   }
 
   /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */
-  #warnOfRefusal(lease: Lease): void {
+  #warnOfRefusal(lease: SingleLease): void {
     const message = `the release of lock "${lease.name}" was repeated after a lost reply and then refused; probably the first try had ended it`;
     const error = new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName: lease.name });
     this.audience.emit('releaseFailed', { ...describe(lease), error });
   }
 }
 
-/** What every event tells of a lease. */
-export function describe(lease: Lease): { name: string; label: string; fencingToken: number } {
-  return { name: lease.name, label: lease.label, fencingToken: lease.fencingToken };
+/** What every event tells of a hold, whoever of its call chain speaks for it now. */
+export function describe(lease: SingleLease): { name: string; label: string; fencingToken: number } {
+  return { name: lease.name, label: lease.outermost.label, fencingToken: lease.fencingToken };
 }

@@ -5,12 +5,12 @@ import { listenTo } from '../caller-signal.js';
 import { type ClockReading, LATE_MS, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from '../holding/kept-hold.js';
 import type { LeaseTaker } from '../holding/lease-keeper.js';
-import type { Lease } from '../holding/lease.js';
+import type { SingleLease } from '../holding/single-lease.js';
 import { isThenable } from '../runtime/thenable.js';
 import { closedError, queueFullError } from '../lock-errors.js';
 import type { LineContext } from './line-context.js';
-import { LocalQueue, Waiter } from './local-queue.js';
-import type { AcquireSettings } from '../lock-options.js';
+import { LocalQueue, Waiter, type WaitersLine } from './local-queue.js';
+import type { AcquireSettings } from '../acquire-options.js';
 import type {
   Busy,
   Full,
@@ -36,7 +36,7 @@ const RELEASED: ReleaseOutcome = { outcome: 'released' };
  * here, the hold goes to the next one without a command, for one slice; then the store is asked whether another process waits
  * (cohort hand-off, DESIGN 6.7).
  */
-export class AcquireLine implements RequestOwner {
+export class AcquireLine implements RequestOwner, WaitersLine {
   readonly #queue: LocalQueue;
   readonly #report = new WaitReport();
   /** Our place in the store: asked for, queued, or about to be if the hold is yielded. */
@@ -60,7 +60,7 @@ export class AcquireLine implements RequestOwner {
   }
 
   /** The lease that this process has on the name now. */
-  get lease(): Lease | undefined {
+  get lease(): SingleLease | undefined {
     return this.#kept?.lease;
   }
 
@@ -69,7 +69,7 @@ export class AcquireLine implements RequestOwner {
    *
    * @throws when the caller's signal is aborted or cannot be listened to; then nobody waits
    */
-  wait(settings: AcquireSettings, calledAtMs: number): Promise<Lease> {
+  wait(settings: AcquireSettings, calledAtMs: number): Promise<SingleLease> {
     // The head whose first answer is still on its way is not known to wait.
     const asking = this.#place?.queued === false ? 1 : 0;
     if (this.#queue.size - asking >= settings.maxWaiters) {
@@ -86,7 +86,7 @@ export class AcquireLine implements RequestOwner {
   }
 
   /** Asks once, beside the line: the store gives nothing to one who does not wait while others do. */
-  async tryOnce(settings: AcquireSettings, calledAtMs: number): Promise<Lease | Busy> {
+  async tryOnce(settings: AcquireSettings, calledAtMs: number): Promise<SingleLease | Busy> {
     if (this.lease?.state === 'held') return { outcome: 'busy', retryAfterMs: this.#retryAfterMs() };
     const { signal } = settings;
     const request = this.#ask(settings, 'once');
@@ -312,7 +312,7 @@ export class AcquireLine implements RequestOwner {
     this.#proceed();
   }
 
-  #begin(grant: Grant, request: LineRequest, taker: LeaseTaker): Lease {
+  #begin(grant: Grant, request: LineRequest, taker: LeaseTaker): SingleLease {
     const lease = this.context.leases.begin(grant, taker, request);
     if (lease.active) this.#kept = lease.kept;
     return lease;

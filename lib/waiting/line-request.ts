@@ -1,7 +1,7 @@
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import type { LineContext } from './line-context.js';
 import type { HoldOrigin, HoldOwner } from '../holding/kept-hold.js';
-import type { AcquireSettings } from '../lock-options.js';
+import type { AcquireSettings } from '../acquire-options.js';
 import { Stop } from '../runtime/stop-signal.js';
 import type { LockMode, OnSent, WaitingNews, YieldRequest } from '../stores/lock-store.js';
 

@@ -1,8 +1,16 @@
-import type { AcquireLine } from './acquire-line.js';
 import type { AlarmClock, Sleeper } from '../runtime/alarm-clock.js';
 import { listenTo } from '../caller-signal.js';
-import type { Lease } from '../holding/lease.js';
-import type { AcquireSettings } from '../lock-options.js';
+import type { SingleLease } from '../holding/single-lease.js';
+import type { AcquireSettings } from '../acquire-options.js';
+
+/** Where somebody waits. */
+export interface WaitersLine {
+  readonly name: string;
+  /** The waiter gives up. */
+  leave(waiter: Waiter, reason: unknown): void;
+  /** Its time is over. */
+  overdue(waiter: Waiter): void;
+}
 
 /** A caller who waits for its turn. */
 export class Waiter implements Sleeper {
@@ -15,19 +23,19 @@ export class Waiter implements Sleeper {
   told = false;
   /** Monotonic: until then it stays although its time is over, because we slept over it and the store has not answered yet. */
   staysUntilMs: number | undefined;
-  resolve!: (lease: Lease) => void;
+  resolve!: (lease: SingleLease) => void;
   reject!: (reason: unknown) => void;
   #onAbort: (() => void) | undefined;
 
   constructor(
-    readonly line: AcquireLine,
+    readonly line: WaitersLine,
     readonly settings: AcquireSettings,
     /** Monotonic: what `waitMs` counts from. */
     readonly calledAtMs: number,
   ) {}
 
   /** Resolves when it is this waiter's turn; rejects when its wait ends before. @throws when its signal does not let it begin */
-  begin(alarms: AlarmClock<Waiter>): Promise<Lease> {
+  begin(alarms: AlarmClock<Waiter>): Promise<SingleLease> {
     const { signal, waitMs } = this.settings;
     if (signal !== undefined) {
       this.#onAbort = () => this.line.leave(this, signal.reason);
@@ -68,7 +76,7 @@ export class LocalQueue {
   }
 
   /** Goes to the end of the line. @throws when its signal does not let it; then it is not in the line */
-  add(waiter: Waiter): Promise<Lease> {
+  add(waiter: Waiter): Promise<SingleLease> {
     const lease = waiter.begin(this.alarms);
     this.#append(waiter);
     return lease;

@@ -1,5 +1,5 @@
 import { describeValue, LockBusyError, LockStoreError, queueFullError } from '../lock-errors.js';
-import type { AcquireSettings } from '../lock-options.js';
+import type { AcquireSettings } from '../acquire-options.js';
 import type { Busy, Full, WaitingNews } from '../stores/lock-store.js';
 
 /** What the store last said to those of one name who wait, and when: the reason given to whoever gives up. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { AcquireOptions } from '../../lib/acquire-options.js';
 import { countedLocks } from '../support/counted-locks.js';
 
 const NAME = 'group:1';

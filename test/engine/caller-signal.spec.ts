@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { AcquireOptions } from '../../lib/acquire-options.js';
 import type { StopSignal } from '../../lib/stores/lock-store.js';
 import { ManualLocks } from '../support/manual-locks.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { AcquireOptions } from '../../lib/acquire-options.js';
 import type { AcquireRequest, Grant, StopSignal } from '../../lib/stores/lock-store.js';
 import { ManualLocks } from '../support/manual-locks.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { LockUsageError } from '../../lib/lock-errors.js';
+import { refuseWait } from '../../lib/acquire-options.js';
 import {
   type LockManagerOptions,
   type ManagerSettings,
-  refuseWait,
   resolveAcquireOptions,
   resolveManagerOptions,
 } from '../../lib/lock-options.js';

@@ -1,5 +1,5 @@
 import type { Lease } from '../../lib/holding/lease.js';
-import type { AcquireOptions } from '../../lib/lock-options.js';
+import type { AcquireOptions } from '../../lib/acquire-options.js';
 import type { FencedResource } from './fenced-resource.js';
 import type { Recorder } from './recorder.js';
 import type { SeededRandom } from './seeded-random.js';

@@ -17,6 +17,7 @@ import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from
 import type { SimulatedProcess } from './simulated-process.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
+import { single } from '../support/single-lease.js';
 
 /** A moment in which a lease said `held`: what exclusion is about where a machine slept, because deadlines then stand still. */
 export interface HeldReading {
@@ -67,8 +68,9 @@ export class Recorder {
   /** From now on everything about this lease belongs to this call. */
   begin(process: SimulatedProcess, call: string, lease: Lease): void {
     const { name, fencingToken: fence } = lease;
-    const deadlineMs = process.toWorldMs(lease.deadlineMs);
-    const { ownerToken } = lease.hold;
+    const known = single(lease);
+    const deadlineMs = process.toWorldMs(known.deadlineMs);
+    const { ownerToken } = known.hold;
     const users = this.#usersOf.get(ownerToken) ?? [];
     if (users.length > 0) {
       this.coverage.handOffs += 1;
@@ -86,7 +88,7 @@ export class Recorder {
       this.#ended(call);
       const { cause } = lease.signal.reason as { cause: string };
       if (cause === 'forced') for (const one of [...users, call]) this.refused.add(one);
-      this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(lease.deadlineMs) });
+      this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(known.deadlineMs) });
     });
   }
 

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { LockManager, LockManagerOptions } from '../../lib/index.js';
+import type { Lease, LockManager, LockManagerOptions } from '../../lib/index.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { type ConnectionFault, FaultProxy } from '../../lib/testing/index.js';
 import { MeddledRedis } from '../support/meddled-redis.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
+import { single } from '../support/single-lease.js';
 
 const bench = new RedisWorkbench();
 beforeAll(() => bench.start());
@@ -107,7 +108,7 @@ describe('a sent release on Redis', () => {
 
   it('is how the end of a slice goes, too: its caller goes on while the server says who is next', async () => {
     const { redis, locks } = await meddled({ cohortMs: 1 });
-    const sliceOver = async (lease: { readonly heldMs: number }) => eventually(() => lease.heldMs > 3);
+    const sliceOver = async (lease: Lease) => eventually(() => single(lease).heldMs > 3);
     const first = await locks.acquire(NAME);
     const next = locks.acquire(NAME);
     await first.using(sliceOver); // the first yield of the connection is confirmed

@@ -1,5 +1,6 @@
 import { type AcquireOptions, type Lease, LockError, LockManager } from '../../../lib/index.js';
 import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
+import { single } from '../single-lease.js';
 
 export type { RecordingOptions } from './recorded-store.js';
 
@@ -80,8 +81,9 @@ export class RecordedLocks {
         add({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
         return null;
       }
-      const { fencingToken: fence, deadlineMs } = lease;
-      this.#recorder.calls.set(lease.hold, { call, lease });
+      const { fencingToken: fence } = lease;
+      const { deadlineMs, hold } = single(lease);
+      this.#recorder.calls.set(hold, { call, lease });
       add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
       return new RecordedLease(lease, call, this.#recorder);
     } catch (error) {
@@ -100,7 +102,7 @@ export class RecordedLease {
   ) {
     const onLost = () => {
       const { cause } = lease.signal.reason as { cause: string };
-      const deadlineMs = recorder.shared(lease.deadlineMs);
+      const deadlineMs = recorder.shared(single(lease).deadlineMs);
       recorder.add({ f: 'lost', call, cause, deadlineMs });
     };
     if (lease.signal.aborted) onLost();
@@ -141,10 +143,10 @@ export class RecordedLease {
   async #end(end: (lease: Lease) => Promise<'released' | 'lost'>): Promise<void> {
     const { call, recorder, lease } = this;
     recorder.add({ f: 'release', type: 'invoke', call });
-    const before = recorder.asked.get(lease.hold);
+    const before = recorder.asked.get(single(lease).hold);
     try {
       const ending = end(lease);
-      const asked = recorder.asked.get(lease.hold) !== before;
+      const asked = recorder.asked.get(single(lease).hold) !== before;
       recorder.add({ f: 'release', type: 'ok', call, result: await ending, asked });
     } catch (error) {
       recorder.add({ f: 'release', type: 'fail', call, code: codeOf(error) });

@@ -1,0 +1,238 @@
+import { type ClockReading, readClocks } from '../runtime/clock.js';
+import { LockLostError, type LossCause, releasedError, uncertainError } from '../lock-errors.js';
+import type { KeptHold } from './kept-hold.js';
+import { Lease } from './lease.js';
+import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
+import { newAbort } from '../runtime/stop-signal.js';
+import type { Hold, LockMode, OnSent } from '../stores/lock-store.js';
+
+/** A lease on one name: one of those who use one hold, see {@link KeptHold}. */
+export class SingleLease extends Lease {
+  readonly name: string;
+  readonly label: string;
+  readonly mode: LockMode;
+  readonly leaseMs: number;
+  readonly renews: boolean;
+  readonly waitedMs: number;
+  readonly sends: boolean;
+  /** Entered again: the lease that it was entered through. @internal */
+  readonly outer: SingleLease | undefined;
+
+  readonly #keeper: LeaseKeeper;
+  readonly #kept: KeptHold;
+  /** Of the hold when it began; see `fencingToken`. */
+  #fencingToken: number;
+  readonly #started: ClockReading;
+  readonly #onOver: (() => void) | undefined;
+  #released = false;
+  #loss: LockLostError | undefined;
+  #abort: AbortController | undefined;
+  #ending: Ending | Promise<Ending> | undefined;
+
+  private constructor(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart) {
+    super();
+    const { taker, now, outer } = start;
+    const { settings } = taker;
+    this.#keeper = keeper;
+    this.#kept = kept;
+    this.name = kept.hold.name;
+    this.label = settings.label;
+    this.mode = settings.mode;
+    // Who enters again changes nothing about the hold.
+    this.leaseMs = outer?.leaseMs ?? settings.leaseMs;
+    this.renews = outer?.renews ?? settings.renew;
+    this.sends = settings.release === 'sent';
+    this.waitedMs = now.monotonicMs - taker.calledAtMs;
+    this.outer = outer;
+    this.#fencingToken = start.fencingToken;
+    this.#started = outer === undefined ? now : outer.#started;
+    this.#onOver = start.onOver;
+    kept.join(this);
+  }
+
+  /** @internal */
+  static begin(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart): SingleLease {
+    return new SingleLease(keeper, kept, start);
+  }
+
+  get names(): readonly string[] {
+    return [this.name];
+  }
+
+  get fencingToken(): number {
+    // The store may have granted the same hold anew meanwhile. Once ours has ended, the hold goes on without us.
+    return this.isOver ? this.#fencingToken : Math.max(this.#fencingToken, this.#kept.hold.fencingToken);
+  }
+
+  get fencingTokens(): ReadonlyMap<string, number> {
+    return new Map([[this.name, this.fencingToken]]);
+  }
+
+  get acquiredAt(): Date {
+    return new Date(this.#started.wallMs);
+  }
+
+  get state(): LeaseState {
+    if (this.isOver) return this.#released ? 'released' : 'lost';
+    return this.#stateAt(readClocks(this.#keeper.clock));
+  }
+
+  #stateAt(now: ClockReading): LeaseState {
+    if (now.monotonicMs >= this.#kept.deadlineMs) {
+      this.markLost('expired');
+      return 'lost';
+    }
+    if (this.#kept.doubted) return 'uncertain';
+    if (!this.#kept.isDoubtful(now)) return 'held';
+    this.markUncertain();
+    this.#keeper.recheck(this);
+    return 'uncertain';
+  }
+
+  get signal(): AbortSignal {
+    return (this.#abort ??= newAbort(this.#loss)).signal;
+  }
+
+  remainingMs(): number {
+    return this.remainingAt(readClocks(this.#keeper.clock));
+  }
+
+  assertHeld(): void {
+    const state = this.state;
+    if (state === 'held') return;
+    if (this.#loss !== undefined) throw this.#loss;
+    throw state === 'released' ? releasedError(this.name) : uncertainError(this.name);
+  }
+
+  extend(ms: number = this.leaseMs): Promise<void> {
+    return this.#keeper.extend(this, ms);
+  }
+
+  end(onSent?: OnSent): Ending | Promise<Ending> {
+    return (this.#ending ??= this.#keeper.release(this, onSent));
+  }
+
+  using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
+    return this.#keeper.run(this, work);
+  }
+
+  partOn(name: string): SingleLease | undefined {
+    return name === this.name ? this : undefined;
+  }
+
+  /** The one that all the others of its call chain entered again; itself when it is the first. @internal */
+  get outermost(): SingleLease {
+    return this.outer?.outermost ?? this;
+  }
+
+  get isDoubted(): boolean {
+    return this.#kept.doubted;
+  }
+
+  /** How long it has been held, in ms. @internal */
+  get heldMs(): number {
+    return this.#keeper.clock.monotonicMs() - this.#started.monotonicMs;
+  }
+
+  /** Not a field: it has the owner token, which must not appear when a lease is printed. @internal */
+  get kept(): KeptHold {
+    return this.#kept;
+  }
+
+  /** The store's record. @internal */
+  get hold(): Hold {
+    return this.#kept.hold;
+  }
+
+  /** Monotonic. @internal */
+  get deadlineMs(): number {
+    return this.#kept.deadlineMs;
+  }
+
+  /** @internal */
+  remainingAt(now: ClockReading): number {
+    if (this.isOver || this.#stateAt(now) === 'lost') return 0;
+    return Math.max(0, this.#kept.deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
+  }
+
+  /** Known to be lost or released, without a look at the clock. @internal */
+  get isOver(): boolean {
+    return this.#released || this.#loss !== undefined;
+  }
+
+  /** Neither lost nor released. @internal */
+  get active(): boolean {
+    const state = this.state;
+    return state === 'held' || state === 'uncertain';
+  }
+
+  /** @internal */
+  get lossError(): LockLostError | undefined {
+    return this.#loss;
+  }
+
+  /**
+   * The store confirmed us, asked at `asOf`. Its word replaces the deadline even if that makes it earlier: after a suspend the
+   * old one is too late. A confirmation of a lease that already ended changes nothing. @internal
+   */
+  markConfirmed(deadlineMs: number, asOf: ClockReading): void {
+    if (this.isOver) return;
+    if (this.#keeper.clock.monotonicMs() >= this.#kept.deadlineMs) {
+      this.markLost('expired');
+      return;
+    }
+    this.#kept.confirm(deadlineMs, asOf);
+    if (!this.#kept.doubted) return;
+    this.#kept.doubted = false;
+    this.#keeper.certain(this);
+  }
+
+  /** @internal */
+  markUncertain(): void {
+    if (this.#kept.doubted || this.isOver) return;
+    this.#kept.doubted = true;
+    this.#keeper.doubted(this);
+  }
+
+  /** The hold is lost, and with it every lease on it. They are told of as one. @internal */
+  markLost(cause: LossCause, note?: string): void {
+    if (this.isOver) return;
+    const leases = this.#kept.leases;
+    for (const lease of leases) lease.#lose(cause, note);
+    const [first = this] = leases;
+    first.#tellLoss();
+    for (const lease of leases) lease.#abort?.abort(lease.#loss);
+    for (const lease of leases) lease.#onOver?.();
+  }
+
+  #lose(cause: LossCause, note?: string): void {
+    this.#leave();
+    this.#loss = new LockLostError(this.name, note === undefined ? { cause } : { cause, note });
+  }
+
+  #tellLoss(): void {
+    this.#keeper.lost(this, this.#loss as LockLostError);
+  }
+
+  /** @internal */
+  markReleased(): void {
+    if (this.#loss !== undefined) return;
+    this.#leave();
+    this.#released = true;
+    this.#onOver?.();
+  }
+
+  /** The store refused the release: it had been lost without our knowing. @internal */
+  markReleaseRefused(): void {
+    if (this.#loss !== undefined) return;
+    this.#loss = new LockLostError(this.name, { cause: 'taken' });
+    this.#released = false;
+    this.#tellLoss();
+    this.#abort?.abort(this.#loss);
+  }
+
+  #leave(): void {
+    this.#fencingToken = this.fencingToken;
+    this.#kept.leave(this);
+  }
+}
