@@ -20,11 +20,7 @@ import {
 } from './lock-answers.js';
 import { canonicalName } from './lock-name.js';
 import type { AcquireOptions } from './acquire-options.js';
-import {
-  type LockManagerOptions,
-  type ManagerSettings,
-  resolveManagerOptions,
-} from './lock-options.js';
+import { type LockManagerOptions, type ManagerSettings, resolveManagerOptions } from './lock-options.js';
 import { checkReason } from './option-checks.js';
 import type { ForcedRelease } from './stores/lock-store.js';
 

@@ -57,6 +57,7 @@ const ENGINE_OPTIONS = [
   'mode',
   'cohortMs',
   'release',
+  'reentrant',
   'maxWaiters',
   'maxWaitingProcesses',
   'prefix',

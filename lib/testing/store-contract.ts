@@ -9,6 +9,7 @@ import { fullCases } from './contract/full-cases.js';
 import { leaseEndCases } from './contract/lease-end-cases.js';
 import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
+import { reentryCases } from './contract/reentry-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
 import { sentCases } from './contract/sent-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
@@ -25,6 +26,7 @@ const SECTIONS: Record<string, ContractCases> = {
   }),
   'the end of a lease': leaseEndCases,
   'a release that is on its way': sentCases,
+  're-entry': reentryCases,
   'operations executed twice': repeatCases,
   'fencing tokens': fencingCases,
   'release by force, inspection': forceCases,

@@ -12,7 +12,15 @@ import { returnsOf } from './returned-type.js';
 /** Options of one `@Locked`; what is left out comes from the module's options. */
 export interface LockedOptions extends Pick<
   AcquireOptions,
-  'leaseMs' | 'waitMs' | 'renew' | 'label' | 'cohortMs' | 'release' | 'maxWaiters' | 'maxWaitingProcesses'
+  | 'leaseMs'
+  | 'waitMs'
+  | 'renew'
+  | 'label'
+  | 'cohortMs'
+  | 'release'
+  | 'reentrant'
+  | 'maxWaiters'
+  | 'maxWaitingProcesses'
 > {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
@@ -34,6 +42,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'label',
   'cohortMs',
   'release',
+  'reentrant',
   'maxWaiters',
   'maxWaitingProcesses',
 ];

@@ -10,6 +10,7 @@ import { redisConnectionMutants } from './redis-connection-mutants.js';
 import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
+import { reentryMutants } from './reentry-mutants.js';
 import { sentMutants } from './sent-mutants.js';
 import { templateMutants } from './template-mutants.js';
 
@@ -25,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...leaseMutants,
   ...cohortMutants,
   ...sentMutants,
+  ...reentryMutants,
   ...nestMutants,
   ...templateMutants,
 ];

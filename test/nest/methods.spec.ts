@@ -71,8 +71,24 @@ class OrdersService {
   }
 
   @Locked('order:<orderId>')
-  async again(orderId: string): Promise<unknown> {
-    return this.again(orderId);
+  async again(orderId: string, @CurrentLease() lease?: Lease): Promise<unknown> {
+    const [one, other] = await Promise.all([this.pay(orderId), this.pay(orderId)]);
+    return [one, other, this.most, (await this.token(orderId)) === lease?.fencingToken];
+  }
+
+  @Locked('order:<orderId>')
+  async token(orderId: string, @CurrentLease() lease?: Lease) {
+    return orderId && lease?.fencingToken;
+  }
+
+  @Locked('order:<orderId>', { reentrant: false })
+  async once(orderId: string): Promise<unknown> {
+    return orderId;
+  }
+
+  @Locked('order:<orderId>')
+  async strictly(orderId: string): Promise<unknown> {
+    return this.once(orderId);
   }
 
   @Locked('order:<orderId>')
@@ -177,9 +193,20 @@ describe('@Locked on service methods', () => {
     expect(stray.most).toBe(1);
   });
 
-  it('tells at once when a call would wait for its own lock', async () => {
+  it('enters the lock of its caller again; what the caller starts at the same time goes one after the other', async () => {
     await using testing = await asyncDisposable(start(OrdersService));
-    await expect(testing.get(OrdersService).again('7')).rejects.toMatchObject({ code: 'LOCK_REENTRANT' });
+    expect(await testing.get(OrdersService).again('7')).toEqual([
+      '7 under order:7',
+      '7 under order:7',
+      1,
+      true,
+    ]);
+    expect(testing.get(LockService).held()).toEqual([]);
+  });
+
+  it('tells at once, with reentrant: false, that it would wait for its own lock', async () => {
+    await using testing = await asyncDisposable(start(OrdersService));
+    await expect(testing.get(OrdersService).strictly('7')).rejects.toMatchObject({ code: 'LOCK_REENTRANT' });
   });
 
   it("passes the method's own error on and gives the lock back", async () => {
@@ -258,7 +285,7 @@ describe('a lock and what comes later than the call', () => {
     @Locked('nested')
     async *nested() {
       yield 'first';
-      yield this.locks.using('nested', () => 'never').catch((error: { code: string }) => error.code);
+      yield this.locks.using('nested', () => 'inside', { waitMs: 0 });
     }
 
     @Locked('promised')
@@ -304,7 +331,7 @@ describe('a lock and what comes later than the call', () => {
     await using testing = await asyncDisposable(start(Streams));
     const values: unknown[] = [];
     for await (const value of testing.get(Streams).nested()) values.push(value);
-    expect(values).toEqual(['first', 'LOCK_REENTRANT']);
+    expect(values).toEqual(['first', 'inside']);
   });
 
   it('holds the lock of a promise of an Observable until that Observable is over', async () => {
@@ -358,9 +385,13 @@ describe('never locked twice', () => {
 
     @Get('twice')
     @Locked('account:<id>', { waitMs: 0 })
-    async twice(@Param('id') id: string): Promise<string> {
-      return this.twice(id);
+    async twice(@Param('id') id: string, @CurrentLease() lease: Lease): Promise<unknown> {
+      this.calls.push(lease);
+      if (this.calls.length === 1) await this.twice(id, lease);
+      return this.calls.map(({ state, fencingToken }) => [state, fencingToken === lease.fencingToken]);
     }
+
+    private readonly calls: Lease[] = [];
   }
 
   /** As many decorators do: a new function, metadata copied. */
@@ -392,12 +423,12 @@ describe('never locked twice', () => {
     expect(await answer.json()).toEqual(['before ledger:before', '7', 'account:7']);
   });
 
-  it('takes a second call of the same handler in one request as a call of its own', async () => {
+  it('takes a second call of the same handler in one request as a call of its own, which enters the lock again', async () => {
     await using running = await startApp({ controllers: [AccountsController], providers: [Ledger] });
     const answer = await fetch(`${running.url}/accounts/7/twice`);
-    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
-      500,
-      'LOCK_REENTRANT',
+    expect(await answer.json()).toEqual([
+      ['held', true],
+      ['released', true],
     ]);
   });
 });

@@ -57,9 +57,9 @@ export const BAD_INPUT_ROWS: readonly (readonly [input: string, file: string, ti
     'the late release of an old holder is refused',
   ],
   [
-    'a second acquire inside of the lock',
+    'a second acquire inside of the lock, where that is not wanted',
     'lib/testing/contract/bad-input-cases.ts',
-    'asking again inside one’s own lock is LOCK_REENTRANT',
+    'asking again inside one’s own lock with reentrant: false is LOCK_REENTRANT',
   ],
   [
     'a list with one name twice',
