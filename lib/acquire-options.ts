@@ -1,5 +1,5 @@
 import { stopOf } from './caller-signal.js';
-import { badLease, checkInteger, checkKeys, invalid, isLeaseMs } from './option-checks.js';
+import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LIMIT } from './option-checks.js';
 import type { Stop } from './runtime/stop-signal.js';
 import type { LockMode, StopSignal } from './stores/lock-store.js';
 
@@ -21,8 +21,18 @@ export interface AcquireOptions {
   signal?: AbortSignal | StopSignal;
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
   label?: string;
-  /** Only 'exclusive' (the default) is built yet. */
+  /**
+   * Whom the lock lets in beside its holder. 'exclusive' (default): nobody. 'shared': others who ask for 'shared', and one 'upgradeable'.
+   * 'upgradeable': others who ask for 'shared'; `lease.upgrade()` makes it exclusive. LOCK_STORE_UNSUPPORTED where the store cannot.
+   */
   mode?: LockMode;
+  /**
+   * At most so many at once, over all processes, each with its own lease; 1 to 1 000 000 000. Not together with `mode`. All callers of a
+   * name should give the same; see `locks.setLimit`. LOCK_STORE_UNSUPPORTED where the store cannot.
+   */
+  limit?: number;
+  /** How much of the limit this call takes; 1 to `limit`; default 1. */
+  weight?: number;
   /**
    * How long the lock may go from caller to caller inside this process, without a command, before the store is asked whether another
    * process waits, in ms; 0 to 1 000; default 10. While nobody else waits the time doubles, up to 80 ms. 0: every caller takes its
@@ -56,6 +66,8 @@ export interface AcquireSettings {
   readonly signal: Stop | undefined;
   readonly label: string;
   readonly mode: LockMode;
+  readonly limit: number | undefined;
+  readonly weight: number;
   readonly cohortMs: number;
   readonly release: 'confirmed' | 'sent';
   readonly reentrant: boolean;
@@ -79,6 +91,8 @@ export const BUILT_IN: AcquireSettings = {
   signal: undefined,
   label: '',
   mode: 'exclusive',
+  limit: undefined,
+  weight: 1,
 };
 
 const MAX_LABEL_LENGTH = 128;
@@ -89,6 +103,8 @@ export const CALL_OPTIONS = [
   'signal',
   'label',
   'mode',
+  'limit',
+  'weight',
   'cohortMs',
   'release',
   'reentrant',
@@ -133,6 +149,8 @@ export function checkCall(
     signal,
     label = defaults.label,
     mode = defaults.mode,
+    limit = defaults.limit,
+    weight = defaults.weight,
     cohortMs = defaults.cohortMs,
     release = defaults.release,
     reentrant = defaults.reentrant,
@@ -148,6 +166,7 @@ export function checkCall(
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
+  checkKind({ mode, limit, weight }, defaults, place);
   // What was read above is checked, not what reading once more would give.
   if (cohortMs !== defaults.cohortMs)
     checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
@@ -165,10 +184,33 @@ export function checkCall(
     signal: stop,
     label,
     mode,
+    limit,
+    weight,
     cohortMs,
     release,
     reentrant,
     maxWaiters,
     maxWaitingProcesses,
   };
+}
+
+type Kind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
+
+const MODES: readonly LockMode[] = ['exclusive', 'shared', 'upgradeable'];
+
+function checkKind({ mode, limit, weight }: Kind, defaults: Kind, place: () => string): void {
+  if (mode === defaults.mode && limit === undefined && weight === defaults.weight) return;
+  if (!MODES.includes(mode)) throw invalid(place(), ['mode', mode], `one of ${MODES.join(', ')}`);
+  if (limit === undefined) {
+    if (weight !== 1) throw invalid(place(), ['weight', weight], 'left out where there is no limit');
+    return;
+  }
+  checkInteger(place, ['limit', limit], { min: 1, max: MAX_LIMIT });
+  checkInteger(place, ['weight', weight], { min: 1, max: limit });
+  if (mode !== 'exclusive')
+    throw invalid(
+      place(),
+      ['mode', mode],
+      'left out where there is a limit: a name has readers and writers, or a limit',
+    );
 }

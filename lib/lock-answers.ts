@@ -1,9 +1,22 @@
 import type { SingleLease } from './holding/single-lease.js';
 import type { LeaseState } from './holding/lease-keeper.js';
-import type { StoreInspection } from './stores/lock-store.js';
+import type { HolderInspection, LockMode, StoreInspection } from './stores/lock-store.js';
 
 /** What `tryUsing` resolves to: `acquired: false` when somebody else has the lock and the work was not run. */
 export type TryUsingResult<T> = { readonly acquired: true; readonly value: T } | { readonly acquired: false };
+
+/** One of those who have a name. */
+export interface LockHolder {
+  readonly label: string;
+  readonly mode: LockMode;
+  /** Of a permit; 1 for all others. */
+  readonly weight: number;
+  /** By the store's clock. */
+  readonly heldSince: Date;
+  /** How long its lease still runs without a renewal, in ms. */
+  readonly remainingMs: number;
+  readonly fencingToken: number;
+}
 
 /** What the store says about a name. */
 export interface LockInspection {
@@ -17,6 +30,12 @@ export interface LockInspection {
   readonly fencingToken: number | null;
   /** What the holder gave as `label`; null when free. */
   readonly label: string | null;
+  /** How the one above has it; null when free. */
+  readonly mode: LockMode | null;
+  /** All who have it, oldest first. */
+  readonly holders: readonly LockHolder[];
+  /** At most so many at once; null: there is no limit in force. */
+  readonly limit: number | null;
   /** How many processes wait in the store's queue. */
   readonly waitingProcesses: number;
   /** How many callers wait in this process. */
@@ -27,6 +46,7 @@ export interface LockInspection {
 export interface HeldLock {
   readonly name: string;
   readonly label: string;
+  readonly mode: LockMode;
   readonly fencingToken: number;
   readonly state: LeaseState;
   readonly acquiredAt: Date;
@@ -36,17 +56,48 @@ export interface HeldLock {
 /** What the store says, and what only this process knows. */
 export function inspection(
   name: string,
-  { heldSinceMs, waiting, ...told }: StoreInspection,
+  told: StoreInspection,
   here: { readonly lease: SingleLease | undefined; readonly waitingHere: number },
 ): LockInspection {
-  // Of a hold that was handed on in this process the store only knows the first lease.
-  const { fencingToken = told.fencingToken, label = told.label } = (told.held && here.lease) || {};
+  const { held, remainingMs, heldSinceMs, waiting, limit = null } = told;
+  // Of an exclusive hold that was handed on in this process the store only knows the first lease.
+  const isOurs = held && told.mode !== 'shared' && (told.holders?.length ?? 1) === 1;
+  const { fencingToken = told.fencingToken, label = told.label } = (isOurs && here.lease) || {};
   const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
+  const mode = held ? (told.mode ?? 'exclusive') : null;
+  const [first] = told.holders ?? [];
+  const only = {
+    weight: 1,
+    ...first,
+    label,
+    mode,
+    heldSinceMs,
+    remainingMs,
+    fencingToken,
+  } as HolderInspection;
+  const isOne = held && (first === undefined || isOurs);
+  const holders = (isOne ? [only] : (told.holders ?? [])).map((holder) => holderOf(holder));
   const { waitingHere } = here;
-  return { name, ...told, fencingToken, label, heldSince, waitingProcesses: waiting, waitingHere };
+  return {
+    name,
+    held,
+    heldSince,
+    remainingMs,
+    fencingToken,
+    label,
+    mode,
+    holders,
+    limit,
+    waitingProcesses: waiting,
+    waitingHere,
+  };
+}
+
+function holderOf({ heldSinceMs, ...told }: HolderInspection): LockHolder {
+  return { ...told, heldSince: new Date(heldSinceMs) };
 }
 
 export function heldLock(lease: SingleLease): HeldLock {
-  const { name, label, fencingToken, state, acquiredAt } = lease;
-  return { name, label, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
+  const { name, label, mode, fencingToken, state, acquiredAt } = lease;
+  return { name, label, mode, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
 }

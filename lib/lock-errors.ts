@@ -134,6 +134,11 @@ export function unconfirmedError(lockName: string): LockStoreError {
   return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName });
 }
 
+export function noLimits(lockName: string, kind: string): LockStoreError {
+  const message = `the store "${kind}" has no limits, which setLimit("${lockName}") needs`;
+  return new LockStoreError('LOCK_STORE_UNSUPPORTED', message, { lockName });
+}
+
 export type LockUsageCode =
   | 'LOCK_NAME_INVALID'
   | 'LOCK_LEASE_INVALID'
@@ -177,9 +182,32 @@ export function reentrantError(lockName: string): LockUsageError {
 }
 
 /** A call chain asks for more than it holds, and would wait for itself. */
-export function weakerError(lockName: string, held: LockMode, asked: LockMode): LockUsageError {
+export function weakerError(lockName: string, held: LockMode, asked: LockMode | 'limit'): LockUsageError {
   const message = `lock "${lockName}" is held with mode: '${held}' by this call chain, and '${asked}' from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take it '${asked}' from the start`;
   return new LockUsageError('LOCK_REENTRANT', message, { lockName });
+}
+
+/** A call chain asks for more of a limit than its permit is, and would wait for itself. */
+export function smallerPermitError(lockName: string, weight: number): LockUsageError {
+  const message = `lock "${lockName}" is held by this call chain with a permit of weight ${weight}, and more than that from inside of it would wait for itself; take as much as is needed from the start`;
+  return new LockUsageError('LOCK_REENTRANT', message, { lockName });
+}
+
+/** A lease is asked to become what it cannot become. */
+export function modeError(lockName: string, verb: 'upgrade' | 'downgrade', mode: LockMode): LockUsageError {
+  const why =
+    mode === 'shared' && verb === 'upgrade'
+      ? "is shared, and two readers who both upgrade would wait for each other; acquire it with mode: 'upgradeable', which one at a time can have beside the readers"
+      : `is ${mode} already`;
+  return new LockUsageError('LOCK_OPTIONS_INVALID', `${verb}: the lease on "${lockName}" ${why}`, {
+    lockName,
+  });
+}
+
+export function reentrantDowngradeError(lockName: string, why: string): LockUsageError {
+  return new LockUsageError('LOCK_REENTRANT', `the lease on "${lockName}" cannot be downgraded: ${why}`, {
+    lockName,
+  });
 }
 
 /** What `assertHeld` throws after the release. */

@@ -1,41 +1,29 @@
 import type { LockError, LockLostError, LossCause } from './lock-errors.js';
+import type { LockMode } from './stores/lock-store.js';
 import { isThenable } from './runtime/thenable.js';
 import { warnOfThrown } from './runtime/thrown.js';
+
+/** What every event about a lease tells. */
+export interface LeaseEvent {
+  readonly name: string;
+  readonly label: string;
+  readonly mode: LockMode;
+  readonly fencingToken: number;
+}
 
 /** What `locks.on(…)` can listen to. No event carries an owner token. */
 export interface LockEvents {
   /** A caller must wait: somebody else has the lock. */
-  waiting: { readonly name: string; readonly label: string };
-  acquired: {
-    readonly name: string;
-    readonly label: string;
-    readonly fencingToken: number;
-    readonly waitedMs: number;
-  };
-  released: {
-    readonly name: string;
-    readonly label: string;
-    readonly fencingToken: number;
-    readonly heldMs: number;
-  };
+  waiting: { readonly name: string; readonly label: string; readonly mode: LockMode };
+  acquired: LeaseEvent & { readonly waitedMs: number };
+  released: LeaseEvent & { readonly heldMs: number };
   /** We cannot tell whether the lease still holds; a renewal is under way. Ends in `renewed` or `lost`. */
-  uncertain: { readonly name: string; readonly label: string; readonly fencingToken: number };
+  uncertain: LeaseEvent;
   /** An uncertain lease is certain again. */
-  renewed: { readonly name: string; readonly label: string; readonly fencingToken: number };
-  lost: {
-    readonly name: string;
-    readonly label: string;
-    readonly fencingToken: number;
-    readonly cause: LossCause;
-    readonly error: LockLostError;
-  };
+  renewed: LeaseEvent;
+  lost: LeaseEvent & { readonly cause: LossCause; readonly error: LockLostError };
   /** The work ended in time but the store did not confirm the release; the lease runs out by itself at the latest. */
-  releaseFailed: {
-    readonly name: string;
-    readonly label: string;
-    readonly fencingToken: number;
-    readonly error: LockError;
-  };
+  releaseFailed: LeaseEvent & { readonly error: LockError };
   /** Somebody used `forceRelease` through this manager. For the audit log. `fencingToken` null: nobody held it. */
   forceReleased: { readonly name: string; readonly reason: string; readonly fencingToken: number | null };
   /** Something an operator should read. Without a listener it goes to `process.emitWarning`. */

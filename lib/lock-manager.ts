@@ -2,7 +2,7 @@ import { closeStore } from './runtime/attempt.js';
 import { HeldLeases } from './holding/held-leases.js';
 import type { Work } from './holding/lease-work.js';
 import type { Lease } from './holding/lease.js';
-import { closedError, describeValue } from './lock-errors.js';
+import { closedError, noLimits } from './lock-errors.js';
 import {
   LockEventEmitter,
   type LockEventListener,
@@ -21,7 +21,7 @@ import {
 import { canonicalName } from './lock-name.js';
 import type { AcquireOptions } from './acquire-options.js';
 import { type LockManagerOptions, type ManagerSettings, resolveManagerOptions } from './lock-options.js';
-import { checkReason } from './option-checks.js';
+import { checkForce, checkLimit, checkReason } from './option-checks.js';
 import type { ForcedRelease } from './stores/lock-store.js';
 
 /**
@@ -57,7 +57,7 @@ export class LockManager {
       randomness,
       store,
       leases: this.#leases,
-      waiting: (name, label) => this.#emit('waiting', { name, label }),
+      waiting: (name, { label, mode }) => this.#emit('waiting', { name, label, mode }),
     });
     this.#acquisitions = new Acquisitions(this.#settings, {
       leases: this.#leases,
@@ -131,8 +131,9 @@ export class LockManager {
     const canonical = canonicalName(name);
     this.#refuseWhenClosed();
     const told = await this.#settings.store.inspect(canonical);
-    const line = this.#lines.find(canonical);
-    return inspection(canonical, told, { lease: line?.lease, waitingHere: line?.waiting ?? 0 });
+    const lines = this.#lines.find(canonical);
+    const waitingHere = lines.reduce((sum, { waiting }) => sum + waiting, 0);
+    return inspection(canonical, told, { lease: lines[0]?.lease, waitingHere });
   }
 
   /** Does anybody hold it? The answer may be old when you read it: to act on it, `tryAcquire`. */
@@ -150,13 +151,19 @@ export class LockManager {
    * fencing token, and the event `forceReleased` is for your audit log. null: nobody held it.
    *
    * @param reason for the holder's error and the audit; 1 to 200 characters
+   * @param options with `fencingToken` it ends only the hold under which that token was issued (all readers of a process have one hold)
    * @throws LockStoreError · LockUsageError
    */
-  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+  async forceRelease(
+    name: string,
+    reason: string,
+    options: { fencingToken?: number } = {},
+  ): Promise<ForcedRelease | null> {
     const canonical = canonicalName(name);
     checkReason(canonical, reason);
+    const { fencingToken } = checkForce(canonical, options);
     this.#refuseWhenClosed();
-    const forced = await this.#settings.store.forceRelease(canonical, reason);
+    const forced = await this.#settings.store.forceRelease(canonical, reason, fencingToken);
     this.#emit('forceReleased', { name: canonical, reason, fencingToken: forced?.fencingToken ?? null });
     return forced;
   }
@@ -167,6 +174,21 @@ export class LockManager {
    */
   detached<T>(work: () => T): T {
     return this.#leases.frames.outside(work);
+  }
+
+  /**
+   * From now on this limit is in force for the name, over all processes and whatever callers give as `limit`; null: theirs again. Raising
+   * it lets waiters in at once; lowering it takes nothing away, and a waiter whose weight is above it gets a LockUsageError.
+   *
+   * @throws LockStoreError; LOCK_STORE_UNSUPPORTED where the store has no limits · LockUsageError
+   */
+  async setLimit(name: string, limit: number | null): Promise<void> {
+    const canonical = canonicalName(name);
+    checkLimit(canonical, limit);
+    this.#refuseWhenClosed();
+    const { store } = this.#settings;
+    if (store.setLimit === undefined) throw noLimits(canonical, store.capabilities.kind);
+    await store.setLimit(canonical, limit);
   }
 
   /** Listens to what happens to locks of this manager; returns the function that stops listening. */

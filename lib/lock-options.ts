@@ -7,10 +7,10 @@ import {
   checkCall,
 } from './acquire-options.js';
 import { type Clock, systemClock } from './runtime/clock.js';
-import { describeKind, LockUsageError } from './lock-errors.js';
+import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
 import { checkInteger, checkKeys, invalid, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
-import type { LockMode, LockStore } from './stores/lock-store.js';
+import type { LockStore } from './stores/lock-store.js';
 
 export interface LockManagerOptions extends Omit<AcquireOptions, 'signal'> {
   /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
@@ -70,7 +70,7 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   checkInteger(() => place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS, unit: ' ms' });
   const { clock = systemClock, randomness = systemRandomness } = options;
   const defaults = Object.freeze(checkCall(options, BUILT_IN, () => place));
-  checkMode(defaults.mode, store, place);
+  checkStore(defaults, store, place);
   return Object.freeze({ store, prefix, keepMs, drainMs, clock, randomness, defaults });
 }
 
@@ -86,15 +86,18 @@ export function resolveAcquireOptions(
   if (options === undefined) return settings.defaults;
   checkKeys(options, CALL_OPTIONS, place);
   const resolved = checkCall(options, settings.defaults, place);
-  if (resolved.mode !== settings.defaults.mode) checkMode(resolved.mode, settings.store, place());
+  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined)
+    checkStore(resolved, settings.store, place());
   return resolved;
 }
 
-function checkMode(mode: LockMode, store: LockStore, place: string): void {
-  if (store.capabilities.modes.includes(mode)) return;
-  throw invalid(
-    place,
-    ['mode', mode],
-    `one of ${store.capabilities.modes.join(', ')} (others are not built yet)`,
-  );
+/** What this store cannot do. @throws LockStoreError LOCK_STORE_UNSUPPORTED */
+function checkStore({ mode, limit }: AcquireSettings, { capabilities }: LockStore, place: string): void {
+  const { kind, modes, limits } = capabilities;
+  const missing = modes.includes(mode)
+    ? limit !== undefined && limits !== true && 'limits'
+    : `mode: '${mode}'`;
+  if (missing === false) return;
+  const message = `${place}: the store "${kind}" has no ${missing}; it has ${modes.join(', ')}${limits === true ? ' and limits' : ''}`;
+  throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
 }

@@ -4,9 +4,7 @@ const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a 
 export const MAX_LEASE_MS = 86_400_000;
 
 /** Agreed names that come later: a clear error until then, never ignored. */
-const NOT_BUILT_YET: ReadonlySet<string> = new Set(
-  'limit weight when fallback minHoldMs maxHoldMs'.split(' '),
-);
+const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback minHoldMs maxHoldMs'.split(' '));
 
 /** @throws LockUsageError LOCK_LEASE_INVALID */
 export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
@@ -68,4 +66,22 @@ export function checkReason(lockName: string, reason: unknown): void {
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= 200) return;
   const message = `forceRelease(${describeValue(lockName)}): reason must be a text of 1 to 200 characters, got ${describeValue(reason)}`;
   throw new LockUsageError('LOCK_OPTIONS_INVALID', message, { lockName });
+}
+
+/** @throws LockUsageError LOCK_OPTIONS_INVALID */
+export function checkForce(lockName: string, options: { fencingToken?: number }): { fencingToken?: number } {
+  const place = () => `forceRelease(${describeValue(lockName)})`;
+  checkKeys(options, ['fencingToken'], place);
+  const { fencingToken } = options;
+  if (fencingToken === undefined) return {};
+  checkInteger(place, ['fencingToken', fencingToken], { min: 0, max: Number.MAX_SAFE_INTEGER });
+  return { fencingToken };
+}
+
+export const MAX_LIMIT = 1_000_000_000;
+
+/** @throws LockUsageError LOCK_OPTIONS_INVALID */
+export function checkLimit(lockName: string, limit: number | null): void {
+  if (limit !== null)
+    checkInteger(() => `setLimit(${describeValue(lockName)})`, ['limit', limit], { min: 1, max: MAX_LIMIT });
 }

@@ -116,6 +116,11 @@ export class KeptHold implements Sleeper {
     return this.#settings.leaseMs;
   }
 
+  /** How long the one who acquired it was willing to wait, in ms. */
+  get waitMs(): number {
+    return this.#settings.waitMs;
+  }
+
   get renews(): boolean {
     return this.#settings.renew;
   }
@@ -135,6 +140,20 @@ export class KeptHold implements Sleeper {
     return this.lost || this.doubted || this.wallAheadMs(now) > WALL_AHEAD_DOUBT_MS;
   }
 
+  /** May one who asked for this join it, beside those who use it? Its lease must be long enough, and be renewed. */
+  letsIn(settings: AcquireSettings): boolean {
+    const own = this.#settings;
+    return (
+      own.renew &&
+      settings.renew &&
+      own.cohortMs > 0 &&
+      settings.cohortMs > 0 &&
+      settings.leaseMs <= own.leaseMs &&
+      own.mode === 'shared' &&
+      settings.mode === 'shared'
+    );
+  }
+
   /** May it be handed on to one who asked for this? Another lease, or one that is not renewed, is a promise that it cannot keep. */
   suits(settings: AcquireSettings): boolean {
     const own = this.#settings;
@@ -145,7 +164,11 @@ export class KeptHold implements Sleeper {
       own.cohortMs > 0 &&
       settings.cohortMs > 0 &&
       own.leaseMs === settings.leaseMs &&
-      own.mode === settings.mode
+      // Each upgradeable hold is a grant of its own, because only an exclusive one counts its fencing tokens on.
+      own.mode === 'exclusive' &&
+      settings.mode === 'exclusive' &&
+      own.limit === settings.limit &&
+      own.weight === settings.weight
     );
   }
 

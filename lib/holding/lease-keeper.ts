@@ -1,5 +1,6 @@
 import type { Clock, ClockReading } from '../runtime/clock.js';
 import type { Lease } from './lease.js';
+import type { UpgradeOptions } from './mode-changes.js';
 import type { SingleLease } from './single-lease.js';
 import type { AcquireSettings } from '../acquire-options.js';
 import type { LockLostError } from '../lock-errors.js';
@@ -20,9 +21,13 @@ export interface LeaseKeeper {
   /** A promise only when the store has to be asked. */
   release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending>;
   extend(lease: SingleLease, leaseMs: number): Promise<void>;
+  upgrade(lease: SingleLease, options?: UpgradeOptions): Promise<void>;
+  downgrade(lease: SingleLease): Promise<void>;
   run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;
   /** The lease just became lost. Called once, synchronously. */
   lost(lease: SingleLease, error: LockLostError): void;
+  /** Another one on the same hold was lost with it. */
+  lostToo(lease: SingleLease): void;
   /** The lease just became uncertain. */
   doubted(lease: SingleLease): void;
   /** The clocks give reason to doubt: ask the store now. */

@@ -1,6 +1,7 @@
 import type { LockLostError } from '../lock-errors.js';
 import type { LockMode, OnSent } from '../stores/lock-store.js';
 import type { Ending, LeaseState } from './lease-keeper.js';
+import type { UpgradeOptions } from './mode-changes.js';
 import type { SingleLease } from './single-lease.js';
 
 /**
@@ -14,8 +15,8 @@ export abstract class Lease {
   abstract readonly name: string;
   /** Free text given at acquire. */
   abstract readonly label: string;
-  /** Whom it lets in beside us: 'exclusive' nobody. */
-  abstract readonly mode: LockMode;
+  /** Whom it lets in beside us; changes with `upgrade` and `downgrade`. A permit of a limit is 'exclusive' to its holder. */
+  abstract get mode(): LockMode;
   /** What a renewal asks for, in ms. */
   abstract readonly leaseMs: number;
   /** Does the watchdog renew this lease? */
@@ -66,6 +67,21 @@ export abstract class Lease {
    * @throws LockLostError · LockStoreError when the store gave no answer · LockUsageError when released or `ms` is out of range
    */
   abstract extend(ms?: number): Promise<void>;
+
+  /**
+   * Makes an upgradeable lease exclusive, with a new fencing token, as soon as the others who share the lock have left; new ones wait
+   * meanwhile. When it is refused or given up, the lease stays upgradeable.
+   *
+   * @throws LockBusyError · LockStoreError · LockLostError · LockUsageError for a lease that is not upgradeable · `signal.reason`
+   */
+  abstract upgrade(options?: UpgradeOptions): Promise<void>;
+
+  /**
+   * Makes an exclusive or upgradeable lease shared: it keeps its fencing token, and others who share are let in.
+   *
+   * @throws LockStoreError · LockLostError · LockUsageError when it is shared already, or somebody is inside who does not share it
+   */
+  abstract downgrade(): Promise<void>;
 
   /** Runs the work inside this lease and releases it afterwards; see `LockManager.using`. */
   abstract using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;

@@ -1,7 +1,7 @@
 import { type Clock, readClocks } from '../runtime/clock.js';
 import { isThenable } from '../runtime/thenable.js';
 import { LockStoreError } from '../lock-errors.js';
-import type { LockAudience } from '../lock-events.js';
+import type { LeaseEvent, LockAudience } from '../lock-events.js';
 import type { OnSent, ReleaseOutcome, StoreCapabilities } from '../stores/lock-store.js';
 import type { Lease } from './lease.js';
 import type { SingleLease } from './single-lease.js';
@@ -29,7 +29,11 @@ export class Releases {
     const inTime = lease.remainingAt(now) > 0; // by the wall clock too: a machine that slept may be late without knowing
     if (!inTime && !lease.active) return 'lost';
     lease.markReleased();
-    if (kept.lease !== undefined) return 'released'; // others are inside: it goes with the last of them
+    if (kept.lease !== undefined) {
+      // Others use it: it goes with the last of them. Those of one call chain are one lock to whoever listens.
+      if (!kept.leases.some(({ outermost }) => outermost === lease.outermost)) this.#tellReleased(lease);
+      return 'released';
+    }
     const failed = (error: unknown) => {
       this.audience.emit('releaseFailed', { ...describe(lease), error: error as LockStoreError });
       throw error;
@@ -74,8 +78,7 @@ export class Releases {
 
   #answered(lease: SingleLease, outcome: ReleaseOutcome, inTime: boolean): Ending {
     if (outcome.outcome === 'released') {
-      if (this.audience.has('released'))
-        this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
+      this.#tellReleased(lease);
       return 'released';
     }
     if (outcome.ambiguous && inTime) {
@@ -84,6 +87,11 @@ export class Releases {
     }
     lease.markReleaseRefused();
     return 'lost';
+  }
+
+  #tellReleased(lease: SingleLease): void {
+    if (this.audience.has('released'))
+      this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
   }
 
   /** An earlier try of this release got no answer and may have been executed; it was sent in time, so nothing was lost. */
@@ -95,6 +103,7 @@ export class Releases {
 }
 
 /** What every event tells of a hold, whoever of its call chain speaks for it now. */
-export function describe(lease: SingleLease): { name: string; label: string; fencingToken: number } {
-  return { name: lease.name, label: lease.outermost.label, fencingToken: lease.fencingToken };
+export function describe({ name, outermost, fencingToken }: SingleLease): LeaseEvent {
+  const { label, mode } = outermost;
+  return { name, label, mode, fencingToken };
 }

@@ -3,6 +3,7 @@ import { LockLostError, type LossCause, releasedError, uncertainError } from '..
 import type { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
+import type { UpgradeOptions } from './mode-changes.js';
 import { newAbort } from '../runtime/stop-signal.js';
 import type { Hold, LockMode, OnSent } from '../stores/lock-store.js';
 
@@ -10,10 +11,13 @@ import type { Hold, LockMode, OnSent } from '../stores/lock-store.js';
 export class SingleLease extends Lease {
   readonly name: string;
   readonly label: string;
-  readonly mode: LockMode;
   readonly leaseMs: number;
   readonly renews: boolean;
   readonly waitedMs: number;
+  /** Of a permit. @internal */
+  readonly limit: number | undefined;
+  /** @internal */
+  readonly weight: number;
   readonly sends: boolean;
   /** Entered again: the lease that it was entered through. @internal */
   readonly outer: SingleLease | undefined;
@@ -24,6 +28,7 @@ export class SingleLease extends Lease {
   #fencingToken: number;
   readonly #started: ClockReading;
   readonly #onOver: (() => void) | undefined;
+  #mode: LockMode;
   #released = false;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
@@ -37,7 +42,9 @@ export class SingleLease extends Lease {
     this.#kept = kept;
     this.name = kept.hold.name;
     this.label = settings.label;
-    this.mode = settings.mode;
+    this.#mode = settings.mode;
+    this.limit = settings.limit;
+    this.weight = settings.weight;
     // Who enters again changes nothing about the hold.
     this.leaseMs = outer?.leaseMs ?? settings.leaseMs;
     this.renews = outer?.renews ?? settings.renew;
@@ -53,6 +60,15 @@ export class SingleLease extends Lease {
   /** @internal */
   static begin(keeper: LeaseKeeper, kept: KeptHold, start: LeaseStart): SingleLease {
     return new SingleLease(keeper, kept, start);
+  }
+
+  get mode(): LockMode {
+    return this.#mode;
+  }
+
+  /** @internal */
+  changeMode(mode: LockMode): void {
+    this.#mode = mode;
   }
 
   get names(): readonly string[] {
@@ -106,6 +122,14 @@ export class SingleLease extends Lease {
 
   extend(ms: number = this.leaseMs): Promise<void> {
     return this.#keeper.extend(this, ms);
+  }
+
+  upgrade(options?: UpgradeOptions): Promise<void> {
+    return this.#keeper.upgrade(this, options);
+  }
+
+  downgrade(): Promise<void> {
+    return this.#keeper.downgrade(this);
   }
 
   end(onSent?: OnSent): Ending | Promise<Ending> {
@@ -194,13 +218,15 @@ export class SingleLease extends Lease {
     this.#keeper.doubted(this);
   }
 
-  /** The hold is lost, and with it every lease on it. They are told of as one. @internal */
+  /** The hold is lost, and with it every lease on it; those of one call chain are told of as one. @internal */
   markLost(cause: LossCause, note?: string): void {
     if (this.isOver) return;
     const leases = this.#kept.leases;
     for (const lease of leases) lease.#lose(cause, note);
     const [first = this] = leases;
     first.#tellLoss();
+    for (const lease of leases)
+      if (lease !== first && lease.outer === undefined) lease.#keeper.lostToo(lease);
     for (const lease of leases) lease.#abort?.abort(lease.#loss);
     for (const lease of leases) lease.#onOver?.();
   }

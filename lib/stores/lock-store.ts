@@ -61,8 +61,11 @@ export interface LockStore {
    */
   release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
 
-  /** Ends whoever holds the name; the holder learns at once, the next grant has a larger fencing token. null: nobody held it. */
-  forceRelease(name: string, reason: string): Promise<ForcedRelease | null>;
+  /**
+   * Ends whoever holds the name, all of them, or the one under whose hold `fencingToken` was issued; they learn at once, the next grant has
+   * a larger fencing token. null: nobody held it so. Gives the one that has held it longest.
+   */
+  forceRelease(name: string, reason: string, fencingToken?: number): Promise<ForcedRelease | null>;
 
   inspect(name: string): Promise<StoreInspection>;
 
@@ -86,6 +89,19 @@ export interface LockStore {
    * `signal` ends the new wait only. Absent: the engine passes every hold through `release`.
    */
   yieldOrKeep?(hold: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
+
+  /**
+   * An upgradeable hold becomes exclusive, with a new `hold.fencingToken`, as soon as no other holder is left; meanwhile nobody comes in.
+   * `request` has the hold's owner token, and `wait` as in {@link acquire}. Aborted or busy, the hold stays upgradeable. With mode
+   * 'upgradeable' only.
+   */
+  upgrade?(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Refused>;
+
+  /** A hold becomes shared, keeps its token, and lets in whoever is next and fits, in one step. With mode 'shared' only. */
+  downgrade?(hold: Hold): Promise<Downgraded | Refused>;
+
+  /** From now on this limit is in force for the name, whatever callers give; null: theirs again. With `capabilities.limits` only. */
+  setLimit?(name: string, limit: number | null): Promise<void>;
 }
 
 /**
@@ -112,6 +128,8 @@ export interface StoreCapabilities {
   readonly holds: 'leased' | 'session';
   readonly modes: readonly LockMode[];
   readonly severalNames: boolean;
+  /** Are there permits, see `AcquireRequest.limit`? Default false. */
+  readonly limits?: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
@@ -119,6 +137,17 @@ export interface StoreCapabilities {
 }
 
 export type LockMode = 'exclusive' | 'shared' | 'upgradeable';
+
+/** One of those who have a name. */
+export interface HolderInspection {
+  readonly label: string;
+  readonly mode: LockMode;
+  readonly weight: number;
+  /** Wall clock of the store, ms since 1970. */
+  readonly heldSinceMs: number;
+  readonly remainingMs: number;
+  readonly fencingToken: number;
+}
 
 /** What the manager gives its store. */
 export interface StoreContext {
@@ -140,6 +169,10 @@ export interface AcquireRequest {
   readonly ownerToken: string;
   readonly leaseMs: number;
   readonly mode: LockMode;
+  /** A permit: at most so many at once. undefined: no limit. One that is in force already wins, see `Grant.limit`. */
+  readonly limit?: number | undefined;
+  /** How much of the limit it takes; 1 when it is left out. */
+  readonly weight?: number | undefined;
   /** Free text for `inspect`; never secret. */
   readonly label: string;
   readonly wait: boolean;
@@ -180,6 +213,8 @@ export interface Grant {
   readonly deadlineMs: number;
   /** The lease the store has given in fact; shorter than asked for when the grant was pushed and not yet confirmed. */
   readonly leaseMs: number;
+  /** The limit in force, when it is not the one that was asked for. */
+  readonly limit?: number | undefined;
 }
 
 export interface Busy {
@@ -199,6 +234,10 @@ export interface Kept {
   readonly outcome: 'kept';
   /** Monotonic ms; margin already taken off. */
   readonly deadlineMs: number;
+}
+
+export interface Downgraded {
+  readonly outcome: 'downgraded';
 }
 
 export interface Yielded {
@@ -236,11 +275,17 @@ export interface ForcedRelease {
 
 export interface StoreInspection {
   readonly held: boolean;
-  /** Wall clock of the store, ms since 1970; null when free. */
+  /** Wall clock of the store, ms since 1970; null when free. These and `mode` are of the one that has held it longest. */
   readonly heldSinceMs: number | null;
   readonly remainingMs: number | null;
   readonly fencingToken: number | null;
   readonly label: string | null;
+  /** Default: exclusive. */
+  readonly mode?: LockMode | null;
+  /** All who have it, oldest first. Default: the one above. */
+  readonly holders?: readonly HolderInspection[];
+  /** The limit in force; null or left out: none. */
+  readonly limit?: number | null;
   /** Processes in the store's queue (each has at most one place per name). */
   readonly waiting: number;
 }

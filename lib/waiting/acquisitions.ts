@@ -4,6 +4,7 @@ import {
   describeValue,
   LockBusyError,
   reentrantError,
+  smallerPermitError,
   unconfirmedError,
   weakerError,
 } from '../lock-errors.js';
@@ -55,7 +56,7 @@ export class Acquisitions {
       throw new LockBusyError(name, { retryAfterMs: answer.retryAfterMs });
     }
     for (;;) {
-      const lease = await lines.of(name).wait(settings, calledAtMs);
+      const lease = await lines.of(name, settings).wait(settings, calledAtMs);
       if (lease.kept.unconfirmed) await leases.confirm(lease, settings.waitMs);
       if (leases.handOut(lease)) return lease;
       this.place.refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
@@ -75,7 +76,7 @@ export class Acquisitions {
 
   async #tryOnce({ name, settings, calledAtMs }: Wanted) {
     const { leases, lines } = this.place;
-    const lease = await lines.of(name).tryOnce(settings, calledAtMs);
+    const lease = await lines.of(name, settings).tryOnce(settings, calledAtMs);
     if ('outcome' in lease) return lease;
     if (lease.kept.unconfirmed) await leases.confirm(lease, 0);
     if (leases.handOut(lease)) return lease;
@@ -93,11 +94,16 @@ export class Acquisitions {
   }
 
   /** The lease of the running call chain that is to be entered again. @throws LockUsageError LOCK_REENTRANT */
-  #outer({ name, settings: { reentrant, mode } }: Wanted): SingleLease | undefined {
+  #outer({ name, settings }: Wanted): SingleLease | undefined {
     const outer = this.place.leases.frames.innermost(name);
     if (outer === undefined) return undefined;
-    if (!reentrant) throw reentrantError(name);
-    if (outer.mode !== 'exclusive' && mode !== 'shared') throw weakerError(name, outer.mode, mode);
+    if (!settings.reentrant) throw reentrantError(name);
+    if (outer.limit !== undefined) {
+      const fits = settings.limit !== undefined && settings.weight <= outer.weight;
+      if (!fits) throw smallerPermitError(name, outer.weight);
+    } else if (outer.mode !== 'exclusive' && (settings.mode !== 'shared' || settings.limit !== undefined)) {
+      throw weakerError(name, outer.mode, settings.limit === undefined ? settings.mode : 'limit');
+    }
     return outer;
   }
 }

@@ -1,5 +1,6 @@
 import type { HeldLeases } from '../holding/held-leases.js';
-import type { AcquireLine } from './acquire-line.js';
+import type { AcquireSettings } from '../acquire-options.js';
+import type { Line } from './line.js';
 import type { AlarmClock } from '../runtime/alarm-clock.js';
 import type { Clock } from '../runtime/clock.js';
 import type { EventLoopTurns } from '../runtime/event-loop-turns.js';
@@ -16,8 +17,10 @@ export interface LineContext {
   /** Ends the waits that took too long, of all lines. */
   readonly waits: AlarmClock<Waiter>;
   readonly turns: EventLoopTurns;
+  /** Does anybody of this process wait to have the name for itself? */
+  writerWaits(name: string): boolean;
   /** A caller must wait. */
-  waiting(name: string, label: string): void;
+  waiting(name: string, settings: AcquireSettings): void;
   /** Nobody uses this line any more. */
-  idle(line: AcquireLine): void;
+  idle(line: Line): void;
 }

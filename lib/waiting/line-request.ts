@@ -23,6 +23,8 @@ export class LineRequest extends Stop implements YieldRequest, HoldOrigin {
   readonly ownerToken: string;
   readonly leaseMs: number;
   readonly mode: LockMode;
+  readonly limit: number | undefined;
+  readonly weight: number;
   readonly label: string;
   readonly maxWaitingProcesses: number;
   readonly wait: boolean;
@@ -45,6 +47,8 @@ export class LineRequest extends Stop implements YieldRequest, HoldOrigin {
     this.ownerToken = context.randomness.ownerToken();
     this.leaseMs = settings.leaseMs;
     this.mode = settings.mode;
+    this.limit = settings.limit;
+    this.weight = settings.weight;
     this.label = settings.label;
     this.maxWaitingProcesses = settings.maxWaitingProcesses;
     this.wait = kind !== 'once';
@@ -52,6 +56,13 @@ export class LineRequest extends Stop implements YieldRequest, HoldOrigin {
     this.asOf = readClocks(context.clock);
     this.onSent = onSent;
     this.onWaiting = this.wait ? (news) => this.#hear(news) : undefined;
+  }
+
+  /** Is it good enough for one who asks for this? Another limit or weight is another request. */
+  serves(settings: AcquireSettings): boolean {
+    return (
+      this.leaseMs <= settings.leaseMs && this.limit === settings.limit && this.weight === settings.weight
+    );
   }
 
   #hear(news: WaitingNews): void {

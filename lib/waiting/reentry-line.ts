@@ -55,7 +55,7 @@ export class ReentryLine implements WaitersLine {
     }
     const waiter = new Waiter(this, settings, calledAtMs);
     const turn = this.#queue.add(waiter);
-    this.context.waiting(this.name, settings.label);
+    this.context.waiting(this.name, settings);
     try {
       return await turn;
     } catch (error) {

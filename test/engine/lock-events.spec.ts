@@ -10,7 +10,7 @@ function catchWarnings(): string[] {
   return caught;
 }
 
-const ACQUIRED = { name: 'group:1', label: '', fencingToken: 1, waitedMs: 0 };
+const ACQUIRED = { name: 'group:1', label: '', mode: 'exclusive' as const, fencingToken: 1, waitedMs: 0 };
 
 describe('lock events', () => {
   it('reach every listener of their kind, in the order of registration, and no other', () => {

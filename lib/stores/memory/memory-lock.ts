@@ -2,6 +2,7 @@ import { type Clock, leaseDeadline, type Timer } from '../../runtime/clock.js';
 import type {
   AcquireRequest,
   Busy,
+  Downgraded,
   ForcedRelease,
   Full,
   Grant,
@@ -13,6 +14,10 @@ import type {
   RenewRequest,
   StoreInspection,
 } from '../lock-store.js';
+import { fits } from '../mechanics/admission.js';
+import { FenceChain } from './memory-fences.js';
+import { grantOf, type Holder, inspectionOf, issued, lengthen } from './memory-holders.js';
+import { MemoryLimit } from './memory-limit.js';
 import { type Member, newWaiter, type Waiter } from './memory-waiter.js';
 
 /** What one lock needs from the table of all locks. */
@@ -26,126 +31,162 @@ export interface LockSurroundings {
 
 const REFUSED: Refused = { outcome: 'refused', ambiguous: false };
 
-interface Holder {
-  readonly member: Member;
-  /** The one the engine has: what it counts on is known here at once. */
-  readonly hold: Hold & { fencingToken: number };
-  readonly leaseMs: number;
-  readonly heldSinceMs: number;
-  label: string;
-  /** Monotonic: when the name may be given to somebody else. */
-  endsAtMs: number;
-  /** Monotonic: until when the holder may believe; earlier than `endsAtMs`. */
-  deadlineMs: number;
-}
-
 /**
  * The state of one name. Every operation is one synchronous step, so nothing can come in between, and begins with
  * {@link settle}: a lease that has run out is over, whether or not a timer was in time to say so.
  */
 export class MemoryLock {
-  #holder: Holder | undefined;
+  /** By owner token, oldest first. */
+  readonly #holders = new Map<string, Holder>();
   /** In arrival order, by owner token; never empty-handed: while there are waiters there is a holder. */
   readonly #waiters = new Map<string, Waiter>();
-  /** Fires when the holder's lease ends; armed only while somebody waits. */
+  /** The upgradeable holder that waits to be alone: before everybody, and nobody comes in meanwhile. */
+  #upgrade: Waiter | undefined;
+  /** Fires when the first lease ends; armed only while somebody waits. */
   #wakeUp: Timer | undefined;
-  /** The last fencing token given out, and the first of its unbroken chain of clean releases. */
-  #fence = 0;
-  #chainFence = 0;
-  #endedClean = false;
   /** Monotonic; while free: how long the fencing token is remembered. */
   #keepUntilMs = 0;
+  readonly #limit = new MemoryLimit();
+  readonly #fences: FenceChain;
 
-  constructor(private readonly surroundings: LockSurroundings) {}
+  constructor(private readonly surroundings: LockSurroundings) {
+    this.#fences = new FenceChain(() => surroundings.firstFence());
+  }
 
   /** Monotonic: when there is nothing left to know about this lock, unless something happens before. */
   get endsAtMs(): number {
-    return this.#holder?.endsAtMs ?? this.#keepUntilMs;
+    if (this.#limit.isSet) return Infinity;
+    let atMs = this.#keepUntilMs;
+    for (const { endsAtMs } of this.#holders.values()) atMs = Math.max(atMs, endsAtMs);
+    return atMs;
   }
 
-  /** Whose it is now. */
+  /** Whose it is now: of the one who has held it longest. */
   get ownerToken(): string | undefined {
     this.settle();
-    return this.#holder?.hold.ownerToken;
+    const [first] = this.#holders.keys();
+    return first;
   }
 
+  /** @throws LockUsageError when the name is used in another way at this moment, or the weight is above the limit in force */
   acquire(member: Member, request: AcquireRequest): Grant | Busy | Full | Waiter {
     this.settle();
-    const holder = this.#holder;
-    if (holder === undefined) return this.#grant(member, request);
-    if (holder.hold.ownerToken === request.ownerToken) return grantOf(holder);
-    const retryAfterMs = Math.ceil(holder.endsAtMs - this.#now());
-    if (!request.wait) return { outcome: 'busy', retryAfterMs };
-    const place = this.#waiters.get(request.ownerToken);
+    const { ownerToken } = request;
+    const own = this.#holders.get(ownerToken);
+    if (own !== undefined) return grantOf(own, this.#limit.inForce(own.limit));
+    const place = this.#waiters.get(ownerToken);
     if (place !== undefined) return place; // it keeps its turn, however many have come since
+    this.#check(request);
+    if (this.#isOpen && fits(request, this.#holders.values(), this.#limit.inForce(request.limit)))
+      return this.#grant(member, request);
+    const retryAfterMs = Math.ceil(this.#firstEndMs() - this.#now());
+    if (!request.wait) return { outcome: 'busy', retryAfterMs };
     if (this.#waiters.size >= request.maxWaitingProcesses) return { outcome: 'full', retryAfterMs };
     return this.#queue(member, request);
   }
 
   /** The waiter gives up its place. No effect once it has been granted. */
   leaveQueue(waiter: Waiter, reason: unknown): void {
-    if (this.#waiters.get(waiter.request.ownerToken) === waiter) {
+    if (this.#upgrade === waiter) this.#upgrade = undefined;
+    if (this.#waiters.get(waiter.request.ownerToken) === waiter)
       this.#waiters.delete(waiter.request.ownerToken);
-      this.#armWakeUp();
-    }
     waiter.reject(reason);
+    this.#grantNext(); // those behind it may fit
+    this.#armWakeUp();
   }
 
   renew({ hold, leaseMs }: RenewRequest): RenewOutcome {
     this.settle();
-    const holder = this.#holder;
-    if (holder?.hold.ownerToken !== hold.ownerToken) return { outcome: 'lost' };
-    this.#lengthen(holder, leaseMs);
+    const holder = this.#holders.get(hold.ownerToken);
+    if (holder === undefined) return { outcome: 'lost' };
+    lengthen(holder, leaseMs, this.#now());
     return { outcome: 'renewed', deadlineMs: holder.deadlineMs };
   }
 
   release(hold: Hold): ReleaseOutcome {
     this.settle();
-    if (this.#holder?.hold.ownerToken === hold.ownerToken) {
-      this.#end(this.#holder, { clean: true });
-      this.#grantNext();
-      return { outcome: 'released' };
-    }
-    return this.#endedCleanBefore(hold) ? { outcome: 'released' } : REFUSED;
+    const holder = this.#holders.get(hold.ownerToken);
+    if (holder === undefined) return this.#fences.endedCleanBefore(hold) ? { outcome: 'released' } : REFUSED;
+    this.#end(holder, { clean: true });
+    this.#grantNext();
+    return { outcome: 'released' };
   }
 
   /** Whoever is queued counts, also one of the same member: its options may forbid what the engine does inside a process. */
   yieldOrKeep(member: Member, hold: Hold, request: AcquireRequest): Kept | Waiter | Refused {
     this.settle();
-    const holder = this.#holder;
-    if (holder?.hold.ownerToken !== hold.ownerToken) return REFUSED;
-    if (this.#waiters.size === 0) return this.#keep(holder, request);
+    const holder = this.#holders.get(hold.ownerToken);
+    if (holder === undefined) return REFUSED;
+    if (this.#isOpen) return this.#keep(holder, request);
     this.#end(holder, { clean: true });
     this.#grantNext();
     return this.#queue(member, request); // never too many: one has just left the queue
   }
 
-  forceRelease(reason: string): ForcedRelease | null {
+  /** An upgradeable hold becomes exclusive as soon as it is alone, with a new fencing token. */
+  upgrade(member: Member, hold: Hold, request: AcquireRequest): Grant | Busy | Waiter | Refused {
     this.settle();
-    const holder = this.#holder;
-    if (holder === undefined) return null;
-    this.#end(holder, { clean: false });
-    holder.member.context.onLost(holder.hold.ownerToken, 'forced', reason); // before the next is told that it may begin
+    const holder = this.#holders.get(hold.ownerToken);
+    if (holder === undefined) return REFUSED;
+    if (holder.mode === 'exclusive') return grantOf(holder); // asked twice
+    if (this.#holders.size === 1) return this.#makeExclusive(holder, request);
+    if (!request.wait) return { outcome: 'busy', retryAfterMs: Math.ceil(this.#firstEndMs() - this.#now()) };
+    this.#upgrade = newWaiter(member, request);
+    this.#armWakeUp();
+    return this.#upgrade;
+  }
+
+  downgrade(hold: Hold): Downgraded | Refused {
+    this.settle();
+    const holder = this.#holders.get(hold.ownerToken);
+    if (holder === undefined) return REFUSED;
+    holder.mode = 'shared';
     this.#grantNext();
-    return { fencingToken: holder.hold.fencingToken, label: holder.label };
+    return { outcome: 'downgraded' };
+  }
+
+  /** null: each caller's own. Whoever is queued with more than the limit would never be served: it is told. */
+  setLimit(limit: number | null): void {
+    this.settle();
+    this.#limit.set(limit);
+    for (const waiter of this.#waiters.values()) {
+      try {
+        this.#check(waiter.request);
+      } catch (error) {
+        this.leaveQueue(waiter, error);
+      }
+    }
+    this.#grantNext();
+    this.surroundings.fallsDue(this.endsAtMs);
+  }
+
+  forceRelease(reason: string, fencingToken?: number): ForcedRelease | null {
+    this.settle();
+    const ended = [...this.#holders.values()].filter(
+      (holder) => fencingToken === undefined || issued(holder, fencingToken),
+    );
+    for (const holder of ended) this.#end(holder, { clean: false });
+    // Before the next is told that it may begin.
+    for (const { member, hold } of ended) member.context.onLost(hold.ownerToken, 'forced', reason);
+    this.#grantNext();
+    const [first] = ended;
+    return first === undefined ? null : { fencingToken: first.hold.fencingToken, label: first.label };
   }
 
   inspect(): StoreInspection {
     this.settle();
-    const holder = this.#holder;
-    return {
-      held: holder !== undefined,
-      heldSinceMs: holder?.heldSinceMs ?? null,
-      remainingMs: holder === undefined ? null : holder.endsAtMs - this.#now(),
-      fencingToken: holder?.hold.fencingToken ?? null,
-      label: holder?.label ?? null,
+    return inspectionOf([...this.#holders.values()], {
+      nowMs: this.#now(),
       waiting: this.#waiters.size,
-    };
+      limit: this.#limit.told,
+    });
   }
 
   /** The waiters of a closing manager stay unanswered: it tells them itself. */
   dropWaitersOf(member: Member): void {
     for (const [token, waiter] of this.#waiters) if (waiter.member === member) this.#waiters.delete(token);
+    if (this.#upgrade?.member === member) this.#upgrade = undefined;
+    this.#grantNext();
     this.#armWakeUp();
   }
 
@@ -155,82 +196,107 @@ export class MemoryLock {
   }
 
   settle(): void {
-    const holder = this.#holder;
-    if (holder !== undefined && holder.endsAtMs <= this.#now()) this.#end(holder, { clean: false });
-    if (this.#holder === undefined) this.#grantNext();
+    const nowMs = this.#now();
+    for (const holder of this.#holders.values())
+      if (holder.endsAtMs <= nowMs) this.#end(holder, { clean: false });
+    this.#grantNext();
   }
 
   #end(holder: Holder, how: { clean: boolean }): void {
-    this.#holder = undefined;
-    this.#fence = Math.max(this.#fence, holder.hold.lastFencingToken);
-    this.#endedClean = how.clean;
-    this.#keepUntilMs = this.#now() + holder.member.context.keepMs;
+    const { hold, member } = holder;
+    this.#holders.delete(hold.ownerToken);
+    if (this.#upgrade?.request.ownerToken === hold.ownerToken) this.#upgrade = undefined; // its caller sees the loss
+    this.#fences.ended(hold, how);
+    this.#keepUntilMs = this.#now() + member.context.keepMs;
+    if (this.#holders.size + this.#waiters.size === 0) this.#limit.unused();
     this.#armWakeUp();
     this.surroundings.fallsDue(this.#keepUntilMs);
   }
 
+  /** Whoever is first, while they fit; nobody overtakes the head of the queue. */
   #grantNext(): void {
-    const [next] = this.#waiters.values();
-    if (this.#holder !== undefined || next === undefined) return;
-    this.#waiters.delete(next.request.ownerToken);
-    next.grant(this.#grant(next.member, next.request));
+    if (this.#upgrade !== undefined) {
+      const holder = this.#holders.get(this.#upgrade.request.ownerToken);
+      if (holder === undefined || this.#holders.size > 1) return;
+      const { request, grant } = this.#upgrade;
+      this.#upgrade = undefined;
+      grant(this.#makeExclusive(holder, request));
+      return;
+    }
+    for (const [token, next] of this.#waiters) {
+      if (!fits(next.request, this.#holders.values(), this.#limit.inForce(next.request.limit))) return;
+      this.#waiters.delete(token);
+      next.grant(this.#grant(next.member, next.request));
+    }
   }
 
   #grant(member: Member, request: AcquireRequest): Grant {
     const nowMs = this.#now();
-    const { name, ownerToken, leaseMs, label } = request;
-    const inChain = this.#endedClean && this.#keepUntilMs > nowMs;
-    this.#fence = inChain ? this.#fence + 1 : Math.max(this.#fence + 1, this.surroundings.firstFence());
-    if (!inChain) this.#chainFence = this.#fence;
-    this.#holder = {
+    const { name, ownerToken, leaseMs, label, mode, limit, weight } = request;
+    const fencingToken = this.#fences.next(this.#holders.size > 0 || this.#keepUntilMs > nowMs);
+    this.#limit.used(limit);
+    const holder: Holder = {
       member,
-      hold: { name, ownerToken, fencingToken: this.#fence, lastFencingToken: this.#fence },
+      hold: { name, ownerToken, fencingToken, lastFencingToken: fencingToken },
       leaseMs,
       label,
+      mode,
+      limit,
+      weight,
       heldSinceMs: this.surroundings.clock.wallMs(),
       endsAtMs: nowMs + leaseMs,
       deadlineMs: leaseDeadline(nowMs, leaseMs),
     };
+    this.#holders.set(ownerToken, holder);
     this.#armWakeUp();
-    this.surroundings.fallsDue(this.#holder.endsAtMs);
-    return grantOf(this.#holder);
+    this.surroundings.fallsDue(holder.endsAtMs);
+    return grantOf(holder, this.#limit.inForce(limit));
   }
 
   #keep(holder: Holder, { leaseMs, label }: AcquireRequest): Kept {
-    const { hold } = holder;
-    this.#fence = Math.max(this.#fence, hold.lastFencingToken) + 1;
-    hold.fencingToken = this.#fence;
-    hold.lastFencingToken = this.#fence;
+    this.#fences.renew(holder.hold);
     holder.label = label;
-    this.#lengthen(holder, leaseMs);
+    lengthen(holder, leaseMs, this.#now());
     return { outcome: 'kept', deadlineMs: holder.deadlineMs };
   }
 
-  #lengthen(holder: Holder, leaseMs: number): void {
-    holder.endsAtMs = Math.max(holder.endsAtMs, this.#now() + leaseMs);
-    holder.deadlineMs = Math.max(holder.deadlineMs, leaseDeadline(this.#now(), leaseMs));
+  #makeExclusive(holder: Holder, { leaseMs }: AcquireRequest): Grant {
+    this.#fences.renew(holder.hold);
+    holder.mode = 'exclusive';
+    lengthen(holder, leaseMs, this.#now());
+    return grantOf(holder);
   }
 
   #queue(member: Member, request: AcquireRequest): Waiter {
     const waiter = newWaiter(member, request);
+    this.#limit.used(request.limit);
     if (member.granting) this.#waiters.set(request.ownerToken, waiter);
     this.#armWakeUp();
     return waiter;
   }
 
-  /** Every hold of a chain but the present one ended cleanly: a repeated release is known without a list of old owners. */
-  #endedCleanBefore(hold: Hold): boolean {
-    if (this.#holder === undefined && !this.#endedClean) return false;
-    const lastEnded = this.#holder === undefined ? this.#fence : this.#fence - 1;
-    return hold.fencingToken >= this.#chainFence && hold.fencingToken <= lastEnded;
+  /** Nobody waits. */
+  get #isOpen(): boolean {
+    return this.#waiters.size === 0 && this.#upgrade === undefined;
+  }
+
+  #check(request: AcquireRequest): void {
+    const waiting = Array.from(this.#waiters.values(), (waiter) => waiter.request);
+    this.#limit.check(request, [...this.#holders.values(), ...waiting]);
+  }
+
+  #firstEndMs(): number {
+    let atMs = Infinity;
+    for (const { endsAtMs } of this.#holders.values()) atMs = Math.min(atMs, endsAtMs);
+    return atMs;
   }
 
   /** Not a background timer: a process that only waits for this must not end. */
   #armWakeUp(): void {
     this.#wakeUp?.cancel();
     this.#wakeUp = undefined;
-    if (this.#holder === undefined || this.#waiters.size === 0) return;
-    this.#wakeUp = this.surroundings.clock.setTimer(this.#holder.endsAtMs - this.#now(), () => {
+    if (this.#holders.size === 0 || this.#isOpen) return;
+    this.#wakeUp = this.surroundings.clock.setTimer(this.#firstEndMs() - this.#now(), () => {
       this.settle();
       this.#armWakeUp(); // the lease had been renewed, or the next holder has waiters too
     });
@@ -239,8 +305,4 @@ export class MemoryLock {
   #now(): number {
     return this.surroundings.clock.monotonicMs();
   }
-}
-
-function grantOf({ hold, deadlineMs, leaseMs }: Holder): Grant {
-  return { outcome: 'granted', hold, deadlineMs, leaseMs };
 }

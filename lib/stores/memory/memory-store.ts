@@ -2,6 +2,7 @@ import { alreadyServes, describeValue, LockStoreError, LockUsageError } from '..
 import type {
   AcquireRequest,
   Busy,
+  Downgraded,
   ForcedRelease,
   Full,
   Grant,
@@ -45,8 +46,9 @@ export class MemoryStore implements LockStore {
   readonly capabilities: StoreCapabilities = {
     kind: 'memory',
     holds: 'leased',
-    modes: ['exclusive'],
+    modes: ['exclusive', 'shared', 'upgradeable'],
     severalNames: false,
+    limits: true,
     scope: 'this process',
     releases: 'sent',
   };
@@ -113,9 +115,30 @@ export class MemoryStore implements LockStore {
       : answer;
   }
 
-  async forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
+  async upgrade(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Refused> {
+    const { table, member } = this.#serving();
+    const lock = table.find(member, hold.name);
+    if (lock === undefined) return REFUSED;
+    const answer = lock.upgrade(member, hold, request);
+    if (answer.outcome !== 'queued') return answer;
+    const leave = () => lock.leaveQueue(answer, signal.reason);
+    signal.addEventListener('abort', leave);
+    if (signal.aborted) leave();
+    return answer.granted.finally(() => signal.removeEventListener('abort', leave));
+  }
+
+  async downgrade(hold: Hold): Promise<Downgraded | Refused> {
+    return this.#find(hold.name)?.downgrade(hold) ?? REFUSED;
+  }
+
+  async setLimit(name: string, limit: number | null): Promise<void> {
+    const { table, member } = this.#serving();
+    table.findOrCreate(member, name).setLimit(limit);
+  }
+
+  async forceRelease(name: string, reason: string, fencingToken?: number): Promise<ForcedRelease | null> {
     this.#serving();
-    return this.#find(name)?.forceRelease(reason) ?? null;
+    return this.#find(name)?.forceRelease(reason, fencingToken) ?? null;
   }
 
   async inspect(name: string): Promise<StoreInspection> {
@@ -171,6 +194,9 @@ const NOTHING_KNOWN: StoreInspection = {
   remainingMs: null,
   fencingToken: null,
   label: null,
+  mode: null,
+  holders: [],
+  limit: null,
   waiting: 0,
 };
 

@@ -1,0 +1,118 @@
+import { listenTo, stopOf } from '../caller-signal.js';
+import { LockBusyError, LockStoreError, modeError, reentrantDowngradeError } from '../lock-errors.js';
+import { checkKeys, invalid } from '../option-checks.js';
+import { attempt } from '../runtime/attempt.js';
+import { type Clock, readClocks } from '../runtime/clock.js';
+import { Stop } from '../runtime/stop-signal.js';
+import type { AcquireRequest, Grant, LockStore, StopSignal } from '../stores/lock-store.js';
+import type { SingleLease } from './single-lease.js';
+
+/** Options of `lease.upgrade`. */
+export interface UpgradeOptions {
+  /** How long to wait for the other readers to leave, in ms from the call; 0 asks once; `Infinity` waits for ever; default: that of the acquisition. */
+  waitMs?: number;
+  /** Ends the wait, with `signal.reason`. */
+  signal?: AbortSignal | StopSignal;
+}
+
+/** What a lease's change of mode needs of its manager. */
+export interface ModeChangePlace {
+  readonly clock: Clock;
+  readonly store: LockStore;
+  /** The store confirmed the hold, for so long. */
+  watch(lease: SingleLease, grant: Grant): void;
+}
+
+/** The wait of an upgrade has run out. */
+const TOO_LATE = Symbol('too late');
+
+/** From upgradeable to exclusive, and down to shared. */
+export class ModeChanges {
+  constructor(private readonly place: ModeChangePlace) {}
+
+  /** @throws as `Lease.upgrade` */
+  async upgrade(lease: SingleLease, options: UpgradeOptions = {}): Promise<void> {
+    const { store } = this.place;
+    const { waitMs, signal } = checked(lease, options);
+    if (lease.mode !== 'upgradeable') throw modeError(lease.name, 'upgrade', lease.mode);
+    if (!lease.active) lease.assertHeld(); // throws and says why
+    const { upgrade } = store;
+    if (upgrade === undefined) throw unsupported(lease, 'upgrade');
+    const stop = new Stop();
+    const leave = () => stop.abort(signal?.reason);
+    const lost = () => stop.abort(lease.lossError);
+    const timer = this.place.clock.setTimer(waitMs === 0 ? Infinity : waitMs, () => stop.abort(TOO_LATE));
+    try {
+      if (signal !== undefined) listenTo(signal, leave, lease.name);
+      lease.signal.addEventListener('abort', lost);
+      await this.#ask(lease, requestOf(lease, waitMs > 0), stop);
+    } catch (error) {
+      if (error !== TOO_LATE) throw error;
+      throw stillShared(lease, waitMs);
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', leave);
+      lease.signal.removeEventListener('abort', lost);
+    }
+  }
+
+  async #ask(lease: SingleLease, request: AcquireRequest, stop: Stop): Promise<void> {
+    const { store, clock } = this.place;
+    const asOf = readClocks(clock);
+    const answer = await attempt(
+      () => store.upgrade?.(lease.hold, request, stop) ?? Promise.reject(unsupported(lease, 'upgrade')),
+    );
+    if (answer.outcome === 'busy') throw stillShared(lease, 0, answer.retryAfterMs);
+    if (answer.outcome === 'refused') lease.markLost('taken');
+    if (lease.lossError !== undefined) throw lease.lossError;
+    if (answer.outcome !== 'granted') return;
+    lease.changeMode('exclusive');
+    lease.markConfirmed(answer.deadlineMs, asOf);
+    this.place.watch(lease, answer);
+  }
+
+  /** @throws as `Lease.downgrade` */
+  async downgrade(lease: SingleLease): Promise<void> {
+    if (lease.mode === 'shared') throw modeError(lease.name, 'downgrade', lease.mode);
+    if (!lease.active) lease.assertHeld();
+    if (lease.outer !== undefined)
+      throw reentrantDowngradeError(
+        lease.name,
+        'it was entered again: downgrade the lease that it was entered through',
+      );
+    if (lease.kept.leases.some((other) => other !== lease && other.mode !== 'shared'))
+      throw reentrantDowngradeError(lease.name, 'somebody is inside of it who does not share it');
+    const { store } = this.place;
+    lease.kept.stretched = true; // what is shared is not handed on to one who wants it alone
+    const answer = await attempt(
+      () => store.downgrade?.(lease.hold) ?? Promise.reject(unsupported(lease, 'downgrade')),
+    );
+    if (answer.outcome === 'refused') lease.markLost('taken');
+    if (lease.lossError !== undefined) throw lease.lossError;
+    lease.changeMode('shared');
+  }
+}
+
+function checked(lease: SingleLease, options: UpgradeOptions): { waitMs: number; signal: Stop | undefined } {
+  const place = () => `upgrade on "${lease.name}"`;
+  checkKeys(options, ['waitMs', 'signal'], place);
+  const { waitMs = lease.kept.waitMs, signal } = options;
+  if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0)
+    throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
+  return { waitMs, signal: signal === undefined ? undefined : stopOf(signal, place) };
+}
+
+function requestOf({ name, hold, leaseMs, label }: SingleLease, wait: boolean): AcquireRequest {
+  const { ownerToken } = hold;
+  return { name, ownerToken, leaseMs, label, wait, mode: 'exclusive', maxWaitingProcesses: 1 };
+}
+
+function stillShared({ name }: SingleLease, waitMs: number, retryAfterMs = 0): LockBusyError {
+  const message = `lock "${name}" is shared by others; gave up the upgrade after waiting ${waitMs} ms, and the lease stays upgradeable`;
+  return new LockBusyError(name, { message, retryAfterMs });
+}
+
+function unsupported({ name }: SingleLease, what: string): LockStoreError {
+  const message = `the store of lock "${name}" cannot ${what} a lease`;
+  return new LockStoreError('LOCK_STORE_UNSUPPORTED', message, { lockName: name });
+}

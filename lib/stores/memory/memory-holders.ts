@@ -1,0 +1,62 @@
+import { leaseDeadline } from '../../runtime/clock.js';
+import type { Grant, Hold, LockMode, StoreInspection } from '../lock-store.js';
+import type { Access } from '../mechanics/admission.js';
+import type { Member } from './memory-waiter.js';
+
+/** One who has the name. */
+export interface Holder extends Access {
+  readonly member: Member;
+  /** The one the engine has: what it counts on is known here at once. */
+  readonly hold: Hold & { fencingToken: number };
+  readonly leaseMs: number;
+  readonly heldSinceMs: number;
+  mode: LockMode;
+  label: string;
+  /** Monotonic: when the name may be given to somebody else. */
+  endsAtMs: number;
+  /** Monotonic: until when the holder may believe; earlier than `endsAtMs`. */
+  deadlineMs: number;
+}
+
+/** A lease is only ever made longer. */
+export function lengthen(holder: Holder, leaseMs: number, nowMs: number): void {
+  holder.endsAtMs = Math.max(holder.endsAtMs, nowMs + leaseMs);
+  holder.deadlineMs = Math.max(holder.deadlineMs, leaseDeadline(nowMs, leaseMs));
+}
+
+export function grantOf({ hold, deadlineMs, leaseMs, limit }: Holder, inForce?: number): Grant {
+  const grant: Grant = { outcome: 'granted', hold, deadlineMs, leaseMs };
+  return limit === undefined || inForce === limit ? grant : { ...grant, limit: inForce };
+}
+
+/** Was this token issued under the hold, also to a lease that it was handed on to? */
+export function issued({ hold }: Holder, fencingToken: number): boolean {
+  return fencingToken >= hold.fencingToken && fencingToken <= hold.lastFencingToken;
+}
+
+/** All holders of a name, oldest first, as an operator sees them. */
+export function inspectionOf(
+  holders: readonly Holder[],
+  { nowMs, waiting, limit }: { nowMs: number; waiting: number; limit: number | null },
+): StoreInspection {
+  const told = holders.map(({ label, mode, weight = 1, heldSinceMs, endsAtMs, hold }) => ({
+    label,
+    mode,
+    weight,
+    heldSinceMs,
+    remainingMs: endsAtMs - nowMs,
+    fencingToken: hold.fencingToken,
+  }));
+  const [first] = told;
+  return {
+    held: first !== undefined,
+    heldSinceMs: first?.heldSinceMs ?? null,
+    remainingMs: first?.remainingMs ?? null,
+    fencingToken: first?.fencingToken ?? null,
+    label: first?.label ?? null,
+    mode: first?.mode ?? null,
+    holders: told,
+    limit,
+    waiting,
+  };
+}

@@ -1,0 +1,64 @@
+import { type ClockReading, readClocks } from '../runtime/clock.js';
+import type { KeptHold } from '../holding/kept-hold.js';
+import type { LeaseTaker } from '../holding/lease-keeper.js';
+import type { SingleLease } from '../holding/single-lease.js';
+import { Line } from './line.js';
+import type { Busy, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
+
+/**
+ * Readers: those of one process share one hold, so that a thousand of them cost the store one command. Who comes within the slice of
+ * the newest hold joins it. Then the store is asked for another one, level-triggered: if a writer has queued meanwhile, it comes
+ * first, the old hold ends with its last reader, and a writer waits no longer than for the longest section in progress and one slice.
+ */
+export class SharedLine extends Line {
+  /** All that are here: each until its last reader has left. */
+  readonly #holds = new Set<KeptHold>();
+  /** The one that newcomers join. */
+  #newest: KeptHold | undefined;
+
+  get lease(): SingleLease | undefined {
+    const [first] = this.#holds;
+    return first?.lease;
+  }
+
+  protected get isHolding(): boolean {
+    return this.#holds.size > 0;
+  }
+
+  /** What a reader waits for is not one of ours. */
+  protected heldForMs(): number | undefined {
+    return undefined;
+  }
+
+  protected atOnce(): Busy | undefined {
+    return undefined;
+  }
+
+  protected waitsForUs(): boolean {
+    return false;
+  }
+
+  protected override share(taker: LeaseTaker): SingleLease | undefined {
+    const kept = this.#newest;
+    if (kept === undefined || this.closed || !kept.letsIn(taker.settings)) return undefined;
+    const now = readClocks(this.context.clock);
+    if (kept.sliceIsOver(now.monotonicMs) || kept.isDoubtful(now)) return undefined;
+    if (this.context.writerWaits(this.name)) return undefined;
+    const { fencingToken } = kept.hold;
+    return this.context.leases.handOn(kept, taker, { fencingToken, now });
+  }
+
+  protected began({ kept }: SingleLease): void {
+    this.#holds.add(kept);
+    this.#newest = kept;
+  }
+
+  protected forget(kept: KeptHold): void {
+    this.#holds.delete(kept);
+    if (this.#newest === kept) this.#newest = undefined;
+  }
+
+  ended(kept: KeptHold, _now: ClockReading, onSent?: OnSent): Promise<ReleaseOutcome> {
+    return this.release(kept, onSent);
+  }
+}
