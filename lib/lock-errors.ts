@@ -1,5 +1,7 @@
 import { recogniseCopies } from './runtime/process-wide.js';
-import type { LockMode } from './stores/lock-store.js';
+import { describeValue, redactPasswords, redactUrls } from './shown-text.js';
+
+export { describeKind, describeValue, keepSecret, redactPasswords } from './shown-text.js';
 
 /**
  * Four kinds of error, so that a caller can tell «somebody has it», «we had it and lost it», «the store failed» and «this
@@ -182,7 +184,7 @@ export function reentrantError(lockName: string): LockUsageError {
 }
 
 /** A call chain asks for more than it holds, and would wait for itself. */
-export function weakerError(lockName: string, held: LockMode, asked: LockMode | 'limit'): LockUsageError {
+export function weakerError(lockName: string, held: string, asked: string): LockUsageError {
   const message = `lock "${lockName}" is held with mode: '${held}' by this call chain, and '${asked}' from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take it '${asked}' from the start`;
   return new LockUsageError('LOCK_REENTRANT', message, { lockName });
 }
@@ -194,7 +196,7 @@ export function smallerPermitError(lockName: string, weight: number): LockUsageE
 }
 
 /** A lease is asked to become what it cannot become. */
-export function modeError(lockName: string, verb: 'upgrade' | 'downgrade', mode: LockMode): LockUsageError {
+export function modeError(lockName: string, verb: 'upgrade' | 'downgrade', mode: string): LockUsageError {
   const why =
     mode === 'shared' && verb === 'upgrade'
       ? "is shared, and two readers who both upgrade would wait for each other; acquire it with mode: 'upgradeable', which one at a time can have beside the readers"
@@ -237,47 +239,4 @@ export function redactedCause(cause: unknown): unknown {
   if (typeof code === 'string') Object.assign(safe, { code });
   delete safe.stack; // it would show where it was copied, not where it arose
   return safe;
-}
-
-/** Every password that this process was given, in each form in which somebody else's text may show it. */
-const SECRETS = new Set<string>();
-
-/** One or two characters are in every text: without them it could not be read, and they would be known by what is missing. */
-const SHORTEST_SECRET = 3;
-
-/** From now on it is in no text of another's that we repeat: what a server or a client says may hold what it was told. */
-export function keepSecret(secret: string): void {
-  if (secret.length < SHORTEST_SECRET) return;
-  SECRETS.add(secret);
-  SECRETS.add(JSON.stringify(secret).slice(1, -1));
-  SECRETS.add(encodeURIComponent(secret.toWellFormed()));
-}
-
-/** Without the passwords that we know of, nor what looks like one: `redis://user:secret@host` → `redis://***@host`. */
-export function redactPasswords(text: string): string {
-  let safe = text;
-  for (const secret of [...SECRETS].toSorted((a, b) => b.length - a.length))
-    safe = safe.replaceAll(secret, '***');
-  return redactUrls(safe);
-}
-
-function redactUrls(text: string): string {
-  return text.replaceAll(/\/\/\S*@/g, '//***@').replaceAll(/([?&]\w*password=)[^&\s]*/gi, '$1***');
-}
-
-/** What kind of value it is, for where a URL belongs: its text is never repeated. */
-export function describeKind(value: unknown): string {
-  if (typeof value === 'string') return 'a text (not shown: it may hold a password)';
-  return describeValue(value);
-}
-
-/** How a received value is shown in a usage error: short, with its kind, never with its whole content. */
-export function describeValue(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object') return 'an object';
-  return `a ${typeof value}`;
 }

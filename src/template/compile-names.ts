@@ -109,36 +109,37 @@ function compileTemplate(
   const use = { place, fromClient };
   const names = parts.some((part) => typeof part !== 'string' && part.each) ? everyName : oneName;
   return (args, request) => {
-    const made = names(compiled, args, request);
+    const made = names(compiled, { args, request });
     for (const name of made) checkName(name, template, use);
     return made;
   };
 }
 
-type Names = (
-  parts: readonly (string | CompiledPlaceholder)[],
-  args: readonly unknown[],
-  request: RequestValues | undefined,
-) => string[];
+/** What the values of one call are read from. */
+interface CallValues {
+  readonly args: readonly unknown[];
+  readonly request: RequestValues | undefined;
+}
+
+type Names = (parts: readonly (string | CompiledPlaceholder)[], from: CallValues) => string[];
 
 /** Of a template without `[]`; on the way of nearly every request. */
-const oneName: Names = (parts, args, request) => {
+const oneName: Names = (parts, from) => {
   let name = '';
-  for (const part of parts)
-    name += typeof part === 'string' ? part : valueOf(part, encodedValue, args, request);
+  for (const part of parts) name += typeof part === 'string' ? part : valueOf(part, encodedValue, from);
   return [name];
 };
 
 /** Each element of each `[]` with each of the others; each name once. */
-const everyName: Names = (parts, args, request) => {
+const everyName: Names = (parts, from) => {
   let names = [''];
   for (const part of parts) {
     const values =
       typeof part === 'string'
         ? [part]
         : part.rule.placeholder.each
-          ? valueOf(part, encodedElements, args, request)
-          : [valueOf(part, encodedValue, args, request)];
+          ? valueOf(part, encodedElements, from)
+          : [valueOf(part, encodedValue, from)];
     names = names.flatMap((name) => values.map((value) => name + value));
   }
   return [...new Set(names)];
@@ -161,8 +162,7 @@ function untypedIn(templates: readonly LockTemplate[], known: KnownValues): stri
 function valueOf<Encoded>(
   { rule, read }: CompiledPlaceholder,
   encoded: (found: unknown, rule: ValueRule) => Encoded,
-  args: readonly unknown[],
-  request: RequestValues | undefined,
+  { args, request }: CallValues,
 ): Encoded {
   try {
     return encoded(read(args, request), rule);

@@ -44,7 +44,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: a lease keeps its own token after its end',
-    edits: off('lib/holding/lease.ts', 'return lease === this ? ', 'return lease !== null ? '),
+    edits: off('lib/holding/single-lease.ts', 'return this.isOver ? ', 'return this.isOver && false ? '),
     suites: [suite(COHORT, 'keeps its own fencing token')],
   },
   {

@@ -2,7 +2,7 @@ import { contract, type Mutant, suite } from './mutant.js';
 
 const WATCHDOG = 'lib/holding/lease-watchdog.ts';
 const LEASES = 'lib/holding/held-leases.ts';
-const LEASE = 'lib/holding/lease.ts';
+const LEASE = 'lib/holding/single-lease.ts';
 
 /** Protections in what a lease says about itself and in who watches it. */
 export const leaseMutants: readonly Mutant[] = [
@@ -117,8 +117,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: 'kept.lease = this;',
-        put: 'kept.lease = this;\n    Object.assign(this, { theHold: kept.hold });',
+        find: 'kept.join(this);',
+        put: 'kept.join(this);\n    Object.assign(this, { theHold: kept.hold });',
       },
     ],
     suites: [suite('test/engine/lease.spec.ts', 'shows no owner token')],

@@ -15,7 +15,7 @@ const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, 
 export const sentMutants: readonly Mutant[] = [
   {
     name: 'sent: a lease in doubt is confirmed',
-    edits: off(RELEASES, ' || lease.kept.doubted'),
+    edits: off(RELEASES, ' || lease.isDoubted'),
     suites: [suite(ENGINE, 'in doubt')],
   },
   {

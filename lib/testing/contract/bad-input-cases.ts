@@ -67,7 +67,7 @@ const BAD_OPTIONS: readonly unknown[] = [
   { maxWaitingProcesses: Infinity },
   { limit: 2 },
   { weight: 1 },
-  { reentrant: true },
+  { reentrant: 'yes' },
   { minHoldMs: 5 },
   { maxHoldMs: 5 },
   '30s',

@@ -30,7 +30,7 @@ export const reentryCases: ContractCases = {
     const sibling = (who: string) =>
       locks.using('group:1', async () => {
         log.push(`${who} in`);
-        await new Promise(setImmediate);
+        await Promise.resolve();
         log.push(`${who} out`);
       });
     const outside: Promise<unknown>[] = [];
