@@ -4,6 +4,7 @@ const CLIENT = 'lib/stores/redis/redis-client.ts';
 const ADDRESS = 'lib/stores/redis/redis-address.ts';
 const TROUBLE = 'lib/stores/redis/redis-trouble.ts';
 const ERRORS = 'lib/stores/redis/redis-errors.ts';
+const LOCK_ERRORS = 'lib/lock-errors.ts';
 const SHOWN_TEXT = 'lib/shown-text.ts';
 const STARTUP = 'src/startup/store-startup.ts';
 const OPTIONS = 'test/stores/redis-options.spec.ts';
@@ -140,7 +141,7 @@ export const redisPlaceMutants: readonly Mutant[] = [
   },
   {
     name: 'secrets: no URL in an error of another store',
-    edits: [{ file: SHOWN_TEXT, find: 'super(redactUrls(message),', put: 'super(message,' }],
+    edits: [{ file: LOCK_ERRORS, find: 'super(redactUrls(message),', put: 'super(message,' }],
     suites: [suite(MODULE, 'without its password')],
   },
   {
