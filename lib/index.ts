@@ -1,5 +1,6 @@
 export { type Clock, systemClock, type Timer, type TimerOptions } from './runtime/clock.js';
 export type { Work } from './holding/lease-work.js';
+export type { UpgradeOptions } from './holding/mode-changes.js';
 export { Lease } from './holding/lease.js';
 export type { LeaseState } from './holding/lease-keeper.js';
 export {
@@ -18,22 +19,24 @@ export {
   redactPasswords,
 } from './lock-errors.js';
 export { currentNote, runWithNote } from './holding/lock-frames.js';
-export type { LockEventListener, LockEventName, LockEvents } from './lock-events.js';
-export type { HeldLock, LockInspection, TryUsingResult } from './lock-answers.js';
+export type { LeaseEvent, LockEventListener, LockEventName, LockEvents } from './lock-events.js';
+export type { HeldLock, LockHolder, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type AcquireOptions, checkAcquireOptions } from './acquire-options.js';
-export type { LockManagerOptions } from './lock-options.js';
+export { checkStore, type LockManagerOptions } from './lock-options.js';
 export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './runtime/process-wide.js';
 export { type Randomness, systemRandomness } from './runtime/owner-token.js';
 export { Stop } from './runtime/stop-signal.js';
 export type {
   AcquireRequest,
   Busy,
+  Downgraded,
   ForcedRelease,
   Full,
   Grant,
   Hold,
+  HolderInspection,
   Kept,
   LockMode,
   LockStore,

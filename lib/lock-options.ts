@@ -10,9 +10,9 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
 import { checkInteger, checkKeys, invalid, MAX_LEASE_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
-import type { LockStore } from './stores/lock-store.js';
+import type { LockMode, LockStore } from './stores/lock-store.js';
 
-export interface LockManagerOptions extends Omit<AcquireOptions, 'signal'> {
+export interface LockManagerOptions extends Omit<AcquireOptions, 'signal' | 'limit' | 'weight'> {
   /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
   store: LockStore;
   /** First part of every key, so that applications can share a server; default 'lock'. Letters, digits and `. _ ~ : -`. */
@@ -45,7 +45,7 @@ export const DEFAULTS = { ...CALL_DEFAULTS, prefix: 'lock', keepMs: 10_000, drai
 const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
 
 const MANAGER_OPTIONS = [
-  ...CALL_OPTIONS.filter((option) => option !== 'signal'),
+  ...CALL_OPTIONS.filter((option) => !['signal', 'limit', 'weight'].includes(option)),
   'store',
   'prefix',
   'keepMs',
@@ -91,8 +91,12 @@ export function resolveAcquireOptions(
   return resolved;
 }
 
-/** What this store cannot do. @throws LockStoreError LOCK_STORE_UNSUPPORTED */
-function checkStore({ mode, limit }: AcquireSettings, { capabilities }: LockStore, place: string): void {
+/** @throws LockStoreError LOCK_STORE_UNSUPPORTED when this store does not have such locks */
+export function checkStore(
+  { mode = 'exclusive', limit }: { readonly mode?: LockMode; readonly limit?: number | undefined },
+  { capabilities }: LockStore,
+  place: string,
+): void {
   const { kind, modes, limits } = capabilities;
   const missing = modes.includes(mode)
     ? limit !== undefined && limits !== true && 'limits'

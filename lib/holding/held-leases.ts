@@ -8,6 +8,7 @@ import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
 import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
 import type { LockAudience } from '../lock-events.js';
+import { LimitNews } from './limit-news.js';
 import { LockFrames } from './lock-frames.js';
 import { ModeChanges, type UpgradeOptions } from './mode-changes.js';
 import { SingleLease } from './single-lease.js';
@@ -15,8 +16,6 @@ import type { ManagerSettings } from '../lock-options.js';
 import { checkLeaseMs } from '../option-checks.js';
 import { describe, Releases } from './releases.js';
 import type { Grant, OnSent, RenewOutcome, RenewRequest } from '../stores/lock-store.js';
-
-const MOST_TOLD = 1_000;
 
 /**
  * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
@@ -28,6 +27,7 @@ export class HeldLeases implements LeaseKeeper {
   readonly releases: Releases;
   readonly #watchdog: LeaseWatchdog;
   readonly #modes: ModeChanges;
+  readonly #limits: LimitNews;
   /** By owner token: what a push from the store names. */
   readonly #holds = new FleetingMap<string, KeptHold>();
   /**
@@ -36,7 +36,6 @@ export class HeldLeases implements LeaseKeeper {
    */
   readonly #expected = new FleetingMap<string, { cause: LossCause; note: string | undefined } | undefined>();
   #onEmpty: (() => void) | undefined;
-  readonly #limitsTold = new Set<string>();
 
   constructor(
     private readonly settings: ManagerSettings,
@@ -47,6 +46,7 @@ export class HeldLeases implements LeaseKeeper {
     this.#watchdog = new LeaseWatchdog(clock, randomness, (requests) => this.#renew(requests));
     const watch = ({ kept }: SingleLease, { leaseMs }: Grant) =>
       this.#watchdog.watch(kept, clock.monotonicMs(), leaseMs);
+    this.#limits = new LimitNews((message) => audience.emit('warning', { message }));
     this.#modes = new ModeChanges({ clock, store, watch });
   }
 
@@ -83,7 +83,7 @@ export class HeldLeases implements LeaseKeeper {
     const { settings } = taker;
     const now = readClocks(this.clock);
     const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
-    if (grant.limit !== undefined) this.#warnOfLimit(hold.name, settings.limit, grant.limit);
+    if (grant.limit !== undefined) this.#limits.otherInForce(hold.name, settings.limit, grant.limit);
     const lease = SingleLease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
@@ -94,15 +94,6 @@ export class HeldLeases implements LeaseKeeper {
     // slept while it waited cannot trust its deadline.
     kept.unconfirmed = (!settings.renew && grantedMs < settings.leaseMs) || lease.state === 'uncertain';
     return lease;
-  }
-
-  /** Said once for each name; after very many names it may be said again. */
-  #warnOfLimit(name: string, asked: number | undefined, inForce: number): void {
-    if (this.#limitsTold.has(name)) return;
-    if (this.#limitsTold.size >= MOST_TOLD) this.#limitsTold.clear();
-    this.#limitsTold.add(name);
-    const message = `lock "${name}": the limit in force is ${inForce}, not ${asked}; give all callers of a name the same limit, or use locks.setLimit`;
-    this.audience.emit('warning', { message });
   }
 
   /** The next lease on a hold that stays in this process. */

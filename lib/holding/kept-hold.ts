@@ -140,36 +140,32 @@ export class KeptHold implements Sleeper {
     return this.lost || this.doubted || this.wallAheadMs(now) > WALL_AHEAD_DOUBT_MS;
   }
 
-  /** May one who asked for this join it, beside those who use it? Its lease must be long enough, and be renewed. */
+  /** May one who asked for this join it, beside those who use it? Its lease must be long enough. */
   letsIn(settings: AcquireSettings): boolean {
     const own = this.#settings;
-    return (
-      own.renew &&
-      settings.renew &&
-      own.cohortMs > 0 &&
-      settings.cohortMs > 0 &&
-      settings.leaseMs <= own.leaseMs &&
-      own.mode === 'shared' &&
-      settings.mode === 'shared'
-    );
+    const bothShared = own.mode === 'shared' && settings.mode === 'shared';
+    return bothShared && settings.leaseMs <= own.leaseMs && this.#staysHere(settings);
   }
 
-  /** May it be handed on to one who asked for this? Another lease, or one that is not renewed, is a promise that it cannot keep. */
+  /** May it be handed on to one who asked for this? Another lease is a promise that it cannot keep. */
   suits(settings: AcquireSettings): boolean {
     const own = this.#settings;
     return (
       !this.stretched &&
-      own.renew &&
-      settings.renew &&
-      own.cohortMs > 0 &&
-      settings.cohortMs > 0 &&
       own.leaseMs === settings.leaseMs &&
       // Each upgradeable hold is a grant of its own, because only an exclusive one counts its fencing tokens on.
       own.mode === 'exclusive' &&
       settings.mode === 'exclusive' &&
       own.limit === settings.limit &&
-      own.weight === settings.weight
+      own.weight === settings.weight &&
+      this.#staysHere(settings)
     );
+  }
+
+  /** Do both want that a hold goes from caller to caller? A lease that is not renewed is a promise about one hold. */
+  #staysHere(settings: AcquireSettings): boolean {
+    const own = this.#settings;
+    return own.renew && settings.renew && own.cohortMs > 0 && settings.cohortMs > 0;
   }
 
   /** Is it time to ask the store whether others wait? Asking makes the hold last longer too, so it is asked before the lease gets short. */

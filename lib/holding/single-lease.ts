@@ -1,3 +1,4 @@
+// over budget: one object a section: its parts would be objects of their own on the hot path
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import { LockLostError, type LossCause, releasedError, uncertainError } from '../lock-errors.js';
 import type { KeptHold } from './kept-hold.js';

@@ -1,3 +1,4 @@
+// over budget: the whole port with its duties, on one page
 import type { Clock } from '../runtime/clock.js';
 import type { LockStoreError, LossCause } from '../lock-errors.js';
 import type { Randomness } from '../runtime/owner-token.js';

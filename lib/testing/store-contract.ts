@@ -1,17 +1,20 @@
 import { badInputCases } from './contract/bad-input-cases.js';
 import { closingCases } from './contract/closing-cases.js';
-import { ContractBench, type ContractCases, whereItYields } from './contract/contract-bench.js';
+import { ContractBench, type ContractCases, where } from './contract/contract-bench.js';
 import type { ContractPlace, StoreContractOptions } from './contract/contract-types.js';
 import { exclusionCases } from './contract/exclusion-cases.js';
 import { fencingCases } from './contract/fencing-cases.js';
 import { forceCases } from './contract/force-cases.js';
 import { fullCases } from './contract/full-cases.js';
 import { leaseEndCases } from './contract/lease-end-cases.js';
+import { limitCases } from './contract/limit-cases.js';
 import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
 import { reentryCases } from './contract/reentry-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
 import { sentCases } from './contract/sent-cases.js';
+import { sharedCases } from './contract/shared-cases.js';
+import { unsupportedCases } from './contract/unsupported-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
 import { yieldCases } from './contract/yield-cases.js';
 import { yieldEndCases } from './contract/yield-end-cases.js';
@@ -20,13 +23,22 @@ const SECTIONS: Record<string, ContractCases> = {
   exclusion: exclusionCases,
   'waiting and order': waitingCases,
   'how many may wait': fullCases,
-  'the end of a slice (a store without yieldOrKeep has nothing to show here)': whereItYields({
-    ...yieldCases,
-    ...yieldEndCases,
-  }),
+  'the end of a slice (a store without yieldOrKeep has nothing to show here)': where(
+    ({ yieldOrKeep }) => yieldOrKeep !== undefined,
+    { ...yieldCases, ...yieldEndCases },
+  ),
   'the end of a lease': leaseEndCases,
   'a release that is on its way': sentCases,
   're-entry': reentryCases,
+  'shared and upgradeable (a store that is only exclusive has nothing to show here)': where(
+    ({ capabilities }) => capabilities.modes.includes('shared'),
+    sharedCases,
+  ),
+  'limits (a store without them has nothing to show here)': where(
+    ({ capabilities }) => capabilities.limits === true,
+    limitCases,
+  ),
+  'what a store cannot do': unsupportedCases,
   'operations executed twice': repeatCases,
   'fencing tokens': fencingCases,
   'release by force, inspection': forceCases,

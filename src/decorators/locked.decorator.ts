@@ -16,6 +16,9 @@ export interface LockedOptions extends Pick<
   | 'waitMs'
   | 'renew'
   | 'label'
+  | 'mode'
+  | 'limit'
+  | 'weight'
   | 'cohortMs'
   | 'release'
   | 'reentrant'
@@ -40,6 +43,9 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'waitMs',
   'renew',
   'label',
+  'mode',
+  'limit',
+  'weight',
   'cohortMs',
   'release',
   'reentrant',

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
-import { LockUsageError } from '../../lib/index.js';
+import { checkStore, LockUsageError } from '../../lib/index.js';
+import type { LockService } from '../lock.service.js';
 import { LOCK_INTERCEPTOR, LOCK_REGISTRY } from '../lock.tokens.js';
 import { leaseArgumentsOf, type LockedSpec, specAt } from '../locked-spec.js';
 import { lockKeysOf } from '../template/lock-key-metadata.js';
@@ -56,7 +57,15 @@ export class LockedMethodsExplorer implements OnModuleInit {
 
   /** Compiles the names of one method, which throws what is wrong with them. */
   #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
+    const { mode, limit } = spec.acquire;
+    if (mode !== undefined || limit !== undefined) this.#checkStore(spec);
     return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
+  }
+
+  /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when its store does not have such locks */
+  #checkStore(spec: LockedSpec): void {
+    const { settings } = serviceIn(this.moduleRef, spec) as Partial<LockService>; // a test may have put a double in its place
+    if (settings !== undefined) checkStore(spec.acquire, settings.manager.store, `@Locked on ${spec.place}`);
   }
 
   /** Controllers and providers of every module, with their instances where Nest has them already. */

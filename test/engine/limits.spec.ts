@@ -53,6 +53,21 @@ describe('a limit', () => {
     expect((await theirs).state).toBe('held');
   });
 
+  it('does not hand a permit on to one who wants another weight', async () => {
+    const { locks, other, turn } = countedLocks();
+    const first = await locks.acquire(NAME, { limit: 3, weight: 1 });
+    const theirs = await other.acquire(NAME, { limit: 3, weight: 2 });
+    const heavy = locks.acquire(NAME, { limit: 3, weight: 3 });
+    let isIn = false;
+    void heavy.then(() => (isIn = true));
+    await turn();
+    await first.release();
+    await turn();
+    expect(isIn).toBe(false);
+    await theirs.release();
+    expect((await heavy).state).toBe('held');
+  });
+
   it('is as the first caller said while anybody holds or waits', async () => {
     const { locks, other } = countedLocks();
     const first = await locks.acquire(NAME, { limit: 1 });

@@ -132,9 +132,9 @@ describe('events', () => {
     await holder.release();
     await worked;
     const fencingToken = holder.fencingToken + 1;
-    const common = { name: 'group:1', label: 'second', fencingToken };
+    const common = { name: 'group:1', label: 'second', mode: 'exclusive', fencingToken };
     expect(locks.events).toEqual([
-      { event: 'waiting', name: 'group:1', label: 'second' },
+      { event: 'waiting', name: 'group:1', label: 'second', mode: 'exclusive' },
       { event: 'acquired', ...common, waitedMs: 20 },
       { event: 'released', ...common, heldMs: 30 },
     ]);
@@ -186,7 +186,15 @@ describe('what is held', () => {
     expect(b.state).toBe('lost');
     const { fencingToken, acquiredAt } = c;
     expect(locks.held()).toEqual([
-      { name: 'c', label: 'app', fencingToken, state: 'held', acquiredAt, remainingMs: c.remainingMs() },
+      {
+        name: 'c',
+        label: 'app',
+        mode: 'exclusive',
+        fencingToken,
+        state: 'held',
+        acquiredAt,
+        remainingMs: c.remainingMs(),
+      },
     ]);
   });
 
@@ -203,6 +211,18 @@ describe('what is held', () => {
       remainingMs: 29_990,
       fencingToken: lease.fencingToken,
       label: 'join',
+      mode: 'exclusive',
+      holders: [
+        {
+          label: 'join',
+          mode: 'exclusive',
+          weight: 1,
+          heldSince: lease.acquiredAt,
+          remainingMs: 29_990,
+          fencingToken: lease.fencingToken,
+        },
+      ],
+      limit: null,
       waitingProcesses: 1,
       waitingHere: 2,
     });

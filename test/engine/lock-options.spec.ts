@@ -89,7 +89,7 @@ describe('the options of a manager', () => {
     [{ waitMs: Number.NaN }, 'waitMs must be'],
     [{ renew: 'no' }, 'renew must be true or false, got "no"'],
     [{ label: 'x'.repeat(129) }, 'label must be a string of at most 128'],
-    [{ mode: 'shared' }, 'mode must be one of exclusive'],
+    [{ mode: 'mutex' }, 'mode must be one of exclusive, shared, upgradeable, got "mutex"'],
     [{ signal: new AbortController().signal }, 'option "signal" is not known here'],
     [{ ttl: 5 }, 'option "ttl" is not known here'],
     [{ leaseMS: 5 }, 'option "leaseMS" is not known here'],

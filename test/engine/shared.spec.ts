@@ -218,6 +218,23 @@ describe('an upgradeable lock', () => {
     await lease.release();
   });
 
+  it('is not handed on in this process once it has gone down: who wants it alone waits for the readers', async () => {
+    const { locks, other, turn } = open();
+    const lease = await locks.acquire(NAME);
+    const writing = locks.acquire(NAME);
+    await turn();
+    await lease.downgrade();
+    const reader = await other.acquire(NAME, { ...SHARED, waitMs: 0 }).catch(() => undefined);
+    expect(reader).toBeUndefined(); // the writer is first
+    const reading = other.acquire(NAME, SHARED);
+    await turn();
+    await lease.release();
+    const writer = await writing;
+    expect(await other.inspect(NAME)).toMatchObject({ mode: 'exclusive' });
+    await writer.release();
+    expect((await reading).mode).toBe('shared');
+  });
+
   it('is refused what it cannot become, with an explanation', async () => {
     const { locks, read } = open();
     const [shared] = [await read()];

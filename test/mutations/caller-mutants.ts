@@ -1,6 +1,6 @@
 import { type Edit, type Mutant, suite } from './mutant.js';
 
-const LINE = 'lib/waiting/acquire-line.ts';
+const LINE = 'lib/waiting/line.ts';
 const SIGNAL = 'lib/caller-signal.ts';
 const EVENTS = 'lib/lock-events.ts';
 const CALL = 'src/call/locked-call.ts';

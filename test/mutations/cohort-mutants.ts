@@ -1,6 +1,7 @@
 import { contract, type Edit, type Mutant, suite } from './mutant.js';
 
-const LINE = 'lib/waiting/acquire-line.ts';
+const LINE = 'lib/waiting/line.ts';
+const EXCLUSIVE = 'lib/waiting/exclusive-line.ts';
 const KEPT = 'lib/holding/kept-hold.ts';
 const WATCHDOG = 'lib/holding/lease-watchdog.ts';
 const SCRIPTS = 'lib/stores/redis/scripts';
@@ -17,7 +18,7 @@ const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, 
 export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: the store is asked at the end of a slice',
-    edits: off(LINE, 'if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head, onSent);'),
+    edits: off(EXCLUSIVE, 'if (kept.sliceIsOver(nowMs)) return this.#yieldOrKeep(kept, head, onSent);'),
     suites: [suite(COHORT, 'a slice')],
   },
   {
@@ -49,7 +50,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: no hand-off of a hold in doubt',
-    edits: off(LINE, 'if (kept.isDoubtful(now)) return this.#release(kept, onSent);'),
+    edits: off(EXCLUSIVE, 'if (kept.isDoubtful(now)) return this.release(kept, onSent);'),
     suites: [suite(ENDS, 'in doubt')],
   },
   {
@@ -64,7 +65,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: no hand-off to one whose lease is not to be renewed',
-    edits: off(KEPT, '      settings.renew &&\n'),
+    edits: off(KEPT, ' && settings.renew &&', ' &&'),
     suites: [suite(COHORT, 'renew: false')],
   },
   {
@@ -74,7 +75,7 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: no hand-off to one who wants none',
-    edits: off(KEPT, '      settings.cohortMs > 0 &&\n'),
+    edits: off(KEPT, ' && settings.cohortMs > 0;', ';'),
     suites: [suite(COHORT, 'cohortMs: 0: acquires')],
   },
   {
@@ -98,7 +99,7 @@ export const cohortMutants: readonly Mutant[] = [
     name: 'a place is not taken over by one who asked for a shorter lease',
     edits: off(
       LINE,
-      'if (head !== undefined && place.leaseMs <= head.settings.leaseMs) return;',
+      'if (head !== undefined && place.serves(head.settings)) return;',
       'if (head !== undefined) return;',
     ),
     suites: [suite(LONGER, 'asked for with a long lease')],
@@ -129,7 +130,7 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: the store is asked for a token only when time has passed and there is none',
     edits: off(
-      LINE,
+      EXCLUSIVE,
       'if (hasTurned) return this.#yieldOrKeep(kept, head, onSent);',
       'return this.#yieldOrKeep(kept, head, onSent);',
     ),
@@ -137,17 +138,17 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'cohort: who waits goes on when a yield has failed',
-    edits: off(LINE, 'this.#endYield(kept, place);\n        throw error;', 'throw error;'),
+    edits: off(EXCLUSIVE, 'this.#endYield(kept, place);\n        throw error;', 'throw error;'),
     suites: [suite(ENDS, 'a yield that fails')],
   },
   {
     name: 'back-pressure: callers of this process',
-    edits: off(LINE, 'if (this.#queue.size - asking >= settings.maxWaiters) {', 'if (false) {'),
+    edits: off(LINE, 'if (this.queue.size - asking >= settings.maxWaiters) {', 'if (false) {'),
     suites: [suite(PRESSURE, 'maxWaiters')],
   },
   {
     name: 'back-pressure: the first one may not have to wait',
-    edits: off(LINE, 'this.#place?.queued === false ? 1 : 0', '0'),
+    edits: off(LINE, 'this.place?.queued === false ? 1 : 0', '0'),
     suites: [suite(PRESSURE, 'does not count the first one')],
   },
   {

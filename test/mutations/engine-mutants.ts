@@ -3,7 +3,7 @@ import { contract, type Mutant, suite } from './mutant.js';
 const MEMORY = 'lib/stores/memory/memory-lock.ts';
 const LEASES = 'lib/holding/held-leases.ts';
 const QUEUE = 'lib/waiting/local-queue.ts';
-const LINE = 'lib/waiting/acquire-line.ts';
+const LINE = 'lib/waiting/line.ts';
 const MANAGER = 'lib/lock-manager.ts';
 const NAME = 'lib/lock-name.ts';
 
@@ -14,8 +14,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: MEMORY,
-        find: 'if (this.#holder?.hold.ownerToken === hold.ownerToken) {',
-        put: 'if (this.#holder) {',
+        find: 'const holder = this.#holders.get(hold.ownerToken);\n    if (holder === undefined) return this.#fences',
+        put: 'const [holder] = this.#holders.values();\n    if (holder === undefined) return this.#fences',
       },
     ],
     suites: [contract('memory', '')],
@@ -25,8 +25,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: MEMORY,
-        find: "if (holder?.hold.ownerToken !== hold.ownerToken) return { outcome: 'lost' };",
-        put: "if (!holder) return { outcome: 'lost' };",
+        find: "const holder = this.#holders.get(hold.ownerToken);\n    if (holder === undefined) return { outcome: 'lost' };",
+        put: "const [holder] = this.#holders.values();\n    if (holder === undefined) return { outcome: 'lost' };",
       },
     ],
     suites: [contract('memory', '')],
@@ -36,7 +36,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: MEMORY,
-        find: 'if (holder.hold.ownerToken === request.ownerToken) return grantOf(holder);',
+        find: 'if (own !== undefined) return grantOf(own, this.#limit.inForce(own.limit));',
         put: '',
       },
     ],
@@ -46,9 +46,9 @@ export const engineMutants: readonly Mutant[] = [
     name: 'memory: fence rises after a lease that ran out',
     edits: [
       {
-        file: MEMORY,
-        find: 'Math.max(this.#fence + 1, this.surroundings.firstFence())',
-        put: 'Math.max(this.#fence, 1)',
+        file: 'lib/stores/memory/memory-fences.ts',
+        find: 'Math.max(this.#last + 1, this.firstFence())',
+        put: 'Math.max(this.#last, 1)',
       },
     ],
     suites: [contract('memory', '')],
@@ -70,8 +70,8 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINE,
-        find: 'if (!this.#queue.remove(waiter)) return;\n    waiter.reject(reason);\n    this.#proceed();',
-        put: 'const wasHead = this.#queue.head === waiter;\n    if (!this.#queue.remove(waiter)) return;\n    waiter.reject(reason);\n    if (wasHead) this.#place?.abort(reason);\n    this.#proceed();',
+        find: 'if (!this.queue.remove(waiter)) return;\n    waiter.reject(reason);\n    this.proceed();',
+        put: 'const wasHead = this.queue.head === waiter;\n    if (!this.queue.remove(waiter)) return;\n    waiter.reject(reason);\n    if (wasHead) this.place?.abort(reason);\n    this.proceed();',
       },
     ],
     suites: [suite('test/engine/local-queue.spec.ts')],
@@ -130,7 +130,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINE,
-        find: 'if (this.#isUsable(answer) && !this.#closed)',
+        find: 'if (this.#isUsable(answer) && !this.closed)',
         put: 'if (this.#isUsable(answer))',
       },
     ],
@@ -141,7 +141,7 @@ export const engineMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/waiting/acquisitions.ts',
-        find: 'if (!reentrant) throw reentrantError(name);',
+        find: 'if (!settings.reentrant) throw reentrantError(name);',
         put: '',
       },
     ],

@@ -1,6 +1,7 @@
 import { callerMutants } from './caller-mutants.js';
 import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
+import { kindsMutants } from './kinds-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...cohortMutants,
   ...sentMutants,
   ...reentryMutants,
+  ...kindsMutants,
   ...nestMutants,
   ...templateMutants,
 ];

@@ -42,15 +42,13 @@ export const redisPatienceMutants: readonly Mutant[] = [
         find: 'else whenSocketsAreRead(this.clock, () => this.#ringDue());',
         put: 'else this.#ringDue();',
       },
-      { file: 'lib/waiting/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
+      { file: 'lib/waiting/line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
     ],
     suites: [suite(BLOCKED, 'has the lock that was pushed')],
   },
   {
     name: 'who slept over the end of its wait hears the answer of the store',
-    edits: [
-      { file: 'lib/waiting/acquire-line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' },
-    ],
+    edits: [{ file: 'lib/waiting/line.ts', find: 'isUnanswered && nowMs <', put: 'false && nowMs <' }],
     suites: [suite(BLOCKED, 'a store that needs a moment')],
   },
   {

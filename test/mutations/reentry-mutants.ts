@@ -34,8 +34,8 @@ export const reentryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/holding/releases.ts',
-        find: "if (kept.lease !== undefined) return 'released';",
-        put: '',
+        find: 'if (kept.lease !== undefined) {',
+        put: 'if (false) {',
       },
     ],
     suites: [suite(SPEC, 'by the last who does')],

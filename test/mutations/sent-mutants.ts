@@ -44,8 +44,8 @@ export const sentMutants: readonly Mutant[] = [
   {
     name: 'sent: what ends while the manager closes is confirmed',
     edits: off(
-      'lib/waiting/acquire-line.ts',
-      'const told = this.#closed ? undefined : onSent;',
+      'lib/waiting/line.ts',
+      'const told = this.closed ? undefined : onSent;',
       'const told = onSent;',
     ),
     suites: [suite(ENGINE, 'ends while the manager closes')],

@@ -1,3 +1,4 @@
+// over budget: the state of one name, of which each operation is a step that needs all
 import { type Clock, leaseDeadline, type Timer } from '../../runtime/clock.js';
 import type {
   AcquireRequest,

@@ -58,11 +58,11 @@ export class ContractBench {
     return [await this.process(), await this.process(), await this.process(), await this.process()];
   }
 
-  /** Does a store of this place have `yieldOrKeep`? */
-  async yields(): Promise<boolean> {
+  /** Is a store of this place like that? */
+  async offers(what: (store: LockStore) => boolean): Promise<boolean> {
     const store = this.place.openStore();
     await store.close();
-    return store.yieldOrKeep !== undefined;
+    return what(store);
   }
 
   /** A process with an engine. @param wrap puts something between it and its store */
@@ -129,10 +129,10 @@ export class ContractBench {
   }
 }
 
-/** A store may leave `yieldOrKeep` out: then the engine passes every hold through `release`, and these have nothing to show. */
-export function whereItYields(cases: ContractCases): ContractCases {
+/** Cases about what a store may leave out: where it does, they have nothing to show. */
+export function where(offered: (store: LockStore) => boolean, cases: ContractCases): ContractCases {
   const onlyThere = (run: ContractCases[string]) => async (bench: ContractBench) => {
-    if (await bench.yields()) await run(bench);
+    if (await bench.offers(offered)) await run(bench);
   };
   return Object.fromEntries(Object.entries(cases).map(([title, run]) => [title, onlyThere(run)]));
 }

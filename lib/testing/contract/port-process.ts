@@ -6,8 +6,10 @@ import type {
   Full,
   Grant,
   Hold,
+  LockMode,
   LockStore,
   OnSent,
+  Refused,
   RenewOutcome,
   StopSignal,
   StoreContext,
@@ -26,6 +28,9 @@ export interface AskOptions {
   leaseMs?: number;
   label?: string;
   wait?: boolean;
+  mode?: LockMode;
+  limit?: number;
+  weight?: number;
   maxWaitingProcesses?: number;
   signal?: StopSignal;
   /** Of a yield. */
@@ -104,8 +109,8 @@ export class PortProcess {
   }
 
   /** Asks for a name that must be held by somebody else. */
-  async findBusy(name: string): Promise<Busy> {
-    const answer = await this.ask(name);
+  async findBusy(name: string, options: AskOptions = {}): Promise<Busy> {
+    const answer = await this.ask(name, options);
     assert.equal(answer.outcome, 'busy', `${name} should have been held`);
     return answer;
   }
@@ -132,6 +137,11 @@ export class PortProcess {
     const isQueued = async () => (await this.store.inspect(name)).waiting > waiting;
     await this.until(isQueued, `a place in the queue of ${name}`);
     return { ownerToken, answer, cancel: (reason) => cancelling.abort(reason) };
+  }
+
+  /** Asks for a name and waits if it must. */
+  async queueOrTake(name: string, options: AskOptions = {}): Promise<Pick<Queued, 'answer'>> {
+    return { answer: lookedAtLater(this.ask(name, { ...options, wait: true }) as Promise<Grant>) };
   }
 
   /** Asks at the end of a slice; nobody else must wait. Gives the new deadline. */
@@ -161,6 +171,20 @@ export class PortProcess {
     assert.equal(outcome, 'refused', `${hold.name} was not ours any more`);
   }
 
+  /** Asks for an upgrade, at most once or until it is cancelled. */
+  upgrade(hold: Hold, options: AskOptions = {}): Promise<Grant | Busy | Refused> {
+    const request = this.#request(hold.name, { ...options, ownerToken: hold.ownerToken });
+    const answer = this.store.upgrade?.(hold, request, options.signal ?? this.#signal);
+    assert.ok(answer, 'this case needs a store with upgrade');
+    return lookedAtLater(answer);
+  }
+
+  async downgrade(hold: Hold): Promise<'downgraded' | 'refused'> {
+    const answer = await this.store.downgrade?.(hold);
+    assert.ok(answer, 'this case needs a store with downgrade');
+    return answer.outcome;
+  }
+
   async renew(hold: Hold, leaseMs = LONG_LEASE_MS): Promise<RenewOutcome['outcome']> {
     const [outcome] = await this.store.renew([{ hold, leaseMs }]);
     assert.ok(outcome, 'one renewal was asked for, none was answered');
@@ -180,7 +204,9 @@ export class PortProcess {
       name,
       ownerToken: options.ownerToken ?? this.newToken(),
       leaseMs: options.leaseMs ?? LONG_LEASE_MS,
-      mode: 'exclusive',
+      mode: options.mode ?? 'exclusive',
+      limit: options.limit,
+      weight: options.weight,
       label: options.label ?? '',
       wait: options.wait ?? false,
       maxWaitingProcesses: options.maxWaitingProcesses ?? MANY_PROCESSES,
