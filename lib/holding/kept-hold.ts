@@ -20,6 +20,8 @@ export interface HoldOwner {
   ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome>;
   /** The hold is ours no more. */
   lost(kept: KeptHold): void;
+  /** It will not be handed on: whoever waits for that asks the store. */
+  notHandedOn(): void;
 }
 
 /** Where a hold comes from. */

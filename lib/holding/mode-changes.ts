@@ -90,6 +90,7 @@ export class ModeChanges {
     if (answer.outcome === 'refused') lease.markLost('taken');
     if (lease.lossError !== undefined) throw lease.lossError;
     lease.changeMode('shared');
+    lease.kept.owner.notHandedOn();
   }
 }
 

@@ -170,6 +170,10 @@ export abstract class Line implements RequestOwner, WaitersLine {
     this.proceed();
   }
 
+  notHandedOn(): void {
+    this.proceed();
+  }
+
   protected release(kept: KeptHold, onSent: OnSent | undefined): Promise<ReleaseOutcome> {
     this.drop(kept);
     // While closing nobody goes on before the answer: its process may be about to end.
