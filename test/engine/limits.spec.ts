@@ -48,6 +48,7 @@ describe('a limit', () => {
     await clock.advanceAsync(10);
     await next.release();
     await turn();
+    expect(asked.filter((word) => word === 'release')).toHaveLength(1);
     // The place of this process was in the queue before the other one came.
     await (await third).release();
     expect((await theirs).state).toBe('held');
