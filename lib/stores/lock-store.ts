@@ -1,3 +1,4 @@
+// over budget: the whole contract of a store stands in one place.
 import type { Clock } from '../runtime/clock.js';
 import type { LockStoreError, LossCause } from '../lock-errors.js';
 import type { Randomness } from '../runtime/owner-token.js';
@@ -61,8 +62,11 @@ export interface LockStore {
    */
   release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
 
-  /** Ends whoever holds the name; the holder learns at once, the next grant has a larger fencing token. null: nobody held it. */
-  forceRelease(name: string, reason: string): Promise<ForcedRelease | null>;
+  /**
+   * Ends whoever holds the name, all of them when several do; the holders learn at once, the next grant has a larger fencing token. With
+   * `fencingToken` only the hold that issued that token, also one that was handed on locally. null: nobody held it, or nobody with it.
+   */
+  forceRelease(name: string, reason: string, fencingToken?: number): Promise<ForcedRelease | null>;
 
   inspect(name: string): Promise<StoreInspection>;
 
@@ -86,6 +90,25 @@ export interface LockStore {
    * `signal` ends the new wait only. Absent: the engine passes every hold through `release`.
    */
   yieldOrKeep?(hold: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
+
+  /**
+   * Makes an upgradeable hold exclusive, under a new fencing token, before anybody else who waits: new readers wait meanwhile. `busy`, and
+   * after an abort too: it stays upgradeable. A grant that crosses the abort is still a grant. Rejects with LockLostError when the hold
+   * is not ours any more, with LockStoreError, with `signal.reason` when aborted. Present when `capabilities.modes` has `upgradeable`.
+   */
+  upgrade?(hold: Hold, request: UpgradeRequest, signal: StopSignal): Promise<Grant | Busy>;
+
+  /**
+   * Makes an exclusive or upgradeable hold a shared one, which keeps the fencing token that it used last; readers that are queued enter in
+   * the same step. Rejects with LockLostError, LockStoreError. Present when `capabilities.modes` has `shared`.
+   */
+  downgrade?(hold: Hold): Promise<void>;
+
+  /**
+   * The limit of this name for everybody, until it is set again; null: none, each caller's own. Raised, it lets in who fits now; lowered,
+   * it takes nothing away. 1 to 1 000 000 000. Present when `capabilities.limits`.
+   */
+  setLimit?(name: string, limit: number | null): Promise<void>;
 }
 
 /**
@@ -111,6 +134,8 @@ export interface StoreCapabilities {
   /** `leased`: a hold has a deadline and is renewed. `session`: the store tells of its loss through `onLost`. */
   readonly holds: 'leased' | 'session';
   readonly modes: readonly LockMode[];
+  /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
+  readonly limits?: boolean;
   readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
@@ -140,6 +165,10 @@ export interface AcquireRequest {
   readonly ownerToken: string;
   readonly leaseMs: number;
   readonly mode: LockMode;
+  /** So many permits may be held at once, over all processes; with `mode: 'exclusive'` only. Absent: no limit, one holder. */
+  readonly limit?: number | undefined;
+  /** How many of them this hold takes; default 1. */
+  readonly weight?: number | undefined;
   /** Free text for `inspect`; never secret. */
   readonly label: string;
   readonly wait: boolean;
@@ -153,6 +182,13 @@ export interface AcquireRequest {
 export interface YieldRequest extends AcquireRequest {
   /** About the end of the hold. */
   readonly onSent?: OnSent | undefined;
+}
+
+/** Asks for an upgrade. */
+export interface UpgradeRequest {
+  /** false: answered at once. */
+  readonly wait: boolean;
+  readonly onWaiting?: ((news: WaitingNews) => void) | undefined;
 }
 
 /** `retryAfterMs`: queued, and the holder's lease still runs so long. `error`: the last poll failed; the wait goes on. */
@@ -180,6 +216,11 @@ export interface Grant {
   readonly deadlineMs: number;
   /** The lease the store has given in fact; shorter than asked for when the grant was pushed and not yet confirmed. */
   readonly leaseMs: number;
+  /**
+   * The limit in force, where it is another than the request's: one that was set, or that of those who hold it already. Of a grant that
+   * was waited for, as it was when the wait began or was last asked about.
+   */
+  readonly limit?: number;
 }
 
 export interface Busy {
@@ -243,4 +284,25 @@ export interface StoreInspection {
   readonly label: string | null;
   /** Processes in the store's queue (each has at most one place per name). */
   readonly waiting: number;
+  /** How it is held; null when free. Absent: the store knows exclusive locks only. */
+  readonly mode?: HeldMode | null;
+  /** Everybody who holds it, in the order in which their leases end. The fields above are those of the first. */
+  readonly holders?: readonly HolderInspection[];
+  /** The limit in force while it is held or waited for with one; else null. */
+  readonly limit?: number | null;
+}
+
+/** `limited`: permits up to a limit. */
+export type HeldMode = LockMode | 'limited';
+
+/** One holder of a name, as `inspect` sees it. */
+export interface HolderInspection {
+  readonly label: string;
+  /** Wall clock of the store, ms since 1970. */
+  readonly heldSinceMs: number;
+  readonly remainingMs: number;
+  readonly fencingToken: number;
+  readonly mode: HeldMode;
+  /** Permits that it takes of a limit; else 1. */
+  readonly weight: number;
 }

@@ -9,7 +9,13 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedElements, encodedValue, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
+import {
+  encodedElements,
+  encodedValue,
+  readingError,
+  type ValueRule,
+  withFormatter,
+} from './placeholder-value.js';
 import { readFields } from './read-fields.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
