@@ -132,8 +132,8 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: QUEUE,
-        find: 'local ticket = string.sub(terms, 10, 25)',
-        put: "local ticket = '0000000000000000'",
+        find: 'return take_place(queue_key, member, string.sub(terms, 10, 25), us, most)',
+        put: "return take_place(queue_key, member, '0000000000000000', us, most)",
       },
     ],
     suites: [suite(WAITING, 'over a loss of the queue')],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
-import { GatePlan, MIXES, type Mix } from './gate/gate-plan.js';
+import { type Mix, MIXES } from './gate/gate-actor.js';
+import { GatePlan } from './gate/gate-plan.js';
 import { GateServer } from './gate/gate-real.js';
 
 /** More, or others: GATE_OPERATIONS=1000000 GATE_SEED=monday npx jest test/simulation/gate.spec */

@@ -4,7 +4,8 @@ import type { RedisHold } from './redis-hold.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { RedisLink, ScriptReply } from './redis-link.js';
 import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
-import { keysOf, tenDigits } from './gate/gate-wire.js';
+import { keysOf } from './gate/gate-keys.js';
+import { tenDigits } from './gate/gate-wire.js';
 import { refusal } from './redis-errors.js';
 import { gateKeys } from './redis-keys.js';
 import { answerOf, milliseconds, REFUSED } from './redis-wire.js';
@@ -64,7 +65,7 @@ async function askAll(requests: readonly RenewRequest[], asking: Asking): Promis
     gate!.length > 0 ? ask('gate-renew', gate!, asking) : [],
     plain!.length > 0 ? ask('renew', plain!, asking) : [],
   ]);
-  const outcomes = isAtGate.map((where) => answers[where ? 0 : 1]!.shift()!);
+  const outcomes = isAtGate.map((where) => answers[where ? 0 : 1].shift());
   const moved = requests.filter((_, i) => outcomes[i] === undefined);
   if (moved.length === 0) return outcomes as RenewOutcome[];
   const again = await askAll(moved, asking);

@@ -1,5 +1,5 @@
 import { gateKeys, type LockKeys } from './redis-keys.js';
-import { keysOf } from './gate/gate-wire.js';
+import { keysOf } from './gate/gate-keys.js';
 import type { ScriptReply } from './redis-link.js';
 
 /** The scripts that carry many requests. */

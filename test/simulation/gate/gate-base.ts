@@ -105,7 +105,7 @@ export class GateBase {
         return !modes.includes('u');
       case 'U':
         return modes.length === 1 && modes[0] === 'u';
-      case 'l':
+      default:
         return [...this.holders.values()].reduce((sum, hold) => sum + hold.weight, weight) <= limit;
     }
   }

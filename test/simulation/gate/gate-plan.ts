@@ -1,7 +1,8 @@
 import { SeededRandom } from '../seeded-random.js';
 import { GateModel } from './gate-model.js';
 import { type Call, KEY, words } from './gate-words.js';
-import { type Answer, digits, LONGEST_PLAIN_MS, type Mode, type Request } from './words.js';
+import { type Actor, LEASES_MS, type Mix, newActor } from './gate-actor.js';
+import { type Answer, LONGEST_PLAIN_MS, type Mode } from './words.js';
 
 /** 2026-11-20, in microseconds: tokens and tickets have as many digits as in life. */
 const START_US = 1_795_132_800_000_000;
@@ -9,9 +10,7 @@ const STEP_US = 7;
 /** Nothing ends so near to a step: the real server's keys go on running while a sequence runs. */
 export const MARGIN_MS = 60;
 
-const LEASES_MS = [1_000, 3_000, 8_000, 30_000, 200_000_000];
 const PASSES_MS = [1, 317, 1_130, 4_270, 9_450, 33_610, 95_370];
-const MODES: readonly Mode[] = ['x', 's', 'u', 'l'];
 
 export type Step =
   /** `op`: what was asked, for the count of what was met */
@@ -24,28 +23,6 @@ export type Step =
     }
   | { readonly does: 'time'; readonly ms: number }
   | { readonly does: 'listen' | 'leave'; readonly channel: string };
-
-interface Actor extends Request {
-  fence: number;
-  used: number;
-  lineage: number;
-  queued: boolean;
-  waits: boolean;
-  ticket: number;
-}
-
-/** What a sequence is about: how often each mode is asked for, and whether processes of an older release are beside. */
-export interface Mix {
-  readonly modes: readonly Mode[];
-  readonly olderRelease: boolean;
-}
-
-export const MIXES: Readonly<Record<string, Mix>> = {
-  'readers and writers': { modes: ['s', 's', 's', 'x', 'u', 'u'], olderRelease: false },
-  limits: { modes: ['l', 'l', 'l', 'l', 'x'], olderRelease: false },
-  everything: { modes: MODES, olderRelease: false },
-  'a rolling deploy': { modes: ['x', 'x', 's', 'l'], olderRelease: true },
-};
 
 /** A random sequence of what clients do to one name, each in its own belief of how it stands; and what the model says to it. */
 export class GatePlan {
@@ -93,23 +70,7 @@ export class GatePlan {
 
   #newActor(): Actor {
     const random = this.#random;
-    const mode = random.pick(this.mix.modes);
-    const channel = random.pick(this.#channels);
-    const actor: Actor = {
-      token: `token-${digits(this.#tokens++, 4)}-abcdefghijk`,
-      tail: `${channel}${random.chance(0.1) ? '!' : ''}|${random.pick(['', 'label', 'ünïcode ✓'])}`,
-      mode,
-      weight: mode === 'l' ? random.integer(1, 4) : 1,
-      limit: mode === 'l' ? random.integer(2, 5) : 0,
-      leaseMs: random.chance(0.9) ? random.pick(LEASES_MS.slice(0, -1)) : LEASES_MS.at(-1)!,
-      waits: true,
-      ticket: 0,
-      most: random.chance(0.2) ? random.integer(0, 2) : 10_000,
-      fence: 0,
-      used: 0,
-      lineage: 0,
-      queued: false,
-    };
+    const actor = newActor(random, { mix: this.mix, channels: this.#channels, number: this.#tokens++ });
     if (this.#actors.length < 9) this.#actors.push(actor);
     else this.#actors[random.integer(0, 8)] = actor;
     return actor;

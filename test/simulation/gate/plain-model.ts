@@ -70,7 +70,7 @@ export class PlainModel extends GateBase {
     queued: boolean;
   }): Answer {
     this.passed();
-    if (this.format === 'gate') return [-11];
+    if (this.format === 'gate') return [-11, '2'];
     if (queued) this.forget(token);
     if (this.format === 'held' && this.holders.has(token)) {
       const last = Math.max(this.fence, used);
@@ -93,7 +93,7 @@ export class PlainModel extends GateBase {
     known: { readonly fence: number; readonly lineage: number },
   ): Answer {
     this.passed();
-    if (this.format === 'gate') return [-11];
+    if (this.format === 'gate') return [-11, '2'];
     if (this.format !== 'held' || !this.holders.has(token)) return [-1];
     this.stateEndsMs = Math.max(this.stateEndsMs, this.nowMs + leaseMs);
     for (const hold of this.holders.values()) hold.endsMs = this.stateEndsMs;

@@ -7,7 +7,7 @@ import { gateKeys } from '../redis-keys.js';
 import type { RedisLink, ScriptReply } from '../redis-link.js';
 import { answerOf } from '../redis-wire.js';
 import { isOfKind, kindError } from './gate-errors.js';
-import { type GateScript, keysOf } from './gate-wire.js';
+import { type GateScript, keysOf } from './gate-keys.js';
 
 /** What single commands to the gate need of their store. */
 export interface GateCaller {

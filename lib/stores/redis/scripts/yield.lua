@@ -14,7 +14,7 @@
 --    1 fence lineage ms   kept; milliseconds the lease runs now
 --    2 ms ticket us listeners   yielded and queued again, as in acquire.lua
 --    3                    had been yielded before
---    -1                   refused: not ours    -8 error, refused by the server    -11 ask the gate
+--    -1                   refused: not ours    -8 error, refused by the server    -11 format: ask the gate
 --- @include includes/state.lua
 --- @include includes/listeners.lua
 --- @include includes/offer.lua
@@ -28,7 +28,7 @@ return answer_others(ARGV[1], { own = 2 }, function(keys, terms, hold, owner)
 
   local state = redis.call('GET', keys.state)
   if not (state and is_lock(state) and owner_of(state) == token) then
-    if is_at_gate(state) then return { -11 } end
+    if is_at_gate(state) then return { -11, '2' } end
     if state and is_lock(state) and lineage_of(state) == lineage and fence_of(state) >= used then return { 3 } end
     return { -1 }
   end
