@@ -5,7 +5,7 @@ import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
 import type { Grant } from '../../lib/stores/lock-store.js';
 import { GateProcess } from '../support/gate-process.js';
-import { leastPrivilege } from '../support/least-privilege.js';
+import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
 
 const bench = new RedisWorkbench();
@@ -27,7 +27,7 @@ function open(connection: RedisStoreOptions = { url: bench.url }): GateProcess {
 
 /** As a user who may do what the docs name, but for these. */
 async function openAs(user: string, without: readonly string[]): Promise<GateProcess> {
-  const rights = leastPrivilege().filter((right) => !without.includes(right));
+  const rights = [...leastPrivilege(), ...gateRights()].filter((right) => !without.includes(right));
   await bench.raw.acl('SETUSER', user, 'on', '>secret', ...rights);
   return open({ url: bench.url.replace('redis://', `redis://${user}:secret@`) });
 }
@@ -305,16 +305,20 @@ describe('a holder at the gate', () => {
 });
 
 describe('a user without a right that the gate needs', () => {
-  it('has exclusive locks as before, and for others an error that names it, with nothing locked', async () => {
-    const a = await openAs('plain', ['+hset']);
-    await expect(a.ask(NAME, shared)).rejects.toMatchObject({
-      code: 'LOCK_STORE_UNSUPPORTED',
-      message: expect.stringMatching(/shared.* HSET: /),
-    });
-    expect(await keysLeft()).toEqual([]);
-    const held = await a.take(NAME);
-    expect(await a.release(held.hold)).toBe('released');
-  });
+  it.each(gateRights())(
+    '%s has exclusive locks as before, and for others an error that names it',
+    async (right) => {
+      const a = await openAs('plain', [right]);
+      const refused = new RegExp(`shared.* ${right.slice(1).toUpperCase()}: `);
+      await expect(a.ask(NAME, shared)).rejects.toMatchObject({
+        code: 'LOCK_STORE_UNSUPPORTED',
+        message: expect.stringMatching(refused),
+      });
+      expect(await keysLeft()).toEqual([]);
+      const held = await a.take(NAME);
+      expect(await a.release(held.hold)).toBe('released');
+    },
+  );
 });
 
 describe('beside a process of an older release', () => {
