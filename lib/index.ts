@@ -31,10 +31,10 @@ export { Stop } from './runtime/stop-signal.js';
 export type {
   AcquireRequest,
   Busy,
-  Downgraded,
   ForcedRelease,
   Full,
   Grant,
+  HeldMode,
   Hold,
   HolderInspection,
   Kept,
@@ -50,6 +50,7 @@ export type {
   StoreContext,
   StoreInspection,
   WaitingNews,
+  UpgradeRequest,
   Yielded,
   YieldRequest,
 } from './stores/lock-store.js';

@@ -1,6 +1,6 @@
 import type { SingleLease } from './holding/single-lease.js';
 import type { LeaseState } from './holding/lease-keeper.js';
-import type { HolderInspection, LockMode, StoreInspection } from './stores/lock-store.js';
+import type { HeldMode, HolderInspection, LockMode, StoreInspection } from './stores/lock-store.js';
 
 /** What `tryUsing` resolves to: `acquired: false` when somebody else has the lock and the work was not run. */
 export type TryUsingResult<T> = { readonly acquired: true; readonly value: T } | { readonly acquired: false };
@@ -8,7 +8,7 @@ export type TryUsingResult<T> = { readonly acquired: true; readonly value: T } |
 /** One of those who have a name. */
 export interface LockHolder {
   readonly label: string;
-  readonly mode: LockMode;
+  readonly mode: HeldMode;
   /** Of a permit; 1 for all others. */
   readonly weight: number;
   /** By the store's clock. */
@@ -30,9 +30,9 @@ export interface LockInspection {
   readonly fencingToken: number | null;
   /** What the holder gave as `label`; null when free. */
   readonly label: string | null;
-  /** How the one above has it; null when free. */
-  readonly mode: LockMode | null;
-  /** All who have it, oldest first. */
+  /** How the one above has it; 'limited': a permit of a limit; null when free. */
+  readonly mode: HeldMode | null;
+  /** All who have it. */
   readonly holders: readonly LockHolder[];
   /** At most so many at once; null: there is no limit in force. */
   readonly limit: number | null;
@@ -61,7 +61,8 @@ export function inspection(
 ): LockInspection {
   const { held, remainingMs, heldSinceMs, waiting, limit = null } = told;
   // Of an exclusive hold that was handed on in this process the store only knows the first lease.
-  const isOurs = held && told.mode !== 'shared' && (told.holders?.length ?? 1) === 1;
+  const isOurs =
+    held && told.mode !== 'shared' && told.mode !== 'limited' && (told.holders?.length ?? 1) === 1;
   const { fencingToken = told.fencingToken, label = told.label } = (isOurs && here.lease) || {};
   const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
   const mode = held ? (told.mode ?? 'exclusive') : null;

@@ -1,10 +1,10 @@
 import { listenTo, stopOf } from '../caller-signal.js';
-import { LockBusyError, LockStoreError, modeError, reentrantDowngradeError } from '../lock-errors.js';
+import { LockBusyError, LockLostError, LockStoreError, modeError, reentrantDowngradeError } from '../lock-errors.js';
 import { checkKeys, invalid } from '../option-checks.js';
 import { attempt } from '../runtime/attempt.js';
 import { type Clock, readClocks } from '../runtime/clock.js';
 import { Stop } from '../runtime/stop-signal.js';
-import type { AcquireRequest, Grant, LockStore, StopSignal } from '../stores/lock-store.js';
+import type { Grant, LockStore, StopSignal } from '../stores/lock-store.js';
 import type { SingleLease } from './single-lease.js';
 
 /** Options of `lease.upgrade`. */
@@ -45,7 +45,7 @@ export class ModeChanges {
     try {
       if (signal !== undefined) listenTo(signal, leave, lease.name);
       lease.signal.addEventListener('abort', lost);
-      await this.#ask(lease, requestOf(lease, waitMs > 0), stop);
+      await this.#ask(lease, waitMs > 0, stop);
     } catch (error) {
       if (error !== TOO_LATE) throw error;
       throw stillShared(lease, waitMs);
@@ -56,19 +56,23 @@ export class ModeChanges {
     }
   }
 
-  async #ask(lease: SingleLease, request: AcquireRequest, stop: Stop): Promise<void> {
+  async #ask(lease: SingleLease, wait: boolean, stop: Stop): Promise<void> {
     const { store, clock } = this.place;
     const asOf = readClocks(clock);
     const answer = await attempt(
-      () => store.upgrade?.(lease.hold, request, stop) ?? Promise.reject(unsupported(lease, 'upgrade')),
-    );
+      () => store.upgrade?.(lease.hold, { wait }, stop) ?? Promise.reject(unsupported(lease, 'upgrade')),
+    ).catch((error: unknown) => this.#lost(lease, error));
     if (answer.outcome === 'busy') throw stillShared(lease, 0, answer.retryAfterMs);
-    if (answer.outcome === 'refused') lease.markLost('taken');
     if (lease.lossError !== undefined) throw lease.lossError;
-    if (answer.outcome !== 'granted') return;
     lease.changeMode('exclusive');
     lease.markConfirmed(answer.deadlineMs, asOf);
     this.place.watch(lease, answer);
+  }
+
+  /** The store says that the hold is not ours any more, or it failed. */
+  #lost(lease: SingleLease, error: unknown): never {
+    if (error instanceof LockLostError) lease.markLost('taken');
+    throw lease.lossError ?? error;
   }
 
   /** @throws as `Lease.downgrade` */
@@ -84,10 +88,9 @@ export class ModeChanges {
       throw reentrantDowngradeError(lease.name, 'somebody is inside of it who does not share it');
     const { store } = this.place;
     lease.kept.stretched = true; // what is shared is not handed on to one who wants it alone
-    const answer = await attempt(
+    await attempt(
       () => store.downgrade?.(lease.hold) ?? Promise.reject(unsupported(lease, 'downgrade')),
-    );
-    if (answer.outcome === 'refused') lease.markLost('taken');
+    ).catch((error: unknown) => this.#lost(lease, error));
     if (lease.lossError !== undefined) throw lease.lossError;
     lease.changeMode('shared');
     lease.kept.owner.notHandedOn();
@@ -101,11 +104,6 @@ function checked(lease: SingleLease, options: UpgradeOptions): { waitMs: number;
   if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0)
     throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
   return { waitMs, signal: signal === undefined ? undefined : stopOf(signal, place) };
-}
-
-function requestOf({ name, hold, leaseMs, label }: SingleLease, wait: boolean): AcquireRequest {
-  const { ownerToken } = hold;
-  return { name, ownerToken, leaseMs, label, wait, mode: 'exclusive', maxWaitingProcesses: 1 };
 }
 
 function stillShared({ name }: SingleLease, waitMs: number, retryAfterMs = 0): LockBusyError {

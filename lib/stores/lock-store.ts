@@ -1,4 +1,4 @@
-// over budget: the whole port with its duties, on one page
+// over budget: the whole contract of a store stands in one place.
 import type { Clock } from '../runtime/clock.js';
 import type { LockStoreError, LossCause } from '../lock-errors.js';
 import type { Randomness } from '../runtime/owner-token.js';
@@ -63,8 +63,8 @@ export interface LockStore {
   release(hold: Hold, onSent?: OnSent): Promise<ReleaseOutcome>;
 
   /**
-   * Ends whoever holds the name, all of them, or the one under whose hold `fencingToken` was issued; they learn at once, the next grant has
-   * a larger fencing token. null: nobody held it so. Gives the one that has held it longest.
+   * Ends whoever holds the name, all of them when several do; the holders learn at once, the next grant has a larger fencing token. With
+   * `fencingToken` only the hold that issued that token, also one that was handed on locally. null: nobody held it, or nobody with it.
    */
   forceRelease(name: string, reason: string, fencingToken?: number): Promise<ForcedRelease | null>;
 
@@ -92,16 +92,22 @@ export interface LockStore {
   yieldOrKeep?(hold: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused>;
 
   /**
-   * An upgradeable hold becomes exclusive, with a new `hold.fencingToken`, as soon as no other holder is left; meanwhile nobody comes in.
-   * `request` has the hold's owner token, and `wait` as in {@link acquire}. Aborted or busy, the hold stays upgradeable. With mode
-   * 'upgradeable' only.
+   * Makes an upgradeable hold exclusive, under a new fencing token, before anybody else who waits: new readers wait meanwhile. `busy`, and
+   * after an abort too: it stays upgradeable. A grant that crosses the abort is still a grant. Rejects with LockLostError when the hold
+   * is not ours any more, with LockStoreError, with `signal.reason` when aborted. Present when `capabilities.modes` has `upgradeable`.
    */
-  upgrade?(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Refused>;
+  upgrade?(hold: Hold, request: UpgradeRequest, signal: StopSignal): Promise<Grant | Busy>;
 
-  /** A hold becomes shared, keeps its token, and lets in whoever is next and fits, in one step. With mode 'shared' only. */
-  downgrade?(hold: Hold): Promise<Downgraded | Refused>;
+  /**
+   * Makes an exclusive or upgradeable hold a shared one, which keeps the fencing token that it used last; readers that are queued enter in
+   * the same step. Rejects with LockLostError, LockStoreError. Present when `capabilities.modes` has `shared`.
+   */
+  downgrade?(hold: Hold): Promise<void>;
 
-  /** From now on this limit is in force for the name, whatever callers give; null: theirs again. With `capabilities.limits` only. */
+  /**
+   * The limit of this name for everybody, until it is set again; null: none, each caller's own. Raised, it lets in who fits now; lowered,
+   * it takes nothing away. 1 to 1 000 000 000. Present when `capabilities.limits`.
+   */
   setLimit?(name: string, limit: number | null): Promise<void>;
 }
 
@@ -128,9 +134,9 @@ export interface StoreCapabilities {
   /** `leased`: a hold has a deadline and is renewed. `session`: the store tells of its loss through `onLost`. */
   readonly holds: 'leased' | 'session';
   readonly modes: readonly LockMode[];
-  readonly severalNames: boolean;
-  /** Are there permits, see `AcquireRequest.limit`? Default false. */
+  /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
   readonly limits?: boolean;
+  readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
@@ -138,17 +144,6 @@ export interface StoreCapabilities {
 }
 
 export type LockMode = 'exclusive' | 'shared' | 'upgradeable';
-
-/** One of those who have a name. */
-export interface HolderInspection {
-  readonly label: string;
-  readonly mode: LockMode;
-  readonly weight: number;
-  /** Wall clock of the store, ms since 1970. */
-  readonly heldSinceMs: number;
-  readonly remainingMs: number;
-  readonly fencingToken: number;
-}
 
 /** What the manager gives its store. */
 export interface StoreContext {
@@ -170,9 +165,9 @@ export interface AcquireRequest {
   readonly ownerToken: string;
   readonly leaseMs: number;
   readonly mode: LockMode;
-  /** A permit: at most so many at once. undefined: no limit. One that is in force already wins, see `Grant.limit`. */
+  /** So many permits may be held at once, over all processes; with `mode: 'exclusive'` only. Absent: no limit, one holder. */
   readonly limit?: number | undefined;
-  /** How much of the limit it takes; 1 when it is left out. */
+  /** How many of them this hold takes; default 1. */
   readonly weight?: number | undefined;
   /** Free text for `inspect`; never secret. */
   readonly label: string;
@@ -187,6 +182,13 @@ export interface AcquireRequest {
 export interface YieldRequest extends AcquireRequest {
   /** About the end of the hold. */
   readonly onSent?: OnSent | undefined;
+}
+
+/** Asks for an upgrade. */
+export interface UpgradeRequest {
+  /** false: answered at once. */
+  readonly wait: boolean;
+  readonly onWaiting?: ((news: WaitingNews) => void) | undefined;
 }
 
 /** `retryAfterMs`: queued, and the holder's lease still runs so long. `error`: the last poll failed; the wait goes on. */
@@ -214,8 +216,11 @@ export interface Grant {
   readonly deadlineMs: number;
   /** The lease the store has given in fact; shorter than asked for when the grant was pushed and not yet confirmed. */
   readonly leaseMs: number;
-  /** The limit in force, when it is not the one that was asked for. */
-  readonly limit?: number | undefined;
+  /**
+   * The limit in force, where it is another than the request's: one that was set, or that of those who hold it already. Of a grant that
+   * was waited for, as it was when the wait began or was last asked about.
+   */
+  readonly limit?: number;
 }
 
 export interface Busy {
@@ -235,10 +240,6 @@ export interface Kept {
   readonly outcome: 'kept';
   /** Monotonic ms; margin already taken off. */
   readonly deadlineMs: number;
-}
-
-export interface Downgraded {
-  readonly outcome: 'downgraded';
 }
 
 export interface Yielded {
@@ -276,17 +277,32 @@ export interface ForcedRelease {
 
 export interface StoreInspection {
   readonly held: boolean;
-  /** Wall clock of the store, ms since 1970; null when free. These and `mode` are of the one that has held it longest. */
+  /** Wall clock of the store, ms since 1970; null when free. */
   readonly heldSinceMs: number | null;
   readonly remainingMs: number | null;
   readonly fencingToken: number | null;
   readonly label: string | null;
-  /** Default: exclusive. */
-  readonly mode?: LockMode | null;
-  /** All who have it, oldest first. Default: the one above. */
-  readonly holders?: readonly HolderInspection[];
-  /** The limit in force; null or left out: none. */
-  readonly limit?: number | null;
   /** Processes in the store's queue (each has at most one place per name). */
   readonly waiting: number;
+  /** How it is held; null when free. Absent: the store knows exclusive locks only. */
+  readonly mode?: HeldMode | null;
+  /** Everybody who holds it, in the order in which their leases end. The fields above are those of the first. */
+  readonly holders?: readonly HolderInspection[];
+  /** The limit in force while it is held or waited for with one; else null. */
+  readonly limit?: number | null;
+}
+
+/** `limited`: permits up to a limit. */
+export type HeldMode = LockMode | 'limited';
+
+/** One holder of a name, as `inspect` sees it. */
+export interface HolderInspection {
+  readonly label: string;
+  /** Wall clock of the store, ms since 1970. */
+  readonly heldSinceMs: number;
+  readonly remainingMs: number;
+  readonly fencingToken: number;
+  readonly mode: HeldMode;
+  /** Permits that it takes of a limit; else 1. */
+  readonly weight: number;
 }

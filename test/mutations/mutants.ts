@@ -1,6 +1,7 @@
 import { callerMutants } from './caller-mutants.js';
 import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
+import { gateMutants } from './gate-mutants.js';
 import { kindsMutants } from './kinds-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisConnectionMutants,
   ...redisBatchMutants,
   ...redisPatienceMutants,
+  ...gateMutants,
   ...engineMutants,
   ...callerMutants,
   ...leaseMutants,

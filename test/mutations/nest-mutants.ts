@@ -141,8 +141,8 @@ export const nestMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lib/stores/redis/redis-store.ts',
-        find: 'session.connections.keepProcessAlive();\n    this.#home ??= {',
-        put: 'this.#home ??= {',
+        find: 'session.connections.keepProcessAlive();\n    const acquisition',
+        put: 'const acquisition',
       },
     ],
     suites: [suite('test/nest/failed-start.spec.ts', 'does nothing but wait')],

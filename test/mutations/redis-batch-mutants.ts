@@ -106,8 +106,8 @@ export const redisBatchMutants: readonly Mutant[] = [
     name: 'batch: what becomes free goes first',
     edits: off(
       CARRIER,
-      "['release', 'yield', 'acquire'] as const",
-      "['acquire', 'yield', 'release'] as const",
+      "['release', 'gate-release', 'yield', 'acquire', 'gate-acquire'] as const",
+      "['acquire', 'gate-acquire', 'yield', 'gate-release', 'release'] as const",
     ),
     suites: [suite(REDIS_BATCHES, 'what becomes free')],
   },

@@ -6,6 +6,7 @@ const RELEASE = `${SCRIPTS}/release.lua`;
 const RENEW = `${SCRIPTS}/renew.lua`;
 const FORCE = `${SCRIPTS}/force.lua`;
 const PROMOTE = `${SCRIPTS}/includes/promote.lua`;
+const OFFER = `${SCRIPTS}/includes/offer.lua`;
 const QUEUE = `${SCRIPTS}/includes/queue.lua`;
 const PROTOCOL = 'test/stores/redis-protocol.spec.ts';
 const FLIP = 'test/faults/address-flip.spec.ts';
@@ -131,8 +132,8 @@ export const redisScriptMutants: readonly Mutant[] = [
     edits: [
       {
         file: QUEUE,
-        find: 'local ticket = string.sub(terms, 10, 25)',
-        put: "local ticket = '0000000000000000'",
+        find: 'return take_place(queue_key, member, string.sub(terms, 10, 25), us, most)',
+        put: "return take_place(queue_key, member, '0000000000000000', us, most)",
       },
     ],
     suites: [suite(WAITING, 'over a loss of the queue')],
@@ -165,29 +166,29 @@ export const redisScriptMutants: readonly Mutant[] = [
   },
   {
     name: 'push: only who is counted here is granted by push',
-    edits: [{ file: PROMOTE, find: 'if listeners > 0 then', put: 'if listeners >= 0 then' }],
+    edits: [{ file: OFFER, find: 'if listeners > 0 then', put: 'if listeners >= 0 then' }],
     suites: [suite(FLIP, 'gives no lock and no token to two')],
   },
   {
     name: 'push: who is not counted is passed over',
-    edits: [{ file: PROMOTE, find: 'granted = listeners < 0', put: 'granted = true' }],
+    edits: [{ file: OFFER, find: 'granted = listeners < 0', put: 'granted = true' }],
     suites: [suite(PROTOCOL, 'whose process is gone'), contract('redis', 'closing')],
   },
   {
     name: 'push: who is passed over is told to ask',
-    edits: [{ file: PROMOTE, find: "redis.call('PUBLISH', channel, 'W' .. token)", put: '' }],
+    edits: [{ file: OFFER, find: "redis.call('PUBLISH', channel, 'W' .. token)", put: '' }],
     suites: [suite(FLIP, 'wakes those who waited')],
   },
   {
     name: 'push: where nobody can say who listens, the lock is kept for a poll',
-    edits: [{ file: PROMOTE, find: 'granted = listeners < 0', put: 'granted = false' }],
+    edits: [{ file: OFFER, find: 'granted = listeners < 0', put: 'granted = false' }],
     suites: [suite('test/stores/redis.spec.ts', 'by polling.*the end of a slice')],
   },
   {
     name: 'push: short first lease',
     edits: [
       {
-        file: PROMOTE,
+        file: OFFER,
         find: 'lease_ms = math.min(lease_ms, listeners < 0 and KEPT_FOR_POLL_MS or FIRST_LEASE_MS)',
         put: '',
       },

@@ -19,7 +19,8 @@ const ANSWERS = [
   'yield one refused WRONGTYPE · yield one refused ERR · yield refused READONLY',
   'renew 1 · renew newer · renew -1 · renew several · renew refused READONLY',
   'force 1 · force 0 · force -9 · force -10 · force refused READONLY',
-  'inspect free · inspect held · inspect conflict · inspect later format · probe fine',
+  'inspect free · inspect held · inspect conflict · inspect later format · inspect at the gate · probe fine',
+  'acquire -11 · release -11 · yield -11 · renew -11 · force -11',
 ].flatMap((line) => line.split(' · '));
 
 let redis: RedisServer;

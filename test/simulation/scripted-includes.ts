@@ -10,7 +10,9 @@ export interface ScriptInput {
 }
 
 export type Script = (input: ScriptInput) => ScriptReply;
-export type Scripts = Readonly<Record<ScriptName, Script>>;
+/** Those of format 1. The general gate's have a model of their own: gate.spec.ts. */
+export type PlainScriptName = Exclude<ScriptName, `gate-${string}`>;
+export type Scripts = Readonly<Record<PlainScriptName, Script>>;
 
 /** The two keys of one lock. */
 export interface LockKeys {
@@ -48,8 +50,12 @@ export function toNumber(text: string | undefined): number {
 /** string.match(tail, '|(.*)$') */
 export const labelOf = (tail: string) => (tail.includes('|') ? tail.slice(tail.indexOf('|') + 1) : undefined);
 
+/** Format 2: another script answers. */
+export const isAtGate = (state: string | undefined) => state?.startsWith('v2:') === true;
+
 /** The answer about a state that is none of ours. */
 export function notOurs(state: string): [code: number, what: string] {
+  if (isAtGate(state)) return [-11, '2'];
   const format = /^v(\d+):/.exec(state)?.[1];
   return format === undefined ? [-9, 'its value is not a lock'] : [-10, format];
 }
@@ -60,10 +66,37 @@ export const channelOf = (tail: string) => /^[^!|]*/.exec(tail)![0];
 export const listenersOn = (redis: ScriptedRedis, tail: string) =>
   /^[^!|]*!/.test(tail) ? -1 : redis.listeners(channelOf(tail));
 
-// includes/promote.lua
+// includes/offer.lua
 
 const FIRST_LEASE_MS = 5_000;
 const KEPT_FOR_POLL_MS = 1_000;
+
+interface Offer {
+  readonly token: string;
+  readonly tail: string;
+  readonly leaseMs: number;
+  /** Fence, lineage and time of the grant. */
+  readonly carried: string;
+}
+
+/** @returns the lease that it has; undefined: it has nothing */
+function offer(
+  redis: ScriptedRedis,
+  stateKey: string,
+  { token, tail, leaseMs, carried }: Offer,
+): number | undefined {
+  const channel = channelOf(tail);
+  const listeners = listenersOn(redis, tail);
+  const givenMs = min(leaseMs, listeners < 0 ? KEPT_FOR_POLL_MS : FIRST_LEASE_MS);
+  if (listeners > 0) {
+    const push = `G${token}${carried}${String(givenMs).padStart(8, '0')}${stateKey}`;
+    return redis.publish(channel, push) > 0 ? givenMs : undefined;
+  }
+  redis.publish(channel, `W${token}`);
+  return listeners < 0 ? givenMs : undefined;
+}
+
+// includes/promote.lua
 
 export interface Promotion {
   readonly fence: string;
@@ -84,22 +117,11 @@ export function promote(redis: ScriptedRedis, keys: LockKeys, grant: Promotion):
     const member = redis.zpopmin(keys.queue);
     if (member === undefined) return undefined;
     const token = member.slice(0, 22);
-    let leaseMs = toNumber(member.slice(22, 30));
+    const askedMs = toNumber(member.slice(22, 30));
     const tail = member.slice(30);
-    let granted = token === grant.self;
-    if (!granted) {
-      const channel = channelOf(tail);
-      const listeners = listenersOn(redis, tail);
-      leaseMs = min(leaseMs, listeners < 0 ? KEPT_FOR_POLL_MS : FIRST_LEASE_MS);
-      if (listeners > 0) {
-        const push = `G${token}${carried}${String(leaseMs).padStart(8, '0')}${keys.state}`;
-        granted = redis.publish(channel, push) > 0;
-      } else {
-        redis.publish(channel, `W${token}`);
-        granted = listeners < 0;
-      }
-    }
-    if (granted) {
+    const leaseMs =
+      token === grant.self ? askedMs : offer(redis, keys.state, { token, tail, leaseMs: askedMs, carried });
+    if (leaseMs !== undefined) {
       const flag = redis.exists(keys.queue) ? 'H' : 'h';
       redis.setPx(keys.state, flag + carried + token + tail, leaseMs);
       return { token, leaseMs };
@@ -130,6 +152,7 @@ export function joinQueue(
 ): string | undefined {
   const member = tokenIn(owner) + leaseIn(terms) + tailIn(owner);
   let ticket = ticketIn(terms);
+  // take_place
   if (ticket === NO_TICKET) {
     const isFull = most !== Infinity && redis.zcard(queueKey) >= most;
     if (isFull && redis.zscore(queueKey, member) === undefined) return undefined;

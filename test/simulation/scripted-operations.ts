@@ -20,10 +20,12 @@ const { max } = Math;
 export const force: Script = ({ redis, keys, args }) => {
   const [stateKey = '', queueKey = ''] = keys;
   const lock = { state: stateKey, queue: queueKey };
-  const [nonce = '', keepMs = '', reason = ''] = args;
+  const [nonce = '', keepMs = '', reason = '', only = ''] = args;
   const state = redis.get(stateKey);
   if (state !== undefined && !isLock(state)) return [nonce, ...notOurs(state)];
   if (state === undefined || state.startsWith('f')) return [nonce, 0];
+  const isLater = only > digits(max(redis.time(), toNumber(fenceOf(state))));
+  if (only !== '' && (only < fenceOf(state) || isLater)) return [nonce, 0];
 
   const tail = tailOf(state);
   redis.publish(channelOf(tail), `L${ownerOf(state)}${reason}`);

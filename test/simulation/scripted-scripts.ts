@@ -8,6 +8,7 @@ import {
   type Asked,
   digits,
   fenceOf,
+  isAtGate,
   isLock,
   joinQueue,
   leaseIn,
@@ -143,6 +144,7 @@ const release: Script = (input) => {
       redis.setPx(lock.state, `f${digits(last)}${lineageOf(state)}`, keepMs);
       return [1];
     }
+    if (isAtGate(state)) return [-11, '2'];
     if (lineage === NO_TICKET) return [3];
     return state !== undefined && lineageOf(state) === lineage && fenceOf(state) >= used ? [2] : [-1];
   };
@@ -157,6 +159,7 @@ const yields: Script = (input) => {
 
     const state = redis.get(lock.state);
     if (state === undefined || !isLock(state) || ownerOf(state) !== token) {
+      if (isAtGate(state)) return [-11, '2'];
       const passedOn = state !== undefined && isLock(state) && lineageOf(state) === lineage;
       return passedOn && fenceOf(state) >= used ? [3] : [-1];
     }
@@ -186,7 +189,8 @@ const renew: Script = ({ redis, keys, args }) => {
     const [token, lease, known] = args.slice(1 + index * 3, 4 + index * 3);
     const leaseMs = toNumber(lease);
     const state = redis.type(key) === 'string' ? redis.get(key) : undefined;
-    if (state === undefined || !isLock(state) || ownerOf(state) !== token) return [-1];
+    if (state === undefined || !isLock(state) || ownerOf(state) !== token)
+      return isAtGate(state) ? [-11, '2'] : [-1];
     let left = redis.pttl(key);
     if (left < leaseMs) {
       redis.pexpire(key, leaseMs);

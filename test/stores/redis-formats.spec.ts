@@ -11,7 +11,7 @@ beforeAll(() => bench.start());
 afterEach(() => bench.clean());
 afterAll(() => bench.stop());
 
-type ScriptName = keyof typeof SCRIPTS;
+type ScriptName = keyof typeof SCRIPTS_OF_0_1_0;
 
 /**
  * A client through which a store sends what release 0.1.0 sends: its scripts, with its arguments. But for the start-up check, which is
@@ -96,7 +96,7 @@ describe('release 0.1.0 and this one side by side, as in a rolling deploy', () =
 });
 
 /** What a later release may have written; see state.lua for what it must look like. */
-const LATER = `v2:h${'1795132800000000'.repeat(3)}somebody`;
+const LATER = `v3:h${'1795132800000000'.repeat(3)}somebody`;
 
 const OPERATIONS: Record<string, (locks: LockManager) => Promise<unknown>> = {
   'acquire, which waits': (locks) => locks.acquire('group:1', { waitMs: 60_000 }),
@@ -111,7 +111,7 @@ describe.each(Object.entries(RELEASES))('%s beside a lock in a later format', (r
     release === 'this release'
       ? {
           code: 'LOCK_STORE_UNSUPPORTED',
-          message: expect.stringMatching(/later release, in format 2; this one reads format 1/),
+          message: expect.stringMatching(/later release, in format 3; this one reads formats 1 and 2/),
         }
       : { code: 'LOCK_KEY_CONFLICT' };
 

@@ -21,7 +21,9 @@ const request = (name: string, terms: string, ...own: string[]) => ({
 
 describe('requests that travel together', () => {
   it('with the same terms send them once', () => {
-    expect(payloadOf([request('a', 'terms', 'a1', 'a2'), request('b', 'terms', 'b1', 'b2')])).toEqual({
+    expect(
+      payloadOf('acquire', [request('a', 'terms', 'a1', 'a2'), request('b', 'terms', 'b1', 'b2')]),
+    ).toEqual({
       keys: ['a', 'b', 'a:q', 'b:q'],
       shared: 'terms',
       args: ['a1', 'a2', 'b1', 'b2'],
@@ -29,7 +31,7 @@ describe('requests that travel together', () => {
   });
 
   it('with terms of their own send them each', () => {
-    expect(payloadOf([request('a', 'one', 'a1'), request('b', 'two', 'b1')])).toEqual({
+    expect(payloadOf('acquire', [request('a', 'one', 'a1'), request('b', 'two', 'b1')])).toEqual({
       keys: ['a', 'b', 'a:q', 'b:q'],
       shared: '',
       args: ['one', 'a1', 'two', 'b1'],

@@ -17,3 +17,11 @@ export function leastPrivilege(prefix = 'lock', keyPrefix = ''): string[] {
     .split(/\s+/)
     .map((right) => right.replace(/^~lock:/, `~${keyPrefix}${prefix}:`).replace(/^&lock:/, `&${prefix}:`));
 }
+
+/** What that page tells to give besides, for shared, upgradeable and limited locks. */
+export function gateRights(): string[] {
+  const command = /^ACL SETUSER locker (\+[^`]+)^```/m.exec(readFileSync(PAGE, 'utf8'))?.[1];
+  if (command === undefined)
+    throw new Error('docs/stores/redis.md no longer has its second ACL SETUSER line');
+  return command.trim().split(/\s+/);
+}

@@ -1,5 +1,5 @@
 import { leaseDeadline } from '../../runtime/clock.js';
-import type { Grant, Hold, LockMode, StoreInspection } from '../lock-store.js';
+import type { AcquireRequest, Grant, HeldMode, Hold, LockMode, StoreInspection } from '../lock-store.js';
 import type { Access } from '../mechanics/admission.js';
 import type { Member } from './memory-waiter.js';
 
@@ -26,7 +26,15 @@ export function lengthen(holder: Holder, leaseMs: number, nowMs: number): void {
 
 export function grantOf({ hold, deadlineMs, leaseMs, limit }: Holder, inForce?: number): Grant {
   const grant: Grant = { outcome: 'granted', hold, deadlineMs, leaseMs };
-  return limit === undefined || inForce === limit ? grant : { ...grant, limit: inForce };
+  return limit === undefined || inForce === undefined || inForce === limit
+    ? grant
+    : { ...grant, limit: inForce };
+}
+
+/** The place of one who waits for its upgrade. */
+export function placeOf({ hold, leaseMs, label }: Holder): AcquireRequest {
+  const { name, ownerToken } = hold;
+  return { name, ownerToken, leaseMs, label, mode: 'exclusive', wait: true, maxWaitingProcesses: 1 };
 }
 
 /** Was this token issued under the hold, also to a lease that it was handed on to? */
@@ -39,9 +47,9 @@ export function inspectionOf(
   holders: readonly Holder[],
   { nowMs, waiting, limit }: { nowMs: number; waiting: number; limit: number | null },
 ): StoreInspection {
-  const told = holders.map(({ label, mode, weight = 1, heldSinceMs, endsAtMs, hold }) => ({
+  const told = holders.map(({ label, mode, limit: asked, weight = 1, heldSinceMs, endsAtMs, hold }) => ({
     label,
-    mode,
+    mode: asked === undefined ? mode : ('limited' as HeldMode),
     weight,
     heldSinceMs,
     remainingMs: endsAtMs - nowMs,

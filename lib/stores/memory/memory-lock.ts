@@ -3,7 +3,6 @@ import { type Clock, leaseDeadline, type Timer } from '../../runtime/clock.js';
 import type {
   AcquireRequest,
   Busy,
-  Downgraded,
   ForcedRelease,
   Full,
   Grant,
@@ -14,10 +13,11 @@ import type {
   RenewOutcome,
   RenewRequest,
   StoreInspection,
+  UpgradeRequest,
 } from '../lock-store.js';
 import { fits } from '../mechanics/admission.js';
 import { FenceChain } from './memory-fences.js';
-import { grantOf, type Holder, inspectionOf, issued, lengthen } from './memory-holders.js';
+import { grantOf, type Holder, inspectionOf, issued, lengthen, placeOf } from './memory-holders.js';
 import { MemoryLimit } from './memory-limit.js';
 import { type Member, newWaiter, type Waiter } from './memory-waiter.js';
 
@@ -125,25 +125,26 @@ export class MemoryLock {
   }
 
   /** An upgradeable hold becomes exclusive as soon as it is alone, with a new fencing token. */
-  upgrade(member: Member, hold: Hold, request: AcquireRequest): Grant | Busy | Waiter | Refused {
+  upgrade(member: Member, hold: Hold, { wait }: UpgradeRequest): Grant | Busy | Waiter | Refused {
     this.settle();
     const holder = this.#holders.get(hold.ownerToken);
     if (holder === undefined) return REFUSED;
     if (holder.mode === 'exclusive') return grantOf(holder); // asked twice
-    if (this.#holders.size === 1) return this.#makeExclusive(holder, request);
-    if (!request.wait) return { outcome: 'busy', retryAfterMs: Math.ceil(this.#firstEndMs() - this.#now()) };
-    this.#upgrade = newWaiter(member, request);
+    if (this.#holders.size === 1) return this.#makeExclusive(holder);
+    if (!wait) return { outcome: 'busy', retryAfterMs: Math.ceil(this.#firstEndMs() - this.#now()) };
+    this.#upgrade = newWaiter(member, placeOf(holder));
     this.#armWakeUp();
     return this.#upgrade;
   }
 
-  downgrade(hold: Hold): Downgraded | Refused {
+  /** false: it is not ours. */
+  downgrade(hold: Hold): boolean {
     this.settle();
     const holder = this.#holders.get(hold.ownerToken);
-    if (holder === undefined) return REFUSED;
+    if (holder === undefined) return false;
     holder.mode = 'shared';
     this.#grantNext();
-    return { outcome: 'downgraded' };
+    return true;
   }
 
   /** null: each caller's own. Whoever is queued with more than the limit would never be served: it is told. */
@@ -219,9 +220,9 @@ export class MemoryLock {
     if (this.#upgrade !== undefined) {
       const holder = this.#holders.get(this.#upgrade.request.ownerToken);
       if (holder === undefined || this.#holders.size > 1) return;
-      const { request, grant } = this.#upgrade;
+      const { grant } = this.#upgrade;
       this.#upgrade = undefined;
-      grant(this.#makeExclusive(holder, request));
+      grant(this.#makeExclusive(holder));
       return;
     }
     for (const [token, next] of this.#waiters) {
@@ -261,10 +262,10 @@ export class MemoryLock {
     return { outcome: 'kept', deadlineMs: holder.deadlineMs };
   }
 
-  #makeExclusive(holder: Holder, { leaseMs }: AcquireRequest): Grant {
+  #makeExclusive(holder: Holder): Grant {
     this.#fences.renew(holder.hold);
     holder.mode = 'exclusive';
-    lengthen(holder, leaseMs, this.#now());
+    lengthen(holder, holder.leaseMs, this.#now());
     return grantOf(holder);
   }
 

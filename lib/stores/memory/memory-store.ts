@@ -1,8 +1,13 @@
-import { alreadyServes, describeValue, LockStoreError, LockUsageError } from '../../lock-errors.js';
+import {
+  alreadyServes,
+  describeValue,
+  LockLostError,
+  LockStoreError,
+  LockUsageError,
+} from '../../lock-errors.js';
 import type {
   AcquireRequest,
   Busy,
-  Downgraded,
   ForcedRelease,
   Full,
   Grant,
@@ -18,6 +23,7 @@ import type {
   StopSignal,
   StoreContext,
   StoreInspection,
+  UpgradeRequest,
   Yielded,
   YieldRequest,
 } from '../lock-store.js';
@@ -115,11 +121,13 @@ export class MemoryStore implements LockStore {
       : answer;
   }
 
-  async upgrade(hold: Hold, request: AcquireRequest, signal: StopSignal): Promise<Grant | Busy | Refused> {
+  async upgrade(hold: Hold, request: UpgradeRequest, signal: StopSignal): Promise<Grant | Busy> {
     const { table, member } = this.#serving();
     const lock = table.find(member, hold.name);
-    if (lock === undefined) return REFUSED;
+    const lost = new LockLostError(hold.name, { cause: 'taken' });
+    if (lock === undefined) throw lost;
     const answer = lock.upgrade(member, hold, request);
+    if (answer.outcome === 'refused') throw lost;
     if (answer.outcome !== 'queued') return answer;
     const leave = () => lock.leaveQueue(answer, signal.reason);
     signal.addEventListener('abort', leave);
@@ -127,8 +135,9 @@ export class MemoryStore implements LockStore {
     return answer.granted.finally(() => signal.removeEventListener('abort', leave));
   }
 
-  async downgrade(hold: Hold): Promise<Downgraded | Refused> {
-    return this.#find(hold.name)?.downgrade(hold) ?? REFUSED;
+  async downgrade(hold: Hold): Promise<void> {
+    if (this.#find(hold.name)?.downgrade(hold) !== true)
+      throw new LockLostError(hold.name, { cause: 'taken' });
   }
 
   async setLimit(name: string, limit: number | null): Promise<void> {

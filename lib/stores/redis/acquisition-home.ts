@@ -9,6 +9,12 @@ export interface AcquisitionHome {
   readonly context: StoreContext;
   readonly batcher: RedisBatcher;
   readonly polls: PollGrid;
+  /** May this user do what the scripts of the general gate do? Found out before the first of them is sent. */
+  readonly gate: {
+    readonly isAllowed: boolean;
+    /** @throws LockStoreError LOCK_STORE_UNSUPPORTED, which names what is refused */
+    allowed(): Promise<void>;
+  };
   /** Where this process hears of its grants; see promote.lua. */
   readonly channel: () => string;
   /** It is in the queue: from now on pushes must arrive. Called once. */

@@ -1,53 +1,99 @@
-import type { ForcedRelease, StoreInspection } from '../lock-store.js';
+import type { ForcedRelease, HolderInspection, StoreInspection } from '../lock-store.js';
+import { callGate, type GateCaller } from './gate/gate-calls.js';
+import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
+import { nameOfMode } from './gate/gate-kind.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import { answerOf } from './redis-wire.js';
 import { foreignKey, isForeign } from './redis-errors.js';
-import type { LockKeys } from './redis-keys.js';
-import type { RedisLink, ScriptReply } from './redis-link.js';
+import { withQueue } from './redis-keys.js';
+import type { ScriptReply } from './redis-link.js';
 
-/** What operators ask of one name: each travels alone. */
-export interface OperatorCommand {
-  readonly script: 'force' | 'inspect';
+/** The name that an operator asks about. */
+export interface Asked {
+  readonly name: string;
+  readonly stateKey: string;
+}
+
+/** What operators ask of one name: each travels alone. Repeated, it would not answer the same when it must go `once`. */
+interface OperatorCommand {
   readonly args: readonly string[];
-  /** Repeated, it would not answer the same. */
   readonly once?: boolean;
 }
 
-type Call = (command: OperatorCommand) => Promise<ScriptReply>;
-
 export async function forceRelease(
-  call: Call,
-  { keepMs, reason }: { readonly keepMs: number; readonly reason: string },
+  caller: GateCaller,
+  asked: Asked,
+  { reason, fencingToken }: { readonly reason: string; readonly fencingToken: number | undefined },
 ): Promise<ForcedRelease | null> {
+  const only = fencingToken === undefined ? '' : String(fencingToken).padStart(16, '0');
   const once = true; // repeated, it would end the next holder too
-  const [code, fence, label] = await call({ script: 'force', args: [String(keepMs), reason], once });
+  const { answer } = await call('force', caller, {
+    asked,
+    args: [String(caller.keepMs), reason, only],
+    once,
+  });
+  const [code, fence, label] = answer;
   return code === 0 ? null : { fencingToken: Number(fence), label: String(label) };
 }
 
-export async function inspect(call: Call): Promise<StoreInspection> {
-  const [waiting, fence, grantedUs, remainingMs, label] = await call({ script: 'inspect', args: [] });
-  const free = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null };
-  if (fence === undefined) return { ...free, waiting: Number(waiting) };
+const FREE = { held: false, heldSinceMs: null, remainingMs: null, fencingToken: null, label: null } as const;
+
+export async function inspect(caller: GateCaller, asked: Asked): Promise<StoreInspection> {
+  const { answer, isAtGate } = await call('inspect', caller, { asked, args: [] });
+  const [waiting, ...held] = answer;
+  const limit = isAtGate && Number(held[0]) > 0 ? Number(held[0]) : null;
+  const holders = isAtGate ? held.slice(1).map((each) => holderAt(each as ScriptReply)) : plainHolder(held);
+  const [first] = holders;
+  const told = { waiting: Number(waiting), holders, limit };
+  if (first === undefined) return { ...FREE, ...told, mode: null };
+  const { weight: _, mode, ...its } = first;
+  // Beside readers an upgradeable hold tells more than they do.
+  const strongest = holders.some((holder) => holder.mode === 'upgradeable') ? 'upgradeable' : mode;
+  return { held: true, ...its, ...told, mode: strongest };
+}
+
+function holderAt([mode, weight, fence, grantedUs, leftMs, label]: ScriptReply): HolderInspection {
   return {
-    held: true,
-    heldSinceMs: Number(grantedUs) / 1_000,
-    remainingMs: Number(remainingMs),
-    fencingToken: Number(fence),
     label: String(label),
-    waiting: Number(waiting),
+    heldSinceMs: Number(grantedUs) / 1_000,
+    remainingMs: Number(leftMs),
+    fencingToken: Number(fence),
+    mode: nameOfMode(String(mode)),
+    weight: Number(weight),
   };
 }
 
+/** Of format 1. */
+function plainHolder(held: ScriptReply): HolderInspection[] {
+  return held.length === 0 ? [] : [holderAt(['x', 1, ...held])];
+}
+
+type Call = OperatorCommand & { readonly asked: Asked };
+
+/** Asks in format 1, and where the name is shared at the gate; and again, as long as it is opened or closed in between. */
+async function call(
+  script: 'force' | 'inspect',
+  caller: GateCaller,
+  command: Call,
+): Promise<{ readonly answer: ScriptReply; readonly isAtGate: boolean }> {
+  const { asked, args, once = false } = command;
+  for (;;) {
+    const plain = await callPlainly(script, caller, command);
+    if (plain[0] !== ASK_GATE) return { answer: plain, isAtGate: false };
+    const { answer } = await callGate(caller, { script: `gate-${script}`, ...asked, once }, args);
+    if (answer[0] !== ASK_PLAINLY) return { answer, isAtGate: true };
+  }
+}
+
 /** @throws LockStoreError */
-export async function callForOperator(
-  link: RedisLink,
-  { script, args, once }: OperatorCommand,
-  about: { readonly name: string; readonly keys: LockKeys; readonly boundMs: number },
+async function callPlainly(
+  script: 'force' | 'inspect',
+  { link, commandMs }: GateCaller,
+  { asked: { name, stateKey }, args, once = false }: Call,
 ): Promise<ScriptReply> {
-  const { name, boundMs } = about;
-  const { state, queue } = about.keys;
-  const call = { script, keys: [state, queue], args, lockName: name, boundMs, once: once === true };
-  const { reply } = await link.call(call).catch((failure: CallFailure) => Promise.reject(failure.error));
+  const { state, queue } = withQueue(stateKey);
+  const request = { script, keys: [state, queue], args, lockName: name, boundMs: commandMs, once };
+  const { reply } = await link.call(request).catch((failure: CallFailure) => Promise.reject(failure.error));
   const answer = answerOf(reply);
   if (isForeign(answer[0])) throw foreignKey(answer, state, name);
   return answer;

@@ -1,17 +1,21 @@
+// over budget: the answers that one acquisition may meet belong together.
 import { leaseDeadline } from '../../runtime/clock.js';
 import type { Busy, Full, Grant, StopSignal, YieldRequest } from '../lock-store.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import type { PushedGrant } from './grant-channel.js';
 import type { RedisRequest } from './redis-carrier.js';
-import { foreignKey, isForeign, isPassing } from './redis-errors.js';
+import { NEW_TICKET, plainTerms, refusalIn } from './redis-acquire-words.js';
+import { isPassing } from './redis-errors.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys } from './redis-keys.js';
-import type { CallFailure } from '../mechanics/tries.js';
+import type { LockStoreError } from '../../lock-errors.js';
+import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
+import { gateModeOf, needsGate } from './gate/gate-kind.js';
+import { acquireTerms } from './gate/gate-wire.js';
 import type { ScriptReply } from './redis-link.js';
 import { pollDelayMs } from '../mechanics/poll-grid.js';
 import { ServerClock } from '../mechanics/server-clock.js';
-import { paceMs } from '../mechanics/tries.js';
-import { milliseconds } from './redis-wire.js';
+import { CallFailure, paceMs } from '../mechanics/tries.js';
 
 /** Answers of acquire.lua. */
 const GRANTED = 1;
@@ -19,7 +23,6 @@ const BUSY = 0;
 const FULL = 4;
 
 const TROUBLE_POLL_MS = 500;
-const NEW_TICKET = '0'.repeat(16);
 
 /**
  * One acquisition, from the first request to grant, «busy», failure or abort. While it is queued it is served by whichever comes
@@ -27,7 +30,8 @@ const NEW_TICKET = '0'.repeat(16);
  * that it keeps its place over reconnects and restarts.
  */
 export class RedisAcquisition implements RedisRequest {
-  readonly kind = 'acquire';
+  /** Which script is asked: that of format 1, or that of the general gate. */
+  kind: 'acquire' | 'gate-acquire';
   readonly hold: RedisHold;
   /** What the caller waits for. */
   readonly outcome: Promise<Grant | Busy | Full>;
@@ -36,6 +40,8 @@ export class RedisAcquisition implements RedisRequest {
   /** Was it ever in the queue, as far as we were told? */
   isQueued = false;
   #ticket = NEW_TICKET;
+  /** The limit in force, as we were last told; 0: none. */
+  #limit = 0;
   readonly #serverClock: ServerClock;
   #isOver = false;
   #asking = false;
@@ -55,7 +61,9 @@ export class RedisAcquisition implements RedisRequest {
     const { name, ownerToken, leaseMs } = request;
     const keys = lockKeys(home.context.prefix, name);
     const owner = `${ownerToken}${home.channel()}|${request.label}`;
-    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys, owner });
+    const { weight } = request;
+    this.hold = new RedisHold({ name, ownerToken, leaseMs, keys, owner, mode: gateModeOf(request), weight });
+    this.kind = needsGate(request) ? 'gate-acquire' : 'acquire';
     this.own = [owner];
     this.#serverClock = new ServerClock(home.context.clock.monotonicMs());
     this.outcome = new Promise((resolve, reject) => {
@@ -77,7 +85,12 @@ export class RedisAcquisition implements RedisRequest {
   /** Sends the request: for the first time, or as a poll. */
   ask(): void {
     this.asked();
-    this.home.batcher.send(this);
+    if (this.kind === 'acquire' || this.home.gate.isAllowed) this.home.batcher.send(this);
+    else
+      this.home.gate.allowed().then(
+        () => (this.#isOver ? undefined : this.home.batcher.send(this)),
+        (error: unknown) => this.failed(new CallFailure(error as LockStoreError, false)),
+      );
   }
 
   /**
@@ -87,13 +100,13 @@ export class RedisAcquisition implements RedisRequest {
   asked(): void {
     this.#pollSoon = false;
     this.#asking = true;
-    const { leaseMs, wait, maxWaitingProcesses } = this.request;
-    if (wait) this.hold.queuedMs = leaseMs;
-    this.terms =
-      milliseconds(leaseMs) +
-      (wait ? 'w' : '-') +
-      this.#ticket +
-      String(maxWaitingProcesses).padStart(8, '0');
+    const { request, hold } = this;
+    if (request.wait) hold.queuedMs = request.leaseMs;
+    hold.isAtGate = this.kind === 'gate-acquire';
+    const { keepMs } = this.home.context;
+    this.terms = hold.isAtGate
+      ? acquireTerms(request, { ticket: this.#ticket, keepMs })
+      : plainTerms(request, this.#ticket);
   }
 
   answered(answer: ScriptReply, { sentAtMs, repeated }: { sentAtMs: number; repeated: boolean }): void {
@@ -105,14 +118,23 @@ export class RedisAcquisition implements RedisRequest {
       return;
     }
     const [code, second] = answer;
-    if (code === GRANTED) {
+    if (code === ASK_GATE || code === ASK_PLAINLY) {
+      // The same request, with the same token, to the other script. Each such answer tells that the gate was opened or closed since the
+      // last one, so that nobody goes round for ever.
+      this.kind = code === ASK_GATE ? 'gate-acquire' : 'acquire';
+      this.ask();
+    } else if (code === GRANTED) {
       this.#learn(answer);
+      this.#limit = Number(answer[4] ?? 0);
       const leaseMs = Number(answer[3]);
       this.#grant(leaseDeadline(sentAtMs, leaseMs), leaseMs);
-    } else if (code === BUSY || code === FULL || isForeign(code)) {
+      return;
+    }
+    const refusal = refusalIn(answer, this.hold.keys.state, this.request);
+    if (code === BUSY || code === FULL || refusal !== undefined) {
       this.#end(false);
       if (repeated) this.home.undo(this.hold, true); // an earlier copy may be executed when the lock is free
-      if (isForeign(code)) this.#reject(foreignKey(answer, this.hold.keys.state, this.request.name));
+      if (refusal !== undefined) this.#reject(refusal);
       else this.#resolve({ outcome: code === BUSY ? 'busy' : 'full', retryAfterMs: Number(second) });
     } else {
       this.queued(answer, sentAtMs);
@@ -121,7 +143,8 @@ export class RedisAcquisition implements RedisRequest {
 
   /** The store says that we are queued, and tells the server's time. */
   queued(answer: ScriptReply, sentAtMs: number): void {
-    const [, retryAfterMs, ticket, serverUs, listeners] = answer;
+    const [, retryAfterMs, ticket, serverUs, listeners, limit] = answer;
+    this.#limit = Number(limit ?? 0);
     this.#asking = false;
     this.#refusals = 0;
     this.#markQueued();
@@ -228,7 +251,9 @@ export class RedisAcquisition implements RedisRequest {
 
   #grant(deadlineMs: number, leaseMs: number): void {
     this.#end(true);
-    this.#resolve({ outcome: 'granted', hold: this.hold, deadlineMs, leaseMs });
+    const { hold } = this;
+    const isOther = this.#limit > 0 && this.#limit !== this.request.limit;
+    this.#resolve({ outcome: 'granted', hold, deadlineMs, leaseMs, ...(isOther && { limit: this.#limit }) });
   }
 
   #end(granted: boolean): void {

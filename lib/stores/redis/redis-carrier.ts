@@ -16,7 +16,7 @@ export type RedisBatcher = TurnBatcher<BatchScript, ScriptReply, RedisRequest>;
 
 /** Requests that travel together, as arguments of one script. */
 export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequest> {
-  readonly kinds = ['release', 'yield', 'acquire'] as const;
+  readonly kinds = ['release', 'gate-release', 'yield', 'acquire', 'gate-acquire'] as const;
   /**
    * More would keep the server from others for longer (about 5 µs each), and gain little: the cost of a command that is spread over 16 is a
    * small part of each.
@@ -58,7 +58,7 @@ export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequ
     { requests, boundMs }: { requests: readonly RedisRequest[]; boundMs: number },
     onReply: OnReply<ScriptReply>,
   ): void {
-    this.link.send(kind, { payload: payloadOf(requests), boundMs }, (error, reply) =>
+    this.link.send(kind, { payload: payloadOf(kind, requests), boundMs }, (error, reply) =>
       onReply(error, error === undefined ? requests.map((request, at) => answerTo(request, reply, at)) : []),
     );
   }

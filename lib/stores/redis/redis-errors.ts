@@ -127,7 +127,7 @@ export function isForeign(code: unknown): boolean {
 /** The error for such an answer. */
 export function foreignKey([code, what]: ScriptReply, key: string, lockName: string): LockStoreError {
   if (code === LATER_FORMAT) {
-    const text = `lock "${lockName}" (key "${key}") was written by a later release, in format ${String(what)}; this one reads format 1: finish the update of all processes`;
+    const text = `lock "${lockName}" (key "${key}") was written by a later release, in format ${String(what)}; this one reads formats 1 and 2: finish the update of all processes`;
     return new LockStoreError('LOCK_STORE_UNSUPPORTED', text, { lockName });
   }
   const message = `key "${key}" is in the way of lock "${lockName}": ${String(what)}; is the prefix shared with another program?`;

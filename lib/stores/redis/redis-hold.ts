@@ -1,4 +1,5 @@
 import type { Hold } from '../lock-store.js';
+import type { GateMode } from './gate/gate-kind.js';
 import type { LockKeys } from './redis-keys.js';
 
 /** What is known of a hold before any grant. */
@@ -9,6 +10,10 @@ export interface RedisHoldStart {
   readonly leaseMs: number;
   /** Its owner token and channel|label, as they stand in a state. Default: the token alone. */
   readonly owner?: string;
+  /** Default: exclusive. */
+  readonly mode?: GateMode;
+  /** Permits that it takes of a limit; default 1. */
+  readonly weight?: number | undefined;
 }
 
 const NO_GRANT = '0'.repeat(16);
@@ -25,6 +30,11 @@ export class RedisHold implements Hold {
   queuedMs = 0;
   /** A request for it got no reply before another copy was answered: it may be executed after the release, and for nobody. */
   mayComeBack = false;
+  /** How it was asked for; in the queue it stays so. */
+  readonly mode: GateMode;
+  readonly weight: number;
+  /** Where it was last seen: at the general gate, or in format 1. A guess: the script that is asked knows. */
+  isAtGate = false;
   /** As the scripts write them; '' before any grant. */
   #fence = '';
   #lineage = '';
@@ -37,6 +47,8 @@ export class RedisHold implements Hold {
     this.ownerToken = start.ownerToken;
     this.leaseMs = start.leaseMs;
     this.owner = start.owner ?? start.ownerToken;
+    this.mode = start.mode ?? 'x';
+    this.weight = start.weight ?? 1;
   }
 
   get fencingToken(): number {
@@ -64,6 +76,22 @@ export class RedisHold implements Hold {
       `h${this.#fence}${this.#lineage}${this.#fence}${this.owner}`,
       `f${this.#lastUsed()}${this.#lineage}`,
     ];
+  }
+
+  /** For gate-release.lua. */
+  get gateEnding(): string {
+    const grant = this.#fence === '' ? NO_GRANT + NO_GRANT : this.#lastUsed() + this.#lineage;
+    return this.ownerToken + grant + this.owner.slice(this.ownerToken.length);
+  }
+
+  /** The last fencing token that was used under it, as the scripts write it. */
+  get lastUsed(): string {
+    return this.#fence === '' ? NO_GRANT : this.#lastUsed();
+  }
+
+  /** The fence as it stands in the store. */
+  get fence(): string {
+    return this.#fence === '' ? NO_GRANT : this.#fence;
   }
 
   /** For yield.lua: the owner token, the fence as it stands in the store, the lineage, the last one used. */

@@ -24,9 +24,34 @@ export function withQueue(state: string): LockKeys {
   return { state, queue: `${state}:q` };
 }
 
+/** The keys of the general gate of one lock: those of {@link LockKeys}, and what scripts/PROTOCOL.md calls `:q2`, `:h`, `:i` and `:l`. */
+export interface GateKeys extends LockKeys {
+  readonly waiting: string;
+  readonly holders: string;
+  readonly records: string;
+  readonly limit: string;
+}
+
+/** The keys of the gate of the lock whose state key this is. */
+export function gateKeys(state: string): GateKeys {
+  return {
+    ...withQueue(state),
+    waiting: `${state}:q2`,
+    holders: `${state}:h`,
+    records: `${state}:i`,
+    limit: `${state}:l`,
+  };
+}
+
+/**
+ * The mark of a release that knows the general gate. An older one has none: what it holds or waits for is never moved to a gate, where it
+ * would read «lost». No owner token begins with it, so no id of an older process does.
+ */
+const KNOWS_GATES = '~';
+
 /** Where a process hears of its grants. No name can reach it: names stand behind `prefix:{`. */
 export function processChannel(prefix: string, processId: string): string {
-  return `${prefix}:c:${processId}`;
+  return `${prefix}:c:${KNOWS_GATES}${processId}`;
 }
 
 /** For the start-up check only; of an empty root, which no name has. */

@@ -3,7 +3,12 @@ import type { RenewOutcome, RenewRequest } from '../lock-store.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { RedisLink, ScriptReply } from './redis-link.js';
-import { answerOf } from './redis-wire.js';
+import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
+import { keysOf } from './gate/gate-keys.js';
+import { tenDigits } from './gate/gate-wire.js';
+import { refusal } from './redis-errors.js';
+import { gateKeys } from './redis-keys.js';
+import { answerOf, milliseconds, REFUSED } from './redis-wire.js';
 
 /** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
 const RENEW_BATCH = 100;
@@ -13,6 +18,8 @@ const SHORTEST_BOUND_MS = 50;
 export interface RenewalHome {
   readonly link: RedisLink;
   readonly commandMs: number;
+  /** How long the trace of a clean end stays, in ms. */
+  readonly keepMs: number;
   /** The store says that this hold is not ours. */
   lost(hold: RedisHold): void;
 }
@@ -37,28 +44,79 @@ async function renewBatch(requests: readonly RenewRequest[], home: RenewalHome):
     const asked = hold as RedisHold;
     if (leaseMs > asked.leaseMs) asked.leaseMs = leaseMs; // whatever is answered
   }
-  const keys = requests.map(({ hold }) => (hold as RedisHold).keys.state);
-  const args = requests.flatMap(({ hold, leaseMs }) => [
-    hold.ownerToken,
-    String(leaseMs),
-    (hold as RedisHold).grant,
-  ]);
   try {
-    const { reply, sentAtMs } = await home.link.call({ script: 'renew', keys, args, boundMs });
-    return requests.map(({ hold }, i) =>
-      readRenewal(hold as RedisHold, answerOf(reply[i]), { sentAtMs, home }),
-    );
+    return await askAll(requests, { home, boundMs });
   } catch (failure) {
     const { error } = failure as CallFailure;
     return requests.map(() => ({ outcome: 'unknown', error: error ?? failure }));
   }
 }
 
+interface Asking {
+  readonly home: RenewalHome;
+  readonly boundMs: number;
+}
+
+/** Each where it was last seen. Those whose name has been shared since, or is not any more, are asked for once more in the other place. */
+async function askAll(requests: readonly RenewRequest[], asking: Asking): Promise<RenewOutcome[]> {
+  const isAtGate = requests.map(({ hold }) => (hold as RedisHold).isAtGate);
+  const [gate, plain] = [true, false].map((where) => requests.filter((_, i) => isAtGate[i] === where));
+  const answers = await Promise.all([
+    gate!.length > 0 ? ask('gate-renew', gate!, asking) : [],
+    plain!.length > 0 ? ask('renew', plain!, asking) : [],
+  ]);
+  const outcomes = isAtGate.map((where) => answers[where ? 0 : 1].shift());
+  const moved = requests.filter((_, i) => outcomes[i] === undefined);
+  if (moved.length === 0) return outcomes as RenewOutcome[];
+  const again = await askAll(moved, asking);
+  return outcomes.map((outcome) => outcome ?? again.shift()!);
+}
+
+/** undefined: it is in the other place, and knows it now. */
+async function ask(
+  script: 'renew' | 'gate-renew',
+  requests: readonly RenewRequest[],
+  { home, boundMs }: Asking,
+): Promise<(RenewOutcome | undefined)[]> {
+  const { reply, sentAtMs } = await home.link.call({ script, ...wordsOf[script](requests, home), boundMs });
+  const answers = script === 'renew' ? reply : reply.slice(1); // of a text the first line is the head
+  return requests.map(({ hold }, i) =>
+    readRenewal(hold as RedisHold, answerOf(answers[i]), { sentAtMs, home }),
+  );
+}
+
+/** Keys and arguments, see the scripts' headers. */
+const wordsOf = {
+  renew: (requests: readonly RenewRequest[]) => ({
+    keys: requests.map(({ hold }) => (hold as RedisHold).keys.state),
+    args: requests.flatMap(({ hold, leaseMs }) => [
+      hold.ownerToken,
+      String(leaseMs),
+      (hold as RedisHold).grant,
+    ]),
+  }),
+  'gate-renew': (requests: readonly RenewRequest[], { keepMs }: RenewalHome) => ({
+    keys: keysOf(
+      'gate-renew',
+      requests.map(({ hold }) => gateKeys((hold as RedisHold).keys.state)),
+    ),
+    args: requests.flatMap(({ hold, leaseMs }) => [
+      milliseconds(keepMs),
+      hold.ownerToken + tenDigits(leaseMs) + (hold as RedisHold).fence,
+    ]),
+  }),
+};
+
 function readRenewal(
   hold: RedisHold,
   [code, leftMs, fence, lineage]: ScriptReply,
   { sentAtMs, home }: { sentAtMs: number; home: RenewalHome },
-): RenewOutcome {
+): RenewOutcome | undefined {
+  if (code === ASK_GATE || code === ASK_PLAINLY) {
+    hold.isAtGate = code === ASK_GATE;
+    return undefined;
+  }
+  if (code === REFUSED) return { outcome: 'unknown', error: refusal(String(leftMs)) };
   if (code !== 1) {
     home.lost(hold);
     return { outcome: 'lost' };

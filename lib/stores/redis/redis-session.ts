@@ -62,15 +62,12 @@ export class RedisSession {
     this.link = new RedisLink(this.#client, clock, address);
     const carrier = new RedisCarrier(this.link);
     const batcher = (this.batcher = new TurnBatcher(carrier, clock, commandMs));
+    const releases = { keepMs: context.keepMs, send: (release: RedisRelease) => batcher.send(release) };
     this.endings = new Endings<RedisHold>({
       clock,
       commandMs,
       traffic: batcher,
-      end: (hold, told) => {
-        const release = new RedisRelease(hold, context.keepMs, told);
-        batcher.send(release);
-        return release.outcome;
-      },
+      end: (hold, told) => new RedisRelease(hold, releases, told).outcome,
     });
     this.#start = new StartUp(this.link.bounds, commandMs, (leftMs) =>
       this.connections

@@ -1,3 +1,4 @@
+// over budget: every operation of the port has its entry here.
 import { alreadyServes, closedError, LockUsageError } from '../../lock-errors.js';
 import { FleetingMap } from '../../runtime/fleeting-map.js';
 import type {
@@ -18,6 +19,7 @@ import type {
   StoreContext,
   StoreInspection,
   StopSignal,
+  UpgradeRequest,
   Yielded,
   YieldRequest,
 } from '../lock-store.js';
@@ -25,10 +27,10 @@ import type { PushedGrant } from './grant-channel.js';
 import type { AcquisitionHome } from './acquisition-home.js';
 import { RedisAcquisition } from './redis-acquisition.js';
 import { redisServer, type RedisServer, type RedisStoreOptions } from './redis-client.js';
-import { callForOperator, forceRelease, inspect, type OperatorCommand } from './operator-commands.js';
+import { RedisGate } from './gate/redis-gate.js';
+import { type Asked, forceRelease, inspect } from './operator-commands.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
-import type { ScriptReply } from './redis-link.js';
 import { PollGrid } from '../mechanics/poll-grid.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
@@ -47,11 +49,15 @@ export function redisStore(options: RedisStoreOptions): LockStore {
   return new RedisStore(options);
 }
 
+/** As many as its 8 digits can say. */
+const UNBOUNDED = 99_999_999;
+
 class RedisStore implements LockStore {
   readonly capabilities: StoreCapabilities = {
     kind: 'redis',
     holds: 'leased',
-    modes: ['exclusive'],
+    modes: ['exclusive', 'shared', 'upgradeable'],
+    limits: true,
     severalNames: false,
     scope: 'processes',
     releases: 'sent',
@@ -62,7 +68,7 @@ class RedisStore implements LockStore {
   readonly #acquisitions = new FleetingMap<string, RedisAcquisition>();
   /** Slices that end, by the new place that is asked for. */
   readonly #yields = new Map<RedisAcquisition, RedisYield>();
-  #home: AcquisitionHome | undefined;
+  #home: (AcquisitionHome & { readonly gate: RedisGate }) | undefined;
   #waiting = 0;
   #closed = false;
   #attached: StoreContext | undefined;
@@ -101,6 +107,7 @@ class RedisStore implements LockStore {
   yieldOrKeep(given: Hold, request: YieldRequest, signal: StopSignal): Promise<Kept | Yielded | Refused> {
     if (this.#closed) return Promise.reject(closedError());
     const hold = given as RedisHold;
+    if (hold.isAtGate) return this.#passOn(hold, request, signal);
     const session = this.#open();
     const place = this.#register(session, request, signal);
     const yielding = new RedisYield(hold, place, {
@@ -109,6 +116,7 @@ class RedisStore implements LockStore {
         session.endings.ended(hold);
       },
       unknown: () => session.endings.undo(hold, true),
+      atGate: () => this.#passOn(hold, request, signal),
     });
     this.#yields.set(place, yielding);
     session.batcher.send(yielding);
@@ -116,27 +124,73 @@ class RedisStore implements LockStore {
     return yielding.outcome.finally(() => this.#yields.delete(place));
   }
 
+  /** At the general gate a slice ends with a release; then we ask anew, behind all who wait. */
+  async #passOn(hold: RedisHold, request: YieldRequest, signal: StopSignal): Promise<Yielded | Refused> {
+    const ended = await this.release(hold, request.onSent);
+    if (ended.outcome === 'refused') return ended;
+    // A place that was had before is not refused for the length of the queue.
+    const acquisition = this.#register(this.#open(), { ...request, maxWaitingProcesses: UNBOUNDED }, signal);
+    acquisition.outcome.catch(() => undefined); // it may fail before anybody is told that there is a new place
+    if (signal.aborted) acquisition.leave(signal.reason);
+    else acquisition.ask();
+    return { outcome: 'yielded', granted: acquisition.outcome as Promise<Grant> };
+  }
+
+  async upgrade(hold: Hold, request: UpgradeRequest, signal: StopSignal): Promise<Grant | Busy> {
+    return (await this.#gate()).upgrade(hold, request, signal);
+  }
+
+  async downgrade(hold: Hold): Promise<void> {
+    return (await this.#gate()).downgrade(hold);
+  }
+
+  async setLimit(name: string, limit: number | null): Promise<void> {
+    return (await this.#gate()).setLimit(name, limit);
+  }
+
   /** From here on pushes reach it. */
   #register(session: RedisSession, request: YieldRequest, signal: StopSignal): RedisAcquisition {
     session.connections.keepProcessAlive();
-    this.#home ??= {
-      context: this.context,
-      batcher: session.batcher,
-      polls: new PollGrid(this.context.clock),
-      channel: () => session.channel,
-      queued: () => {
-        this.#waiting += 1;
-        session.listen();
+    const acquisition = new RedisAcquisition(this.#homeOn(session), request, signal);
+    this.#acquisitions.set(request.ownerToken, acquisition);
+    return acquisition;
+  }
+
+  #homeOn(session: RedisSession): AcquisitionHome & { readonly gate: RedisGate } {
+    if (this.#home !== undefined) return this.#home;
+    const { context } = this;
+    const polls = new PollGrid(context.clock);
+    const isClosed = () => this.#closed;
+    const gate = new RedisGate({
+      context,
+      session,
+      polls,
+      address: this.address,
+      commandMs: this.#server.commandMs,
+      waits: (by) => this.#waits(session, by),
+      get isClosed() {
+        return isClosed();
       },
+    });
+    return (this.#home = {
+      context,
+      batcher: session.batcher,
+      polls,
+      gate,
+      channel: () => session.channel,
+      queued: () => this.#waits(session, 1),
       counted: (listeners, sentAtMs) => session.counted(listeners, sentAtMs),
       ended: (acquisition, granted) => this.#onEnded(acquisition, granted),
       undo: (hold, requestLost) => {
         if (!this.#acquisitions.has(hold.ownerToken)) session.endings.undo(hold, requestLost);
       },
-    };
-    const acquisition = new RedisAcquisition(this.#home, request, signal);
-    this.#acquisitions.set(request.ownerToken, acquisition);
-    return acquisition;
+    });
+  }
+
+  /** From now on pushes must arrive, for one more or one less. */
+  #waits(session: RedisSession, by: 1 | -1): void {
+    this.#waiting += by;
+    if (by > 0) session.listen();
   }
 
   #onEnded(acquisition: RedisAcquisition, granted: boolean): void {
@@ -152,6 +206,7 @@ class RedisStore implements LockStore {
     return renewAll(requests, {
       link: session.link,
       commandMs: this.#server.commandMs,
+      keepMs: this.context.keepMs,
       lost: (hold) => {
         this.#acquisitions.delete(hold.ownerToken);
         // A poll that crossed the push may have queued it again: nobody waits at that place any more.
@@ -168,12 +223,12 @@ class RedisStore implements LockStore {
     return this.#session?.endings.release(hold, onSent) ?? Promise.reject(closedError());
   }
 
-  forceRelease(name: string, reason: string): Promise<ForcedRelease | null> {
-    return forceRelease((command) => this.#call(command, name), { keepMs: this.context.keepMs, reason });
+  async forceRelease(name: string, reason: string, fencingToken?: number): Promise<ForcedRelease | null> {
+    return forceRelease((await this.#gate()).caller, this.#asked(name), { reason, fencingToken });
   }
 
-  inspect(name: string): Promise<StoreInspection> {
-    return inspect((command) => this.#call(command, name));
+  async inspect(name: string): Promise<StoreInspection> {
+    return inspect((await this.#gate()).caller, this.#asked(name));
   }
 
   async stopGranting(): Promise<void> {
@@ -184,6 +239,7 @@ class RedisStore implements LockStore {
     const attached = this.#attached;
     this.#closed = true;
     for (const acquisition of this.#acquisitions.values()) acquisition.leave(closedError());
+    this.#home?.gate.close(closedError());
     await this.#session?.close();
     // Else it was closed twice, and the next manager is here.
     if (this.#attached === attached) this.#attached = this.#session = this.#home = undefined;
@@ -203,14 +259,19 @@ class RedisStore implements LockStore {
         this.#acquisitions.delete(ownerToken);
         this.context.onLost(ownerToken, 'forced', reason);
       },
-      woken: (ownerToken) => this.#acquisitions.get(ownerToken)?.pollNow(),
+      woken: (ownerToken) => {
+        this.#acquisitions.get(ownerToken)?.pollNow();
+        this.#home?.gate.pollNow(ownerToken);
+      },
       resumed: () => {
+        this.#home?.gate.pollNow();
         for (const acquisition of this.#acquisitions.values()) acquisition.pollNow();
       },
     }));
   }
 
   #onPush(push: PushedGrant): void {
+    if (this.#home?.gate.pushed(push) === true) return;
     const acquisition = this.#acquisitions.get(push.ownerToken);
     if (acquisition !== undefined) return acquisition.onPush(push);
     // Nobody here waits for it any more: pass it on at once, or everybody else would wait for its lease to run out.
@@ -221,12 +282,15 @@ class RedisStore implements LockStore {
     session.endings.undo(new RedisHold({ name, ownerToken, leaseMs, keys: withQueue(name) }), false);
   }
 
-  /** @throws LockStoreError */
-  async #call(command: OperatorCommand, name: string): Promise<ScriptReply> {
+  #asked(name: string): Asked {
+    return { name, stateKey: lockKeys(this.context.prefix, name).state };
+  }
+
+  /** For single commands. @throws LockStoreError */
+  async #gate(): Promise<RedisGate> {
     const session = this.#open();
     await untilReady(session, this.#server);
     session.connections.keepProcessAlive();
-    const keys = lockKeys(this.context.prefix, name);
-    return callForOperator(session.link, command, { name, keys, boundMs: this.#server.commandMs });
+    return this.#homeOn(session).gate;
   }
 }

@@ -1,8 +1,11 @@
-import type { LockKeys } from './redis-keys.js';
+import { gateKeys, type LockKeys } from './redis-keys.js';
+import { keysOf } from './gate/gate-keys.js';
 import type { ScriptReply } from './redis-link.js';
 
 /** The scripts that carry many requests. */
-export type BatchScript = 'release' | 'yield' | 'acquire';
+export type BatchScript = 'release' | 'yield' | 'acquire' | GateBatchScript;
+/** Those of the general gate. */
+export type GateBatchScript = 'gate-release' | 'gate-acquire';
 
 /** One request to such a script, as its arguments; see the scripts' headers. It stays the same when it is sent again. */
 export interface WiredRequest {
@@ -30,7 +33,7 @@ export function milliseconds(ms: number): string {
 }
 
 /** Requests that travel together, as arguments of one script. */
-export function payloadOf(requests: readonly WiredRequest[]): ScriptPayload {
+export function payloadOf(kind: BatchScript, requests: readonly WiredRequest[]): ScriptPayload {
   const terms = requests[0]?.terms ?? '';
   const isShared = requests.every((request) => request.terms === terms);
   const keys: string[] = [];
@@ -39,6 +42,10 @@ export function payloadOf(requests: readonly WiredRequest[]): ScriptPayload {
     keys.push(hold.keys.state);
     if (!isShared) args.push(its);
     for (const text of own) args.push(text);
+  }
+  if (kind === 'gate-acquire' || kind === 'gate-release') {
+    const locks = requests.map(({ hold }) => gateKeys(hold.keys.state));
+    return { keys: keysOf(kind, locks), shared: isShared ? terms : '', args };
   }
   for (const { hold } of requests) keys.push(hold.keys.queue);
   return { keys, shared: isShared ? terms : '', args };

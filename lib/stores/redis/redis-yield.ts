@@ -1,7 +1,9 @@
 import { leaseDeadline } from '../../runtime/clock.js';
+import { LockStoreError } from '../../lock-errors.js';
 import type { Grant, Kept, OnSent, Refused, Yielded } from '../lock-store.js';
 import type { RedisAcquisition } from './redis-acquisition.js';
 import type { RedisRequest } from './redis-carrier.js';
+import { ASK_GATE } from './gate/gate-errors.js';
 import type { RedisHold } from './redis-hold.js';
 import type { CallFailure } from '../mechanics/tries.js';
 import type { ScriptReply } from './redis-link.js';
@@ -17,6 +19,8 @@ export interface YieldHome {
   gone(): void;
   /** Nobody can tell whether it is: it must be ended. */
   unknown(): void;
+  /** The name is shared meanwhile: the end of the slice there. */
+  atGate(): Promise<Kept | Yielded | Refused>;
 }
 
 /**
@@ -57,7 +61,12 @@ export class RedisYield implements RedisRequest {
     if (this.#isOver) return; // a push has told us: yielded, and granted again
     const [code, fence, lineage, leftMs] = answer;
     this.#isOver = true;
-    if (code === KEPT) {
+    if (code === ASK_GATE) {
+      // An earlier copy may have passed the hold on, and queued us: nobody can tell in which place.
+      if (repeated) return this.#isUnknown(movedError(this.hold.name), true);
+      this.place.withdraw();
+      this.home.atGate().then(this.#resolve, this.#reject);
+    } else if (code === KEPT) {
       this.hold.learn(String(fence), String(lineage));
       this.place.withdraw();
       this.#resolve({ outcome: 'kept', deadlineMs: leaseDeadline(sentAtMs, Number(leftMs)) });
@@ -86,6 +95,10 @@ export class RedisYield implements RedisRequest {
   failed({ error, mayHaveRun }: CallFailure): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#isUnknown(error, mayHaveRun);
+  }
+
+  #isUnknown(error: LockStoreError, mayHaveRun: boolean): void {
     this.home.gone();
     this.#reject(error);
     this.home.unknown();
@@ -96,4 +109,9 @@ export class RedisYield implements RedisRequest {
     this.home.gone();
     this.#resolve({ outcome: 'yielded', granted: this.place.outcome as Promise<Grant> });
   }
+}
+
+function movedError(lockName: string): LockStoreError {
+  const message = `the outcome of yielding lock "${lockName}" is not known: a reply was lost, and the name is shared meanwhile`;
+  return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName });
 }

@@ -50,15 +50,15 @@ export const forceCases: ContractCases = {
       label: null,
       waiting: 0,
     };
-    const seen = async () => {
-      const { mode = null, holders = [], limit = null, ...told } = await a.store.inspect('group:1');
+    const told = async () => {
+      const { mode = null, holders = [], limit = null, ...rest } = await a.store.inspect('group:1');
       assert.deepEqual({ mode, holders, limit }, { mode: null, holders: [], limit: null });
-      return told;
+      return rest;
     };
-    assert.deepEqual(await seen(), free);
+    assert.deepEqual(await told(), free);
     const { hold } = await a.take('group:1');
     await a.release(hold);
-    assert.deepEqual(await seen(), free);
+    assert.deepEqual(await told(), free);
   },
 
   'inspect tells who holds a name, since when, for how long still, and how many wait': async (bench) => {

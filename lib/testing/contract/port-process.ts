@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LossCause } from '../../lock-errors.js';
+import type { LockLostError, LossCause } from '../../lock-errors.js';
 import { Stop } from '../../runtime/stop-signal.js';
 import type {
   Busy,
@@ -9,7 +9,6 @@ import type {
   LockMode,
   LockStore,
   OnSent,
-  Refused,
   RenewOutcome,
   StopSignal,
   StoreContext,
@@ -172,17 +171,21 @@ export class PortProcess {
   }
 
   /** Asks for an upgrade, at most once or until it is cancelled. */
-  upgrade(hold: Hold, options: AskOptions = {}): Promise<Grant | Busy | Refused> {
-    const request = this.#request(hold.name, { ...options, ownerToken: hold.ownerToken });
-    const answer = this.store.upgrade?.(hold, request, options.signal ?? this.#signal);
+  upgrade(hold: Hold, options: AskOptions = {}): Promise<Grant | Busy> {
+    const { wait = false, signal = this.#signal } = options;
+    const answer = this.store.upgrade?.(hold, { wait }, signal);
     assert.ok(answer, 'this case needs a store with upgrade');
     return lookedAtLater(answer);
   }
 
   async downgrade(hold: Hold): Promise<'downgraded' | 'refused'> {
-    const answer = await this.store.downgrade?.(hold);
-    assert.ok(answer, 'this case needs a store with downgrade');
-    return answer.outcome;
+    try {
+      await this.store.downgrade?.(hold);
+      return 'downgraded';
+    } catch (error) {
+      assert.equal((error as LockLostError).code, 'LOCK_LOST');
+      return 'refused';
+    }
   }
 
   async renew(hold: Hold, leaseMs = LONG_LEASE_MS): Promise<RenewOutcome['outcome']> {

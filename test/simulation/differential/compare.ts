@@ -84,6 +84,7 @@ export function answersMet(steps: readonly Step[]): string[] {
 function inspected([, code, ...others]: readonly unknown[]): string {
   if (code === -9) return 'conflict';
   if (code === -10) return 'later format';
+  if (code === -11) return 'at the gate';
   return others.length > 0 ? 'held' : 'free';
 }
 

@@ -18,7 +18,9 @@ export const MARGIN_MS = 500;
 const LONGER_MS = [9_000_000];
 const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
 
-const LATER_FORMAT = `v2:h${'4'.repeat(70)}|`;
+const LATER_FORMAT = `v3:h${'4'.repeat(70)}|`;
+/** The general gate: its own scripts answer. */
+const AT_GATE = `v2:${'1795132800000000'.repeat(2)}r${'0'.repeat(42)}`;
 const STRANGE = [
   'stranger',
   '',
@@ -27,6 +29,7 @@ const STRANGE = [
   `h${'2'.repeat(70)}|`,
   `h${'3'.repeat(70)}`,
   LATER_FORMAT,
+  AT_GATE,
 ];
 
 type ScriptStep = Extract<Step, { does: 'script' }>;
@@ -116,9 +119,11 @@ export class Plan {
   #ask(script: 'force' | 'inspect' | 'probe'): void {
     const random = this.#random;
     const key = random.pick(STATE_KEYS);
-    const args = { force: [String(KEEP_MS), 'by hand'], inspect: [], probe: [random.pick(CHANNELS), 'echo'] }[
-      script
-    ];
+    const args = {
+      force: [String(KEEP_MS), 'by hand', random.chance(0.5) ? '' : this.#actors.any().used],
+      inspect: [],
+      probe: [random.pick(CHANNELS), 'echo'],
+    }[script];
     const keys = script === 'probe' ? ['lock:{}probe', 'lock:{}probe:q'] : [key, `${key}:q`];
     this.#take(this.#call(script, { keys, args }));
   }
@@ -147,7 +152,7 @@ export class Plan {
       () => this.#take({ does: 'wipe' }),
       () => this.#take({ does: 'disturb', key, value }),
       () => this.#take({ does: 'disturb', key: actor.key, value: forever }),
-      () => this.#take({ does: 'disturb', key: actor.key, value: LATER_FORMAT }),
+      () => this.#take({ does: 'disturb', key: actor.key, value: random.pick([LATER_FORMAT, AT_GATE]) }),
       () => this.#take({ does: 'disturb', key: `${actor.key}:q`, value, score: random.integer(1, 9) }),
       () => this.#take({ does: 'disturb', key, value, score: random.integer(1, 9) }),
       () => this.#refuseFor(random.pick(['OOM', 'READONLY'] as const)),
@@ -181,7 +186,7 @@ export class Plan {
 
   /** @returns one answer for each of them; none when the call as a whole was refused */
   #script(script: BatchScript, requests: readonly WiredRequest[]): readonly ScriptReply[] {
-    return answersOf(this.#take(this.#call(script, payloadOf(requests))));
+    return answersOf(this.#take(this.#call(script, payloadOf(script, requests))));
   }
 
   #call(script: ScriptStep['script'], payload: ScriptPayload): Step {

@@ -17,6 +17,7 @@
 --    4 ms                      not queued: too many are
 --    -9 why                    conflict: the key is not a lock
 --    -10 format                a lock in a later format
+--    -11 format                ask the gate: shared, upgradeable or limited just now, see PROTOCOL.md
 --    -8 error                  refused by the server, as it would have refused the command alone
 -- One text, because a table costs server and client more than the rest; and what is as usual is not said at all.
 local time = redis.call('TIME')
@@ -65,6 +66,7 @@ end
 
 --- @include includes/state.lua
 --- @include includes/listeners.lua
+--- @include includes/offer.lua
 --- @include includes/promote.lua
 --- @include includes/queue.lua
 --- @include includes/batch.lua

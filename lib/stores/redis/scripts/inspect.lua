@@ -3,7 +3,7 @@
 -- KEYS  1 state  2 queue
 -- ARGV  1 nonce, echoed
 -- Reply {nonce, waiting} when free, {nonce, waiting, fence, granted in microseconds, milliseconds left, label} when held,
---       {nonce, -9, why} and {nonce, -10, format} as in acquire.lua
+--       {nonce, -9, why}, {nonce, -10, format} and {nonce, -11, format} as in acquire.lua
 --- @include includes/state.lua
 
 local state = redis.call('GET', KEYS[1])

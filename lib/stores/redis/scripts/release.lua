@@ -12,7 +12,7 @@
 --         free      the state that it leaves: f, last fencing token used under the hold, lineage
 -- Reply a text: ARGV 1. Then, unless all were released, one line each:
 --    (empty) or 1   released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
---    -8 error       refused by the server, as it would have refused the command alone
+--    -8 error       refused by the server, as it would have refused the command alone    -11 format: ask the gate, see PROTOCOL.md
 local count = #KEYS / 2
 local each = (#ARGV - 1) / count
 local shared_ms = each == 2 and string.match(ARGV[1], '[1-9]%d*')
@@ -35,6 +35,7 @@ if not others then return ARGV[1] end
 
 --- @include includes/state.lua
 --- @include includes/listeners.lua
+--- @include includes/offer.lua
 --- @include includes/promote.lua
 --- @include includes/batch.lua
 
@@ -56,6 +57,7 @@ return answer_others(ARGV[1], { others = others, own = 2 }, function(keys, terms
     redis.call('SET', keys.state, 'f' .. digits(last) .. lineage_of(state), 'PX', keep_ms)
     return { 1 }
   end
+  if is_at_gate(state) then return { -11, '2' } end
   if lineage == '0000000000000000' then return { 3 } end
   if state and lineage_of(state) == lineage and fence_of(state) >= used then return { 2 } end
   return { -1 }

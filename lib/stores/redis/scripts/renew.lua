@@ -7,6 +7,7 @@
 --    {1, milliseconds left}                  renewed
 --    {1, milliseconds left, fence, lineage}  renewed, and the grant is newer than the caller knows
 --    {-1}                                    lost: not ours
+--    {-11, format}                           ask the gate, see PROTOCOL.md
 --- @include includes/state.lua
 
 local reply = { ARGV[1] }
@@ -25,7 +26,7 @@ for index, key in ipairs(KEYS) do
       reply[index + 1] = { 1, left, fence_of(state), lineage_of(state) }
     end
   else
-    reply[index + 1] = { -1 }
+    reply[index + 1] = is_at_gate(state) and { -11, '2' } or { -1 }
   end
 end
 return reply

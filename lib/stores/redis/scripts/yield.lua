@@ -14,22 +14,21 @@
 --    1 fence lineage ms   kept; milliseconds the lease runs now
 --    2 ms ticket us listeners   yielded and queued again, as in acquire.lua
 --    3                    had been yielded before
---    -1                   refused: not ours    -8 error, refused by the server
+--    -1                   refused: not ours    -8 error, refused by the server    -11 format: ask the gate
 --- @include includes/state.lua
 --- @include includes/listeners.lua
+--- @include includes/offer.lua
 --- @include includes/promote.lua
 --- @include includes/queue.lua
 --- @include includes/batch.lua
 
-local all = {}
-for index = 1, #KEYS / 2 do all[index] = index end
-
-return answer_others(ARGV[1], { others = all, own = 2 }, function(keys, terms, hold, owner)
+return answer_others(ARGV[1], { own = 2 }, function(keys, terms, hold, owner)
   local token, known, lineage = string.sub(hold, 1, 22), string.sub(hold, 23, 38), string.sub(hold, 39, 54)
   local used = string.sub(hold, 55, 70)
 
   local state = redis.call('GET', keys.state)
   if not (state and is_lock(state) and owner_of(state) == token) then
+    if is_at_gate(state) then return { -11, '2' } end
     if state and is_lock(state) and lineage_of(state) == lineage and fence_of(state) >= used then return { 3 } end
     return { -1 }
   end

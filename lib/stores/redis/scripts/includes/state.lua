@@ -7,9 +7,9 @@
 --   50-71   owner    owner token, 22 characters                            (not in a free state)
 --   72-     tail     push channel of the holder's process | label          (not in a free state)
 --
--- A later format shows itself, so that two releases side by side never misread each other: its states begin with 'v', its number and
+-- Another format shows itself, so that two releases side by side never misread each other: its states begin with 'v', its number and
 -- ':' (v2:…), which every release refuses that does not know it; and its waiters lie under another key (…:q2), because release 0.1.0
--- pops any member of the queue key and grants it an exclusive lock.
+-- pops any member of the queue key and grants it an exclusive lock. Format 2 is the general gate: PROTOCOL.md.
 --
 -- Numbers of 16 digits must never go through `..`, which formats with %.14g and loses digits.
 local function digits(number) return string.format('%016.0f', number) end
@@ -28,8 +28,13 @@ local function is_lock(state)
   return (flag == 102 and #state == 33) or ((flag == 104 or flag == 72) and #state >= 72)
 end
 
--- The answer about a state that is none of ours: -10 and the format that a later release wrote, or -9 and why it is no lock.
+-- Format 2: another script answers.
+local function is_at_gate(state) return type(state) == 'string' and string.sub(state, 1, 3) == 'v2:' end
+
+-- The answer about a state that is none of ours: -11 and its format, ask the gate; -10 and the format that a later release wrote; or -9 and why it is no
+-- lock.
 local function not_ours(state)
+  if is_at_gate(state) then return -11, '2' end
   local format = string.match(state, '^v(%d+):')
   if format then return -10, format end
   return -9, 'its value is not a lock'

@@ -1,0 +1,345 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { RedisStoreOptions } from '../../lib/index.js';
+import { systemRandomness } from '../../lib/runtime/owner-token.js';
+import { Stop } from '../../lib/runtime/stop-signal.js';
+import type { Grant } from '../../lib/stores/lock-store.js';
+import { GateProcess } from '../support/gate-process.js';
+import { gateRights, leastPrivilege } from '../support/least-privilege.js';
+import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
+
+const bench = new RedisWorkbench();
+beforeAll(() => bench.start());
+afterEach(() => bench.clean());
+afterAll(() => bench.stop());
+
+const NAME = 'group:1';
+const STATE = `lock:{${NAME}}`;
+const shared = { mode: 'shared' } as const;
+const upgradeable = { mode: 'upgradeable' } as const;
+const WAIT = { wait: true } as const;
+
+function open(connection: RedisStoreOptions = { url: bench.url }): GateProcess {
+  const process = new GateProcess(connection);
+  bench.afterwards(process);
+  return process;
+}
+
+/** As a user who may do what the docs name, but for these. */
+async function openAs(user: string, without: readonly string[]): Promise<GateProcess> {
+  const rights = [...leastPrivilege(), ...gateRights()].filter((right) => !without.includes(right));
+  await bench.raw.acl('SETUSER', user, 'on', '>secret', ...rights);
+  return open({ url: bench.url.replace('redis://', `redis://${user}:secret@`) });
+}
+
+/** Until so many wait at the gate. */
+const queued = (count: number) => eventually(async () => (await bench.raw.zcard(`${STATE}:q2`)) === count);
+const keysLeft = async () => (await bench.raw.keys(`${STATE}*`)).toSorted();
+const settled = async (promise: Promise<unknown>) => {
+  const none = Symbol('not yet');
+  return (
+    (await Promise.race([promise, new Promise((resolve) => setImmediate(() => resolve(none)))])) !== none
+  );
+};
+const tokenOf = ({ hold }: Grant) => hold.fencingToken;
+
+const CONNECTIONS: Record<string, () => Promise<GateProcess>> = {
+  'with push': async () => open(),
+  'by polling': () => openAs('poller', ['+pubsub|numsub']),
+};
+
+describe.each(Object.entries(CONNECTIONS))('shared and exclusive over two processes, %s', (_how, connect) => {
+  it('readers hold together, each with a larger token; a writer waits for all of them, and newcomers behind it', async () => {
+    const [a, b] = [await connect(), await connect()];
+    const first = await a.take(NAME, shared);
+    const second = await b.take(NAME, shared);
+    expect(tokenOf(second)).toBeGreaterThan(tokenOf(first));
+    const writer = a.take(NAME, WAIT);
+    await queued(1);
+    const third = b.take(NAME, { ...shared, ...WAIT });
+    await queued(2);
+    expect((await b.ask(NAME, shared)).outcome).toBe('busy');
+    expect(await a.release(first.hold)).toBe('released');
+    expect(await settled(writer)).toBe(false);
+    expect(await b.release(second.hold)).toBe('released');
+    const wrote = await writer;
+    expect(tokenOf(wrote)).toBeGreaterThan(tokenOf(second));
+    expect(await settled(third)).toBe(false);
+    await a.renew(wrote.hold);
+    expect(await a.release(wrote.hold)).toBe('released');
+    const read = await third;
+    expect(tokenOf(read)).toBeGreaterThan(tokenOf(wrote));
+    expect(await b.release(read.hold)).toBe('released');
+    expect(await keysLeft()).toEqual([STATE]);
+    expect(await bench.raw.get(STATE)).toMatch(/^f\d{32}$/);
+  });
+
+  it('readers behind a writer enter together when it ends', async () => {
+    const [a, b] = [await connect(), await connect()];
+    const writer = await a.take(NAME);
+    const readers = [a, b, a].map((process) => process.take(NAME, { ...shared, ...WAIT }));
+    await queued(3);
+    await a.release(writer.hold);
+    const tokens = (await Promise.all(readers)).map(tokenOf);
+    expect(new Set(tokens).size).toBe(3);
+    expect((await a.store.inspect(NAME)).holders).toHaveLength(3);
+  });
+
+  it('an upgrade waits for the other readers, keeps new ones out, and has a token above all of theirs', async () => {
+    const [a, b] = [await connect(), await connect()];
+    const mine = await a.take(NAME, upgradeable);
+    const before = tokenOf(mine);
+    const reader = await b.take(NAME, shared);
+    expect((await b.ask(NAME, upgradeable)).outcome).toBe('busy');
+    const upgrade = a.store.upgrade!(mine.hold, { wait: true }, new Stop());
+    await queued(1);
+    const late = b.take(NAME, { ...shared, ...WAIT });
+    await queued(2);
+    await b.release(reader.hold);
+    expect(await upgrade).toMatchObject({ outcome: 'granted' });
+    expect(tokenOf(mine)).toBeGreaterThan(Math.max(before, tokenOf(reader)));
+    expect((await a.store.inspect(NAME)).mode).toBe('exclusive');
+    await a.renew(mine.hold);
+    await a.store.downgrade!(mine.hold);
+    expect(tokenOf(await late)).toBeGreaterThan(tokenOf(mine));
+    expect((await a.store.inspect(NAME)).mode).toBe('shared');
+    expect(await a.release(mine.hold)).toBe('released');
+  });
+
+  it('permits up to a limit are held at once, and a heavy request is not overtaken', async () => {
+    const [a, b] = [await connect(), await connect()];
+    const one = await a.take(NAME, { limit: 3, weight: 2 });
+    const heavy = b.take(NAME, { limit: 3, weight: 3, ...WAIT });
+    await queued(1);
+    expect((await a.ask(NAME, { limit: 3 })).outcome).toBe('busy'); // one permit is free, and not its turn
+    await a.release(one.hold);
+    expect(await b.release((await heavy).hold)).toBe('released');
+    expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
+describe('an upgrade', () => {
+  it('that is not waited for is busy beside another reader, and the hold stays upgradeable', async () => {
+    const a = open();
+    const mine = await a.take(NAME, upgradeable);
+    const reader = await a.take(NAME, shared);
+    expect((await a.store.upgrade!(mine.hold, { wait: false }, new Stop())).outcome).toBe('busy');
+    expect((await a.store.inspect(NAME)).mode).toBe('upgradeable');
+    await a.release(reader.hold);
+    expect((await a.store.upgrade!(mine.hold, { wait: false }, new Stop())).outcome).toBe('granted');
+  });
+
+  it('that is given up leaves the queue, and readers enter again', async () => {
+    const [a, b] = [open(), open()];
+    const mine = await a.take(NAME, upgradeable);
+    await b.take(NAME, shared);
+    const stop = new Stop();
+    const upgrade = a.store.upgrade!(mine.hold, { wait: true }, stop);
+    await queued(1);
+    const late = b.take(NAME, { ...shared, ...WAIT });
+    await queued(2);
+    stop.abort(new Error('enough'));
+    await expect(upgrade).rejects.toThrow('enough');
+    await late;
+    expect(await a.renew(mine.hold)).toBe('renewed');
+    expect((await a.store.inspect(NAME)).mode).toBe('upgradeable');
+  });
+
+  it('of a hold that is lost says so', async () => {
+    const a = open();
+    const mine = await a.take(NAME, upgradeable);
+    await bench.raw.flushall();
+    await expect(a.store.upgrade!(mine.hold, { wait: true }, new Stop())).rejects.toMatchObject({
+      code: 'LOCK_LOST',
+    });
+    await expect(a.store.downgrade!(mine.hold)).rejects.toMatchObject({ code: 'LOCK_LOST' });
+  });
+});
+
+describe('an exclusive lock that becomes shared while it is held', () => {
+  it('goes on: renewed, waited for in the same order, and released', async () => {
+    const [a, b] = [open(), open()];
+    const writer = await a.take(NAME);
+    const second = b.take(NAME, WAIT);
+    await eventually(async () => (await bench.raw.zcard(`${STATE}:q`)) === 1);
+    const reader = b.take(NAME, { ...shared, ...WAIT });
+    await queued(2);
+    expect(await a.renew(writer.hold)).toBe('renewed');
+    writer.hold.lastFencingToken += 5;
+    expect(await a.release(writer.hold)).toBe('released');
+    const next = await second;
+    expect(tokenOf(next)).toBeGreaterThan(writer.hold.lastFencingToken);
+    expect(await settled(reader)).toBe(false);
+    expect(await b.release(next.hold)).toBe('released');
+    expect(await b.release((await reader).hold)).toBe('released');
+  });
+
+  it('is passed on at the end of its slice, and asked for anew', async () => {
+    const [a, b] = [open(), open()];
+    const writer = await a.take(NAME);
+    const reader = b.take(NAME, { ...shared, ...WAIT });
+    await queued(1);
+    const request = {
+      name: NAME,
+      ownerToken: systemRandomness.ownerToken(),
+      leaseMs: 30_000,
+      mode: 'exclusive' as const,
+      label: '',
+      wait: true,
+      maxWaitingProcesses: 0,
+    };
+    const answer = await a.store.yieldOrKeep!(writer.hold, request, new Stop());
+    if (answer.outcome !== 'yielded') throw new Error(`it was ${answer.outcome}`);
+    const read = await reader;
+    expect(await settled(answer.granted)).toBe(false);
+    await b.release(read.hold);
+    expect(tokenOf(await answer.granted)).toBeGreaterThan(tokenOf(read));
+  });
+
+  it('is downgraded: keeps its token, and readers enter', async () => {
+    const [a, b] = [open(), open()];
+    const writer = await a.take(NAME);
+    writer.hold.lastFencingToken += 3;
+    await a.store.downgrade!(writer.hold);
+    expect((await a.store.inspect(NAME)).fencingToken).toBe(writer.hold.lastFencingToken);
+    expect(tokenOf(await b.take(NAME, shared))).toBeGreaterThan(writer.hold.lastFencingToken);
+    expect((await b.ask(NAME)).outcome).toBe('busy');
+  });
+});
+
+describe('a limit', () => {
+  const limited = (weight: number, limit = 2) => ({ limit, weight });
+
+  it('that was set wins over that of a caller, who is told; raised it lets in at once, lowered it takes nothing away', async () => {
+    const [a, b] = [open(), open()];
+    await a.store.setLimit!(NAME, 1);
+    const one = await a.take(NAME, limited(1));
+    expect(one.limit).toBe(1);
+    const two = b.take(NAME, { ...limited(1), ...WAIT });
+    await queued(1);
+    await a.store.setLimit!(NAME, 2);
+    expect((await two).limit).toBe(1); // as it was told when it was queued
+    await a.store.setLimit!(NAME, 1);
+    expect(await a.renew(one.hold)).toBe('renewed');
+    expect((await b.ask(NAME, limited(1))).outcome).toBe('busy');
+    await a.store.setLimit!(NAME, null);
+    expect(await a.release(one.hold)).toBe('released');
+    expect(await b.release((await two).hold)).toBe('released');
+    expect((await a.take(NAME, limited(2))).limit).toBeUndefined();
+  });
+
+  it('below a weight is a usage error, at once and for who is queued', async () => {
+    const [a, b] = [open(), open()];
+    await expect(a.ask(NAME, limited(3))).rejects.toMatchObject({
+      name: 'LockUsageError',
+      code: 'LOCK_OPTIONS_INVALID',
+    });
+    expect(await keysLeft()).toEqual([]);
+    await a.take(NAME, limited(1));
+    const heavy = b.take(NAME, { ...limited(2), ...WAIT });
+    await queued(1);
+    const refusal = heavy.then(String, String);
+    await a.store.setLimit!(NAME, 1);
+    expect(await refusal).toMatch(/weight 2 .* above its limit 1/);
+    expect(await bench.raw.zcard(`${STATE}:q2`)).toBe(0);
+  });
+
+  it('and shared exclude each other on one name, and an exclusive lock takes all of it', async () => {
+    const a = open();
+    const permit = await a.take(NAME, limited(1));
+    await expect(a.ask(NAME, shared)).rejects.toThrow(/in use with a limit/);
+    expect((await a.ask(NAME)).outcome).toBe('busy');
+    await a.release(permit.hold);
+    const reader = await a.take(NAME, shared);
+    await expect(a.ask(NAME, limited(1))).rejects.toThrow(/in use with shared/);
+    await a.release(reader.hold);
+    await a.take(NAME, limited(2));
+  });
+});
+
+describe('a holder at the gate', () => {
+  it('whose lease has run out is lost, and the next is served', async () => {
+    const [a, b] = [open(), open()];
+    const dead = await a.take(NAME, { ...shared, leaseMs: 150 });
+    const writer = await b.take(NAME, WAIT);
+    expect(tokenOf(writer)).toBeGreaterThan(tokenOf(dead));
+    expect(await a.renew(dead.hold)).toBe('lost');
+    expect(await a.release(dead.hold)).toBe('refused');
+  });
+
+  it('is shown by inspect with all others, and ended by force alone or with them', async () => {
+    const [a, b] = [open(), open()];
+    const first = await a.take(NAME, { ...shared, label: 'first' });
+    const second = await b.take(NAME, { ...upgradeable, label: 'second', leaseMs: 60_000 });
+    const waiting = b.take(NAME, WAIT);
+    await queued(1);
+    expect(await a.store.inspect(NAME)).toMatchObject({
+      held: true,
+      mode: 'upgradeable',
+      waiting: 1,
+      limit: null,
+      holders: [
+        { label: 'first', mode: 'shared', fencingToken: tokenOf(first) },
+        { label: 'second', mode: 'upgradeable', fencingToken: tokenOf(second) },
+      ],
+    });
+    expect(await a.store.forceRelease(NAME, 'by hand', tokenOf(first) - 1)).toBeNull();
+    expect(await a.store.forceRelease(NAME, 'by hand', tokenOf(first))).toMatchObject({ label: 'first' });
+    await eventually(() => a.losses.length === 1);
+    expect(await settled(waiting)).toBe(false);
+    expect(await b.store.forceRelease(NAME, 'by hand')).toMatchObject({ label: 'second' });
+    expect(tokenOf(await waiting)).toBeGreaterThan(tokenOf(second));
+    expect(await a.release(first.hold)).toBe('refused');
+  });
+
+  it('of a lease longer than format 1 has room for is exclusive, too', async () => {
+    const [a, b] = [open(), open()];
+    const days = await a.take(NAME, { leaseMs: 30 * 86_400_000 });
+    expect(days.leaseMs).toBe(30 * 86_400_000);
+    expect((await b.ask(NAME)).outcome).toBe('busy');
+    const next = b.take(NAME, WAIT);
+    await queued(1);
+    expect(await a.release(days.hold)).toBe('released');
+    await next;
+  });
+});
+
+describe('a user without a right that the gate needs', () => {
+  it.each(gateRights())(
+    '%s has exclusive locks as before, and for others an error that names it',
+    async (right) => {
+      const a = await openAs('plain', [right]);
+      const refused = new RegExp(`shared.* ${right.slice(1).toUpperCase()}: `);
+      await expect(a.ask(NAME, shared)).rejects.toMatchObject({
+        code: 'LOCK_STORE_UNSUPPORTED',
+        message: expect.stringMatching(refused),
+      });
+      expect(await keysLeft()).toEqual([]);
+      const held = await a.take(NAME);
+      expect(await a.release(held.hold)).toBe('released');
+    },
+  );
+});
+
+describe('beside a process of an older release', () => {
+  const old = new Redis({ lazyConnect: true });
+  afterAll(() => old.disconnect());
+
+  it('that holds the lock, or waits for it, the new kinds are refused and nothing is changed', async () => {
+    const a = open();
+    await a.take('other');
+    const holder = `h${'1795132800000000'.repeat(3)}${'o'.repeat(22)}lock:c:${'p'.repeat(22)}|old`;
+    await bench.raw.set(STATE, holder, 'PX', 60_000);
+    await expect(a.ask(NAME, { ...shared, ...WAIT })).rejects.toMatchObject({
+      code: 'LOCK_STORE_UNSUPPORTED',
+    });
+    expect(await bench.raw.get(STATE)).toBe(holder);
+    await bench.raw.del(STATE);
+    const mine = await a.take(NAME);
+    await bench.raw.zadd(`${STATE}:q`, 1, `${'w'.repeat(22)}00030000lock:c:${'p'.repeat(22)}|old`);
+    await expect(a.ask(NAME, { limit: 2, ...WAIT })).rejects.toThrow(/older release/);
+    await expect(a.store.downgrade!(mine.hold)).rejects.toThrow(/older release/);
+    expect(await bench.raw.zcard(`${STATE}:q`)).toBe(1);
+    expect(await a.release(mine.hold)).toBe('released');
+  });
+});
