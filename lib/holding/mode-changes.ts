@@ -1,5 +1,11 @@
 import { listenTo, stopOf } from '../caller-signal.js';
-import { LockBusyError, LockLostError, LockStoreError, modeError, reentrantDowngradeError } from '../lock-errors.js';
+import {
+  LockBusyError,
+  LockLostError,
+  LockStoreError,
+  modeError,
+  reentrantDowngradeError,
+} from '../lock-errors.js';
 import { checkKeys, invalid } from '../option-checks.js';
 import { attempt } from '../runtime/attempt.js';
 import { type Clock, readClocks } from '../runtime/clock.js';

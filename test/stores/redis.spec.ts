@@ -11,7 +11,7 @@ import {
   storeContract,
 } from '../../lib/testing/index.js';
 import { inRealTime } from '../support/in-time.js';
-import { leastPrivilege } from '../support/least-privilege.js';
+import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { type RedisServer, startRedis } from '../support/start-redis.js';
 
 let server: RedisServer;
@@ -118,7 +118,7 @@ async function userFor(prefix: string, lacking: readonly string[]): Promise<stri
     'reset',
     'on',
     '>pw',
-    ...leastPrivilege(prefix).filter((right) => !lacking.includes(right)),
+    ...[...leastPrivilege(prefix), ...gateRights()].filter((right) => !lacking.includes(right)),
     `~${prefix}-b:*`,
     `&${prefix}-b:*`,
   );

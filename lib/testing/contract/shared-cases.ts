@@ -147,13 +147,14 @@ export const sharedCases: ContractCases = {
     const one = await a.take('group:1', { ...SHARED, label: 'one' });
     await b.take('group:1', { ...UPGRADEABLE, label: 'two' });
     const seen = await c.store.inspect('group:1');
-    const told = seen.holders?.map(({ label, mode, weight }) => [label, mode, weight]);
+    const holders = seen.holders?.toSorted((x, y) => x.label.localeCompare(y.label)) ?? [];
+    const told = holders.map(({ label, mode, weight }) => [label, mode, weight]);
     assert.deepEqual(told, [
       ['one', 'shared', 1],
       ['two', 'upgradeable', 1],
     ]);
-    assert.equal(seen.holders?.[0]?.fencingToken, one.hold.fencingToken);
-    for (const { remainingMs, heldSinceMs } of seen.holders ?? []) {
+    assert.equal(holders[0]?.fencingToken, one.hold.fencingToken);
+    for (const { remainingMs, heldSinceMs } of holders) {
       assert.ok(remainingMs > 0);
       assert.ok(heldSinceMs > 0);
     }
