@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { RedisStoreOptions } from '../../lib/index.js';
 import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
-import type { Grant } from '../../lib/stores/lock-store.js';
+import type { AcquireRequest, Grant } from '../../lib/stores/lock-store.js';
 import { GateProcess } from '../support/gate-process.js';
 import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
@@ -115,6 +115,71 @@ describe.each(Object.entries(CONNECTIONS))('shared and exclusive over two proces
     await a.release(one.hold);
     expect(await b.release((await heavy).hold)).toBe('released');
     expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
+describe('four processes with readers and writers all at once', () => {
+  /** In real time, over gates that open and close all along; `kinds`: what each process asks for, in turn. */
+  async function rush(kinds: readonly (Partial<AcquireRequest> & { readonly upgrade?: boolean })[]) {
+    const processes = [open(), open(), open(), open()];
+    const inside = { readers: 0, writers: 0, permits: 0 };
+    const seen = { together: 0, wrong: 0, sections: 0, highest: 0 };
+    const section = async (process: GateProcess, { upgrade = false, ...asked }: (typeof kinds)[number]) => {
+      const { hold } = await process.take(NAME, { ...asked, ...WAIT });
+      const what = asked.limit !== undefined ? 'permits' : asked.mode === 'exclusive' ? 'writers' : 'readers';
+      const enter = (kind: keyof typeof inside) => {
+        inside[kind] += asked.weight ?? 1;
+        const others = inside.readers + inside.permits;
+        seen.together = Math.max(seen.together, others);
+        if (inside.writers > 1 || (inside.writers > 0 && others > 0) || inside.permits > 3) seen.wrong += 1;
+        if (kind === 'writers' && hold.fencingToken <= seen.highest) seen.wrong += 1;
+        seen.highest = Math.max(seen.highest, hold.fencingToken);
+      };
+      const leave = (kind: keyof typeof inside) => (inside[kind] -= asked.weight ?? 1);
+      enter(what);
+      await bench.raw.ping(); // some part of a millisecond
+      leave(what);
+      if (upgrade) {
+        await process.store.upgrade!(hold, WAIT, new Stop());
+        enter('writers');
+        await bench.raw.ping();
+        leave('writers');
+        await process.store.downgrade!(hold);
+      }
+      seen.sections += 1;
+      if ((await process.release(hold)) !== 'released') seen.wrong += 1;
+    };
+    const calls = processes.flatMap((process) =>
+      Array.from({ length: 8 }, () => kinds.map((kind) => section(process, kind))),
+    );
+    await Promise.all(calls.flat());
+    expect(await keysLeft()).toEqual([STATE]);
+    return seen;
+  }
+
+  it('never has a writer beside anybody, nor a token of a writer that is not above all before, and serves everybody', async () => {
+    const seen = await rush([
+      shared,
+      { mode: 'exclusive' },
+      shared,
+      { ...upgradeable, upgrade: true },
+      shared,
+      { mode: 'exclusive' },
+    ]);
+    expect(seen).toMatchObject({ wrong: 0, sections: 192 });
+    expect(seen.together).toBeGreaterThan(1);
+  });
+
+  it('never has more permits than the limit, nor an exclusive holder beside one, and serves everybody', async () => {
+    const limited = { limit: 3 } as const;
+    const seen = await rush([
+      limited,
+      { ...limited, weight: 2 },
+      { mode: 'exclusive' },
+      limited,
+      { ...limited, weight: 3 },
+    ]);
+    expect(seen).toMatchObject({ wrong: 0, sections: 160, together: 3 });
   });
 });
 
