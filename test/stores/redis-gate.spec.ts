@@ -322,6 +322,31 @@ describe('a limit', () => {
   });
 });
 
+describe('an exclusive lock that nobody shares', () => {
+  it('is ended by force with a token that it issued, also for a local lease, and not with another', async () => {
+    const [a, b] = [open(), open()];
+    const mine = await a.take(NAME, { label: 'mine' });
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) - 1)).toBeNull();
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) + 60_000_000)).toBeNull();
+    expect(await a.renew(mine.hold)).toBe('renewed');
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) + 1)).toMatchObject({ label: 'mine' });
+    expect(await a.release(mine.hold)).toBe('refused');
+  });
+
+  it('never opens a gate, nor asks whether it may', async () => {
+    const [a, b] = [open(), open()];
+    const commands = await bench.commandsDuring(async () => {
+      const mine = await a.take(NAME);
+      const next = b.take(NAME, WAIT);
+      await eventually(async () => (await bench.raw.zcard(`${STATE}:q`)) === 1);
+      await a.release(mine.hold);
+      await b.release((await next).hold);
+    });
+    expect(commands.filter((command) => /:(h|i|q2|l)( |$)/.test(command))).toEqual([]);
+    expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
 describe('a holder at the gate', () => {
   it('whose lease has run out is lost, and the next is served', async () => {
     const [a, b] = [open(), open()];
