@@ -394,6 +394,41 @@ describe('a holder at the gate', () => {
   });
 });
 
+describe('a gate of which the server has lost a part', () => {
+  it('its holders: they are lost, and whoever waits is served by the next who asks', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(`${STATE}:h`);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
+    expect(await a.release(reader.hold)).toBe('refused');
+  });
+
+  it('its records: they are lost, and whoever waits is served when their leases would have ended', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, { ...upgradeable, leaseMs: 200 });
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(`${STATE}:i`);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
+  });
+
+  it('its state: nobody holds it, and whoever waited keeps the place', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(STATE);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    const late = await a.ask(NAME, shared);
+    expect(late.outcome).toBe('busy');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
+  });
+});
+
 describe('a user without a right that the gate needs', () => {
   it.each(gateRights())(
     '%s has exclusive locks as before, and for others an error that names it',
