@@ -49,6 +49,7 @@ export type {
   StoreCapabilities,
   StoreContext,
   StoreInspection,
+  UpgradeRequest,
   WaitingNews,
   UpgradeRequest,
   Yielded,

@@ -112,7 +112,7 @@ export const gateMutants: readonly Mutant[] = [
   inScript(
     'who is answered busy opens nothing',
     'gate-acquire.lua',
-    'if not request.waits then return nil, { 0, left } end',
+    'if is_held and not request.waits then return nil, { 0, left } end',
     '',
   ),
   inScript(

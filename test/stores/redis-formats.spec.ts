@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { type LockManager, type RedisStoreOptions } from '../../lib/index.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
+import { GateProcess } from '../support/gate-process.js';
 import { SCRIPTS_OF_0_1_0 } from './formats/scripts-of-0.1.0.js';
 import { asAnsweredBy010, asSentBy010 } from './formats/wire-of-0.1.0.js';
 
@@ -23,6 +24,8 @@ function ofRelease010(): RedisStoreOptions {
       get: (_target, property) => {
         const special: Record<string, unknown> = {
           duplicate: (override?: object) => wrapped(client.duplicate(override)),
+          subscribe: (channel: string) => client.subscribe(unmarked(channel)),
+          unsubscribe: (channel: string) => client.unsubscribe(unmarked(channel)),
           evalsha: (id: string, ...call: Sent) =>
             inOldWords(id, call, (script, old) => client.evalsha(script.sha, ...old)),
           eval: (id: string, ...call: Sent) =>
@@ -37,6 +40,9 @@ function ofRelease010(): RedisStoreOptions {
   return { client: wrapped(client) };
 }
 
+/** Its channels have no mark: it knows no general gate. */
+const unmarked = (text: string) => text.replace(':c:~', ':c:');
+
 type Sent = [keys: number, ...keysAndArguments: string[]];
 type OldScript = Readonly<Record<'sha' | 'text', string>>;
 
@@ -46,7 +52,10 @@ async function inOldWords(
   send: (script: OldScript, call: Sent) => Promise<unknown>,
 ): Promise<unknown> {
   const [name, script] = Object.entries(SCRIPTS).find(([, { sha, text }]) => sha === id || text === id)!;
-  const { keys, args } = asSentBy010(name, { keys: given.slice(0, count), args: given.slice(count) });
+  const { keys, args } = asSentBy010(name, {
+    keys: given.slice(0, count),
+    args: given.slice(count).map(unmarked),
+  });
   const old = name === 'probe' ? script : SCRIPTS_OF_0_1_0[name as ScriptName];
   return asAnsweredBy010(name, await send(old, [keys.length, ...keys, ...args]));
 }
@@ -146,5 +155,52 @@ describe.each(Object.entries(RELEASES))('%s beside a lock in a later format', (r
     expect(await lease.release()).toBe('released');
     await eventually(async () => (await bench.raw.get(STATE))?.startsWith('f') === true);
     expect(await bench.raw.zcard(`${STATE}:q2`)).toBe(1);
+  });
+});
+
+describe('the new kinds of lock beside release 0.1.0, as in a rolling deploy', () => {
+  const shared = { mode: 'shared', wait: true } as const;
+  const open = () => {
+    const process = new GateProcess({ url: bench.url });
+    bench.afterwards(process);
+    return process;
+  };
+  const refused = { code: 'LOCK_STORE_UNSUPPORTED', message: expect.stringMatching(/older release/) };
+
+  it.each([
+    ['shared', shared],
+    ['limited', { limit: 2, wait: true }],
+  ] as const)(
+    'a %s one is refused while it holds the lock or waits for it, and breaks neither',
+    async (_kind, asked) => {
+      const [old, process] = [await RELEASES['release 0.1.0']!(), open()];
+      const lease = await old.acquire('group:1', { leaseMs: 20_000 });
+      const state = await bench.raw.get(STATE);
+      await expect(process.ask('group:1', asked)).rejects.toMatchObject(refused);
+      expect(await bench.raw.get(STATE)).toBe(state);
+      await lease.extend();
+      expect(await lease.release()).toBe('released');
+
+      const mine = await process.take('group:1');
+      const theirs = old.acquire('group:1', { leaseMs: 20_000 });
+      await bench.queued('group:1');
+      await expect(process.ask('group:1', asked)).rejects.toMatchObject(refused);
+      await process.release(mine.hold);
+      expect(await (await theirs).release()).toBe('released');
+    },
+  );
+
+  it('are refused by it once somebody has one, and it changes nothing', async () => {
+    const [old, process] = [await RELEASES['release 0.1.0']!(), open()];
+    const reader = await process.take('group:1', shared);
+    const state = await bench.raw.get(STATE);
+    for (const operation of Object.values(OPERATIONS))
+      await expect(operation(old)).rejects.toMatchObject({ code: 'LOCK_KEY_CONFLICT' });
+    expect(await bench.raw.get(STATE)).toBe(state);
+    expect(await bench.raw.exists(`${STATE}:q`)).toBe(0);
+    expect(await process.renew(reader.hold)).toBe('renewed');
+    expect(await process.release(reader.hold)).toBe('released');
+    const lease = await old.acquire('group:1');
+    expect(lease.fencingToken).toBeGreaterThan(reader.hold.fencingToken);
   });
 });

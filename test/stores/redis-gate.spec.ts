@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { RedisStoreOptions } from '../../lib/index.js';
 import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
-import type { Grant } from '../../lib/stores/lock-store.js';
+import type { AcquireRequest, Grant } from '../../lib/stores/lock-store.js';
 import { GateProcess } from '../support/gate-process.js';
 import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
@@ -115,6 +115,71 @@ describe.each(Object.entries(CONNECTIONS))('shared and exclusive over two proces
     await a.release(one.hold);
     expect(await b.release((await heavy).hold)).toBe('released');
     expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
+describe('four processes with readers and writers all at once', () => {
+  /** In real time, over gates that open and close all along; `kinds`: what each process asks for, in turn. */
+  async function rush(kinds: readonly (Partial<AcquireRequest> & { readonly upgrade?: boolean })[]) {
+    const processes = [open(), open(), open(), open()];
+    const inside = { readers: 0, writers: 0, permits: 0 };
+    const seen = { together: 0, wrong: 0, sections: 0, highest: 0 };
+    const section = async (process: GateProcess, { upgrade = false, ...asked }: (typeof kinds)[number]) => {
+      const { hold } = await process.take(NAME, { ...asked, ...WAIT });
+      const what = asked.limit !== undefined ? 'permits' : asked.mode === 'exclusive' ? 'writers' : 'readers';
+      const enter = (kind: keyof typeof inside) => {
+        inside[kind] += asked.weight ?? 1;
+        const others = inside.readers + inside.permits;
+        seen.together = Math.max(seen.together, others);
+        if (inside.writers > 1 || (inside.writers > 0 && others > 0) || inside.permits > 3) seen.wrong += 1;
+        if (kind === 'writers' && hold.fencingToken <= seen.highest) seen.wrong += 1;
+        seen.highest = Math.max(seen.highest, hold.fencingToken);
+      };
+      const leave = (kind: keyof typeof inside) => (inside[kind] -= asked.weight ?? 1);
+      enter(what);
+      await bench.raw.ping(); // some part of a millisecond
+      leave(what);
+      if (upgrade) {
+        await process.store.upgrade!(hold, WAIT, new Stop());
+        enter('writers');
+        await bench.raw.ping();
+        leave('writers');
+        await process.store.downgrade!(hold);
+      }
+      seen.sections += 1;
+      if ((await process.release(hold)) !== 'released') seen.wrong += 1;
+    };
+    const calls = processes.flatMap((process) =>
+      Array.from({ length: 8 }, () => kinds.map((kind) => section(process, kind))),
+    );
+    await Promise.all(calls.flat());
+    expect(await keysLeft()).toEqual([STATE]);
+    return seen;
+  }
+
+  it('never has a writer beside anybody, nor a token of a writer that is not above all before, and serves everybody', async () => {
+    const seen = await rush([
+      shared,
+      { mode: 'exclusive' },
+      shared,
+      { ...upgradeable, upgrade: true },
+      shared,
+      { mode: 'exclusive' },
+    ]);
+    expect(seen).toMatchObject({ wrong: 0, sections: 192 });
+    expect(seen.together).toBeGreaterThan(1);
+  });
+
+  it('never has more permits than the limit, nor an exclusive holder beside one, and serves everybody', async () => {
+    const limited = { limit: 3 } as const;
+    const seen = await rush([
+      limited,
+      { ...limited, weight: 2 },
+      { mode: 'exclusive' },
+      limited,
+      { ...limited, weight: 3 },
+    ]);
+    expect(seen).toMatchObject({ wrong: 0, sections: 160, together: 3 });
   });
 });
 
@@ -257,6 +322,31 @@ describe('a limit', () => {
   });
 });
 
+describe('an exclusive lock that nobody shares', () => {
+  it('is ended by force with a token that it issued, also for a local lease, and not with another', async () => {
+    const [a, b] = [open(), open()];
+    const mine = await a.take(NAME, { label: 'mine' });
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) - 1)).toBeNull();
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) + 60_000_000)).toBeNull();
+    expect(await a.renew(mine.hold)).toBe('renewed');
+    expect(await b.store.forceRelease(NAME, 'by hand', tokenOf(mine) + 1)).toMatchObject({ label: 'mine' });
+    expect(await a.release(mine.hold)).toBe('refused');
+  });
+
+  it('never opens a gate, nor asks whether it may', async () => {
+    const [a, b] = [open(), open()];
+    const commands = await bench.commandsDuring(async () => {
+      const mine = await a.take(NAME);
+      const next = b.take(NAME, WAIT);
+      await eventually(async () => (await bench.raw.zcard(`${STATE}:q`)) === 1);
+      await a.release(mine.hold);
+      await b.release((await next).hold);
+    });
+    expect(commands.filter((command) => /:(h|i|q2|l)( |$)/.test(command))).toEqual([]);
+    expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
 describe('a holder at the gate', () => {
   it('whose lease has run out is lost, and the next is served', async () => {
     const [a, b] = [open(), open()];
@@ -301,6 +391,41 @@ describe('a holder at the gate', () => {
     await queued(1);
     expect(await a.release(days.hold)).toBe('released');
     await next;
+  });
+});
+
+describe('a gate of which the server has lost a part', () => {
+  it('its holders: they are lost, and whoever waits is served by the next who asks', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(`${STATE}:h`);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
+    expect(await a.release(reader.hold)).toBe('refused');
+  });
+
+  it('its records: they are lost, and whoever waits is served when their leases would have ended', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, { ...upgradeable, leaseMs: 200 });
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(`${STATE}:i`);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
+  });
+
+  it('its state: nobody holds it, and whoever waited keeps the place', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.del(STATE);
+    expect(await a.renew(reader.hold)).toBe('lost');
+    const late = await a.ask(NAME, shared);
+    expect(late.outcome).toBe('busy');
+    expect(tokenOf(await writer)).toBeGreaterThan(tokenOf(reader));
   });
 });
 

@@ -81,10 +81,12 @@ export class GateModel extends PlainModel {
     const isHeld = this.format === 'held';
     if (isHeld || this.queue.length > 0) {
       const leftMs = isHeld ? this.stateEndsMs - this.nowMs : 0;
-      if (!waits) return [0, leftMs];
-      if (this.queue.length >= most && ticket === 0) return [4, leftMs];
+      if (isHeld && !waits) return [0, leftMs];
+      if (waits && this.queue.length >= most && ticket === 0) return [4, leftMs];
     }
-    return this.opened() ? undefined : [-13];
+    if (!this.opened()) return [-13];
+    if (!waits) this.letIn();
+    return undefined;
   }
 
   releaseAtGate({ token, used, lineage, queued }: KnownHold): Answer {

@@ -46,18 +46,21 @@ local function parse_request(terms, owner)
   }
 end
 
--- Opens the gate for a request that is granted or queued; one that would be answered otherwise leaves format 1 as it is.
+-- Opens the gate for a request that is granted or queued; one that would be answered otherwise leaves format 1 as it is. But for one that
+-- finds waiters and nobody who holds: these are first, and those among them that are gone must not make it «busy» for nobody.
 local function open_for(keys, request, state)
   if request.mode == 'x' and request.lease_ms <= LONGEST_PLAIN_MS then return nil, { -12 } end
   local is_held = state and string.byte(state) ~= 102
   local left = is_held and redis.call('PTTL', keys.state) or 0
   if left == -1 then return nil, { -9, 'it would never run out' } end
   local waiting = redis.call('ZCARD', keys.queue)
-  if is_held or waiting > 0 then
-    if not request.waits then return nil, { 0, left } end
-    if waiting >= request.most and request.ticket == '0000000000000000' then return nil, { 4, left } end
+  if is_held and not request.waits then return nil, { 0, left } end
+  if (is_held or waiting > 0) and request.waits and waiting >= request.most and request.ticket == '0000000000000000' then
+    return nil, { 4, left }
   end
-  return open_gate(keys, state)
+  local gate, answer = open_gate(keys, state)
+  if gate and not request.waits then let_in(gate, keys) end
+  return gate, answer
 end
 
 local function granted(gate, hold)
