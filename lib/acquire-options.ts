@@ -6,7 +6,7 @@ import type { LockMode, StopSignal } from './stores/lock-store.js';
 /** Options of one call; what is left out comes from the manager's options. */
 export interface AcquireOptions {
   /**
-   * How long the store keeps the lock for us without a sign of life, in ms; 100 to 86 400 000; default 30 000. A crashed holder
+   * How long the store keeps the lock for us without a sign of life, in ms; 100 to 2 592 000 000 (30 days); default 30 000. A crashed holder
    * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work.
    */
   leaseMs?: number;

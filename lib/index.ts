@@ -51,7 +51,6 @@ export type {
   StoreInspection,
   UpgradeRequest,
   WaitingNews,
-  UpgradeRequest,
   Yielded,
   YieldRequest,
 } from './stores/lock-store.js';

@@ -8,7 +8,7 @@ import {
 } from './acquire-options.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
-import { checkInteger, checkKeys, invalid, MAX_LEASE_MS } from './option-checks.js';
+import { checkInteger, checkKeys, invalid, MAX_KEEP_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
 import type { LockMode, LockStore } from './stores/lock-store.js';
 
@@ -66,8 +66,8 @@ export function resolveManagerOptions(options: LockManagerOptions): ManagerSetti
   if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
     throw invalid(place, ['prefix', prefix], '1 to 64 letters, digits and . _ ~ : -');
   }
-  checkInteger(() => place, ['keepMs', keepMs], { min: 100, max: MAX_LEASE_MS, unit: ' ms' });
-  checkInteger(() => place, ['drainMs', drainMs], { min: 0, max: MAX_LEASE_MS, unit: ' ms' });
+  checkInteger(() => place, ['keepMs', keepMs], { min: 100, max: MAX_KEEP_MS, unit: ' ms' });
+  checkInteger(() => place, ['drainMs', drainMs], { min: 0, max: MAX_KEEP_MS, unit: ' ms' });
   const { clock = systemClock, randomness = systemRandomness } = options;
   const defaults = Object.freeze(checkCall(options, BUILT_IN, () => place));
   checkStore(defaults, store, place);

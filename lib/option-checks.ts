@@ -1,7 +1,10 @@
 import { describeKind, describeValue, LockUsageError } from './lock-errors.js';
 
 const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
-export const MAX_LEASE_MS = 86_400_000;
+/** 30 days. */
+export const MAX_LEASE_MS = 2_592_000_000;
+/** Of traces and of closing: a day. */
+export const MAX_KEEP_MS = 86_400_000;
 
 /** Agreed names that come later: a clear error until then, never ignored. */
 const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback minHoldMs maxHoldMs'.split(' '));

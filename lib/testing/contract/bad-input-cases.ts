@@ -24,7 +24,7 @@ const BAD_LEASES: readonly unknown[] = [
   -1,
   99,
   1.5,
-  86_400_001,
+  2_592_000_001,
   Number.NaN,
   Infinity,
   -Infinity,
