@@ -90,7 +90,8 @@ export function resolveAcquireOptions(
   return resolved;
 }
 
-function checkMode(mode: LockMode, store: LockStore, place: string): void {
+/** @throws LockUsageError LOCK_OPTIONS_INVALID for what the store does not have */
+export function checkMode(mode: LockMode, store: LockStore, place: string): void {
   if (store.capabilities.modes.includes(mode)) return;
   throw invalid(
     place,

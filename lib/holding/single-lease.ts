@@ -24,6 +24,7 @@ export class SingleLease extends Lease {
   #fencingToken: number;
   readonly #started: ClockReading;
   readonly #onOver: (() => void) | undefined;
+  #onLoss: (() => void) | undefined;
   #released = false;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
@@ -105,7 +106,7 @@ export class SingleLease extends Lease {
   }
 
   extend(ms: number = this.leaseMs): Promise<void> {
-    return this.#keeper.extend(this, ms);
+    return this.#keeper.extend([this], ms);
   }
 
   end(onSent?: OnSent): Ending | Promise<Ending> {
@@ -118,6 +119,11 @@ export class SingleLease extends Lease {
 
   partOn(name: string): SingleLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  /** For a lease on several names, of which this is a part. The listener must not throw. @internal */
+  whenLost(listener: () => void): void {
+    this.#onLoss = listener;
   }
 
   /** The one that all the others of its call chain entered again; itself when it is the first. @internal */
@@ -201,7 +207,7 @@ export class SingleLease extends Lease {
     for (const lease of leases) lease.#lose(cause, note);
     const [first = this] = leases;
     first.#tellLoss();
-    for (const lease of leases) lease.#abort?.abort(lease.#loss);
+    for (const lease of leases) lease.#signalLoss();
     for (const lease of leases) lease.#onOver?.();
   }
 
@@ -212,6 +218,11 @@ export class SingleLease extends Lease {
 
   #tellLoss(): void {
     this.#keeper.lost(this, this.#loss as LockLostError);
+  }
+
+  #signalLoss(): void {
+    this.#abort?.abort(this.#loss);
+    this.#onLoss?.();
   }
 
   /** @internal */
@@ -228,7 +239,7 @@ export class SingleLease extends Lease {
     this.#loss = new LockLostError(this.name, { cause: 'taken' });
     this.#released = false;
     this.#tellLoss();
-    this.#abort?.abort(this.#loss);
+    this.#signalLoss();
   }
 
   #leave(): void {

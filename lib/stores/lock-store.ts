@@ -111,6 +111,7 @@ export interface StoreCapabilities {
   /** `leased`: a hold has a deadline and is renewed. `session`: the store tells of its loss through `onLost`. */
   readonly holds: 'leased' | 'session';
   readonly modes: readonly LockMode[];
+  /** Not asked: the engine takes several names one by one, in one order, on every store. */
   readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';

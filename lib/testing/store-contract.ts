@@ -11,6 +11,7 @@ import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
 import { sentCases } from './contract/sent-cases.js';
+import { severalNamesCases } from './contract/several-names-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
 import { yieldCases } from './contract/yield-cases.js';
 import { yieldEndCases } from './contract/yield-end-cases.js';
@@ -26,6 +27,7 @@ const SECTIONS: Record<string, ContractCases> = {
   'the end of a lease': leaseEndCases,
   'a release that is on its way': sentCases,
   'operations executed twice': repeatCases,
+  'several names together': severalNamesCases,
   'fencing tokens': fencingCases,
   'release by force, inspection': forceCases,
   'a lock that is lost': lossCases,

@@ -1,4 +1,4 @@
-import { canonicalName, describeValue, LockUsageError } from '../../lib/index.js';
+import { canonicalName, describeValue, LockUsageError, MAX_NAMES } from '../../lib/index.js';
 import { finalForm, missesItsType, requestForm } from './canonical-form.js';
 import { compileKeyFunction, refuseRequest } from './key-function.js';
 import {
@@ -9,7 +9,13 @@ import {
   templatePlace,
 } from './lock-template.js';
 import type { CompiledNames, LockedMethod, NameSpec, RequestValues } from './locked-method.js';
-import { encodedElements, encodedValue, readingError, type ValueRule, withFormatter } from './placeholder-value.js';
+import {
+  encodedElements,
+  encodedValue,
+  readingError,
+  type ValueRule,
+  withFormatter,
+} from './placeholder-value.js';
 import { readFields } from './read-fields.js';
 import { KnownValues, type Located } from './resolve-placeholder.js';
 import type { SpellingStep } from './spelling-steps.js';
@@ -73,12 +79,24 @@ function compileAll(
   place: string,
   compile: (placeholder: Placeholder, template: LockTemplate) => CompiledValue,
 ): Reader {
+  const clientLists: string[] = [];
   const readers = templates.map((template) =>
-    compileTemplate(template, place, (placeholder) => compile(placeholder, template)),
+    compileTemplate(template, place, (placeholder) => {
+      const value = compile(placeholder, template);
+      if (placeholder.each && value.fromClient) clientLists.push(placeholder.raw);
+      return value;
+    }),
   );
   const [only] = readers;
   if (readers.length === 1 && only !== undefined) return only;
-  return (args, request) => [...new Set(readers.flatMap((reader) => reader(args, request)))];
+  return (args, request) => {
+    const names = [...new Set(readers.flatMap((reader) => reader(args, request)))];
+    const [placeholder] = clientLists;
+    // One list is within its bounds by itself. Where no client made it too long, the engine says so.
+    if (names.length <= MAX_NAMES || placeholder === undefined) return names;
+    const problem = `${placeholder} and what is beside it are ${names.length} names; at most ${MAX_NAMES} can be taken together`;
+    throw new TemplateValueError(`@Locked on ${place}: ${problem}`, true, { placeholder });
+  };
 }
 
 function compileTemplate(

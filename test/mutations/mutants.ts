@@ -11,6 +11,7 @@ import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 import { sentMutants } from './sent-mutants.js';
+import { severalNamesMutants } from './several-names-mutants.js';
 import { templateMutants } from './template-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -25,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...leaseMutants,
   ...cohortMutants,
   ...sentMutants,
+  ...severalNamesMutants,
   ...nestMutants,
   ...templateMutants,
 ];
