@@ -89,7 +89,7 @@ export class Caller {
     let began = false;
     const work = async (lease: Lease) => {
       began = true;
-      this.place.recorder.begin(this.place.node.process, call, lease);
+      this.place.recorder.begin(this.place.node.process, { call, lease });
       await this.#underLock([{ call, lease }], lease);
       // From here on the lease is on its way back, whatever the work still thinks.
       this.#record({ f: 'release', type: 'invoke', call });
@@ -129,7 +129,7 @@ export class Caller {
       const { waitMs: _, ...tryOptions } = options;
       const lease = tries ? await locks.tryAcquire(name, tryOptions) : await locks.acquire(name, options);
       if (lease !== null) {
-        this.place.recorder.begin(process, call, lease);
+        this.place.recorder.begin(process, { call, lease });
         return { call, lease };
       }
       this.#record({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });

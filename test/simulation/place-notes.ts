@@ -1,4 +1,14 @@
+import type { Lease } from '../../lib/holding/lease.js';
 import type { Busy, Full, Grant, StopSignal, YieldRequest } from '../../lib/stores/lock-store.js';
+
+/** A lease in its caller's hands. */
+export interface Beginning {
+  readonly call: string;
+  readonly lease: Lease;
+  readonly signal?: AbortSignal;
+  /** How long ago it was granted, or handed on. */
+  readonly agoMs?: number;
+}
 
 /** What a store is asked for a place in its queue. */
 export interface Asked {

@@ -14,7 +14,7 @@ import type {
 import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
 import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from './coverage.js';
 import { JointRule } from './joint-rule.js';
-import { type Asked, type Note, settled } from './place-notes.js';
+import { type Asked, type Beginning, type Note, settled } from './place-notes.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
@@ -71,14 +71,18 @@ export class Recorder {
   beginAll(process: SimulatedProcess, calls: ReadonlyMap<string, string>, lease: Lease): void {
     const { signal } = lease;
     if (calls.size > 1) this.coverage.joint += 1;
-    for (const [name, call] of calls) this.begin(process, call, lease.partOn(name)!, signal);
+    for (const [name, call] of calls) {
+      const part = lease.partOn(name)!;
+      // A part may have been ours for a while, when the others were waited for.
+      this.begin(process, { call, lease: part, signal, agoMs: lease.waitedMs - part.waitedMs });
+    }
     signal.addEventListener('abort', () => {
       if (lease.names.some((name) => lease.partOn(name)?.isOver === false)) this.coverage.jointLost += 1;
     });
   }
 
-  /** From now on everything about this lease belongs to this call. @param signal tells its loss */
-  begin(process: SimulatedProcess, call: string, lease: Lease, signal = lease.signal): void {
+  /** From now on everything about this lease belongs to this call. `signal` tells its loss. */
+  begin(process: SimulatedProcess, { call, lease, signal = lease.signal, agoMs = 0 }: Beginning): void {
     const { name, fencingToken: fence } = lease;
     const known = single(lease);
     const deadlineMs = process.toWorldMs(known.deadlineMs);
@@ -88,7 +92,7 @@ export class Recorder {
     if (users.length > 0 || fence !== known.hold.fencingToken) {
       this.coverage.handOffs += 1;
       this.handedOn.add(call);
-      this.slices.handedOn(process, call, ownerToken);
+      this.slices.handedOn(process, { call, ownerToken, agoMs });
     }
     this.slices.used(process, call, fence);
     this.#usersOf.set(ownerToken, [...users, call]);

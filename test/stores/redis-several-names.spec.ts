@@ -32,14 +32,17 @@ describe('several names on Redis', () => {
     [16, 1],
     [17, 2],
     [100, 7],
-  ])('%d that are free are taken with %d command(s), and given back with as many', async (count, commands) => {
-    const locks = await bench.manager();
-    for (const release of ['confirmed', 'sent'] as const) {
-      await locks.using('warm-up', () => undefined); // the first release of a connection is confirmed
-      const seen = await scriptsDuring(() => locks.using(names(count), () => undefined, { release }));
-      expect(seen).toEqual([...times('acquire', commands), ...times('release', commands)]);
-    }
-  });
+  ])(
+    '%d that are free are taken with %d command(s), and given back with as many',
+    async (count, commands) => {
+      const locks = await bench.manager();
+      for (const release of ['confirmed', 'sent'] as const) {
+        await locks.using('warm-up', () => undefined); // the first release of a connection is confirmed
+        const seen = await scriptsDuring(() => locks.using(names(count), () => undefined, { release }));
+        expect(seen).toEqual([...times('acquire', commands), ...times('release', commands)]);
+      }
+    },
+  );
 
   it('are made longer with one command', async () => {
     const locks = await bench.manager();
