@@ -1,3 +1,4 @@
+// over budget: one story, each part of which needs what the others have written down
 import { createHash } from 'node:crypto';
 import type { Lease } from '../../lib/holding/lease.js';
 import type {
