@@ -62,26 +62,28 @@ export class Acquisitions implements OneByOne {
     return 'outcome' in answer ? null : answer;
   }
 
+  /** Everybody who waits keeps its variables: so there are few. */
   async take(wanted: Wanted): Promise<SingleLease> {
     const { leases, lines } = this.place;
-    const { name, settings, calledAtMs } = wanted;
     // Asked before anything else, closing too: whoever holds a lock is to finish.
     for (let outer = this.#outer(wanted); outer !== undefined; outer = this.#outer(wanted)) {
-      const lease = await lines.within(outer).enter(settings, calledAtMs);
+      const lease = await lines.within(outer).enter(wanted.settings, wanted.calledAtMs);
       if (lease !== undefined) return lease; // else what it waited for has ended
     }
     this.place.refuseWhenClosed();
-    if (settings.waitMs === 0) {
-      const answer = await this.#tryOnce(wanted);
-      if (!('outcome' in answer)) return answer;
-      throw new LockBusyError(name, { retryAfterMs: answer.retryAfterMs });
-    }
+    if (wanted.settings.waitMs === 0) return this.#takeAtOnce(wanted);
     for (;;) {
-      const lease = await lines.of(name).wait(settings, calledAtMs);
-      if (lease.kept.unconfirmed) await leases.confirm(lease, settings.waitMs);
+      const lease = await lines.of(wanted.name).wait(wanted.settings, wanted.calledAtMs);
+      if (lease.kept.unconfirmed) await leases.confirm(lease, wanted.settings.waitMs);
       if (this.#handOut(wanted, lease)) return lease;
       this.place.refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
     }
+  }
+
+  async #takeAtOnce(wanted: Wanted): Promise<SingleLease> {
+    const answer = await this.#tryOnce(wanted);
+    if (!('outcome' in answer)) return answer;
+    throw new LockBusyError(wanted.name, { retryAfterMs: answer.retryAfterMs });
   }
 
   async tryTake(wanted: Wanted): Promise<SingleLease | Busy> {
