@@ -166,7 +166,7 @@ export function checkCall(
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
-  checkKind({ mode, limit, weight }, defaults, place);
+  if (mode !== 'exclusive' || limit !== undefined || weight !== 1) checkKind({ mode, limit, weight }, place);
   // What was read above is checked, not what reading once more would give.
   if (cohortMs !== defaults.cohortMs)
     checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
@@ -194,12 +194,13 @@ export function checkCall(
   };
 }
 
-type Kind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
+/** How a name is asked for: whom it lets in beside us. */
+export type LockKind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
 
 const MODES: readonly LockMode[] = ['exclusive', 'shared', 'upgradeable'];
 
-function checkKind({ mode, limit, weight }: Kind, defaults: Kind, place: () => string): void {
-  if (mode === defaults.mode && limit === undefined && weight === defaults.weight) return;
+/** @throws LockUsageError LOCK_OPTIONS_INVALID */
+export function checkKind({ mode, limit, weight }: LockKind, place: () => string): void {
   if (!MODES.includes(mode)) throw invalid(place(), ['mode', mode], `one of ${MODES.join(', ')}`);
   if (limit === undefined) {
     if (weight !== 1) throw invalid(place(), ['weight', weight], 'left out where there is no limit');

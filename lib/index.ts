@@ -23,6 +23,7 @@ export type { LeaseEvent, LockEventListener, LockEventName, LockEvents } from '.
 export type { HeldLock, LockHolder, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
+export { type LockNames, MAX_NAMES, type NamedLock } from './several-names.js';
 export { type AcquireOptions, checkAcquireOptions } from './acquire-options.js';
 export { checkStore, type LockManagerOptions } from './lock-options.js';
 export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './runtime/process-wide.js';

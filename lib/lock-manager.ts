@@ -19,6 +19,7 @@ import {
   type TryUsingResult,
 } from './lock-answers.js';
 import { canonicalName } from './lock-name.js';
+import type { LockNames } from './several-names.js';
 import type { AcquireOptions } from './acquire-options.js';
 import { type LockManagerOptions, type ManagerSettings, resolveManagerOptions } from './lock-options.js';
 import { checkForce, checkLimit, checkReason } from './option-checks.js';
@@ -83,25 +84,25 @@ export class LockManager {
   /**
    * Waits for its turn, at most `waitMs`. Prefer `using`, which cannot forget the release.
    *
+   * A list of names takes all of them or none: `acquire(['account:1', 'account:2'])`. They are taken in one order, whatever the order
+   * of the list, so that callers who take several never wait for each other in a circle; `waitMs` and `signal` count over all of it.
+   *
    * Inside of `using` on the same name it enters the lock again, without a command and with the same fencing token; it still waits for
    * those who entered it beside us (`Promise.all`).
    *
    * @throws LockBusyError when the wait ran out · LockStoreError when the store cannot be asked or we are closing · LockUsageError ·
    *   `signal.reason` when the caller's signal aborts
    */
-  acquire(name: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
+  acquire(name: LockNames, options?: AcquireOptions): Promise<Lease> {
     return this.#acquisitions.acquire(name, options);
   }
 
   /**
-   * Asks once. null: somebody else has the lock.
+   * Asks once. null: somebody else has the lock, or one of several; then none of them is ours.
    *
    * @throws LockStoreError · LockUsageError · `signal.reason` · LockLostError when it was ended by force before it reached us
    */
-  tryAcquire(
-    name: string | readonly string[],
-    options?: Omit<AcquireOptions, 'waitMs'>,
-  ): Promise<Lease | null> {
+  tryAcquire(name: LockNames, options?: Omit<AcquireOptions, 'waitMs'>): Promise<Lease | null> {
     return this.#acquisitions.tryAcquire(name, options);
   }
 
@@ -111,13 +112,13 @@ export class LockManager {
    *
    * @throws what `acquire` throws · what the work throws · LockLostError
    */
-  using<T>(name: string | readonly string[], work: Work<T>, options?: AcquireOptions): Promise<T> {
+  using<T>(name: LockNames, work: Work<T>, options?: AcquireOptions): Promise<T> {
     return this.#leases.run(this.acquire(name, options), work);
   }
 
   /** As `using`, but never waits: `{ acquired: false }` when somebody else has the lock. */
   async tryUsing<T>(
-    name: string | readonly string[],
+    name: LockNames,
     work: Work<T>,
     options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<TryUsingResult<T>> {

@@ -32,28 +32,6 @@ export function canonicalName(name: unknown): string {
 }
 
 /**
- * One canonical name from what a caller gives. An array names several locks to be taken together; until that is built, an
- * array that holds one distinct name is that name, and more is a usage error.
- *
- * @throws LockUsageError LOCK_NAME_INVALID, LOCK_OPTIONS_INVALID
- */
-export function singleName(name: string | readonly string[]): string {
-  if (!Array.isArray(name)) return canonicalName(name);
-  if (name.length === 1) return canonicalName((name as readonly unknown[])[0]);
-  const names = new Set(Array.from(name as readonly unknown[], canonicalName)); // not its own `map`, which may give anything
-  const [first] = names;
-  if (first === undefined)
-    throw new LockUsageError('LOCK_NAME_INVALID', 'a list of lock names must not be empty');
-  if (names.size > 1) {
-    throw new LockUsageError(
-      'LOCK_OPTIONS_INVALID',
-      `taking several names together is not built yet (got ${names.size}: ${[...names].slice(0, 3).map(describeValue).join(', ')}); lock one name that covers them`,
-    );
-  }
-  return first;
-}
-
-/**
  * A tag that builds a name and encodes its values exactly as templates of `@Locked` do:
  * `` lockName`group:${id}` `` can never reach another group, whatever the id contains.
  *

@@ -13,6 +13,7 @@ export {
   LockManager,
   type LockManagerOptions,
   lockName,
+  type LockNames,
   type LockStore,
   LockStoreError,
   type LockStoreCode,
@@ -21,6 +22,7 @@ export {
   type LossCause,
   memoryStore,
   type MemoryStoreOptions,
+  type NamedLock,
   redisStore,
   type RedisStoreOptions,
 } from '../lib/index.js';

@@ -9,6 +9,8 @@ import { runWork, type Work } from './lease-work.js';
 import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
 import type { LockAudience } from '../lock-events.js';
 import { LimitNews } from './limit-news.js';
+import { describeNames } from '../several-names.js';
+import { JointLease } from './joint-lease.js';
 import { LockFrames } from './lock-frames.js';
 import { ModeChanges, type UpgradeOptions } from './mode-changes.js';
 import { SingleLease } from './single-lease.js';
@@ -117,7 +119,7 @@ export class HeldLeases implements LeaseKeeper {
   async confirm(lease: SingleLease, waitMs: number): Promise<void> {
     const { kept } = lease;
     kept.unconfirmed = false;
-    await this.#renewWithin(lease, waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity);
+    await this.#renewWithin([lease], waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity);
     if (!lease.active || lease.remainingMs() > 0) return;
     // By the wall clock it has run out, and the store did not say otherwise.
     lease.markReleased();
@@ -134,11 +136,26 @@ export class HeldLeases implements LeaseKeeper {
     return true;
   }
 
-  /** Asks the store to confirm the lease, but not for longer than the caller will wait: the lease is good for what it says anyway. */
-  async #renewWithin(lease: SingleLease, boundMs: number): Promise<void> {
+  /** They ran while others were waited for, and nobody renews them. Those that were entered again are left as they are. */
+  async freshen(leases: readonly SingleLease[], boundMs: number): Promise<void> {
+    const own = leases.filter(({ outer }) => outer === undefined);
+    if (own.length > 0) await this.#renewWithin(own, Math.max(0, boundMs));
+  }
+
+  /** Asks the store to confirm the leases, but not for longer than the caller will wait: they are good for what they say anyway. */
+  async #renewWithin(leases: readonly SingleLease[], boundMs: number): Promise<void> {
     const answered = new AbortController();
-    void this.#watchdog.renewNow(lease.kept, lease.leaseMs).finally(() => answered.abort());
+    const holds = leases.map(({ kept }) => kept);
+    const leaseMs = leases.reduce((longest, lease) => Math.max(longest, lease.leaseMs), 0);
+    void this.#watchdog.renewNow(holds, leaseMs).finally(() => answered.abort());
     await pause(this.clock, boundMs, answered.signal);
+  }
+
+  /** All parts of a lease on several names are in its caller's hands. */
+  join(parts: readonly SingleLease[], taker: LeaseTaker): JointLease {
+    const lease = new JointLease(this, parts, { taker, now: readClocks(this.clock) });
+    for (const part of parts) if (part.outer === undefined) this.handOut(part);
+    return lease;
   }
 
   /** The store has kept the hold for us, between two leases; asked at `asOf`. */
@@ -169,19 +186,21 @@ export class HeldLeases implements LeaseKeeper {
     return runWork(lease, this, work);
   }
 
-  async extend(lease: SingleLease, leaseMs: number): Promise<void> {
-    checkLeaseMs(leaseMs, `extend on "${lease.name}"`, 'ms');
-    if (!lease.active) lease.assertHeld(); // throws and says why
+  async extend(leases: readonly SingleLease[], leaseMs: number): Promise<void> {
+    checkLeaseMs(leaseMs, `extend on ${describeNames(leases.map(({ name }) => name))}`, 'ms');
+    for (const lease of leases) if (!lease.active) lease.assertHeld(); // throws and says why
     // Before it is sent: without an answer nobody knows what the store keeps.
-    if (leaseMs > lease.leaseMs) lease.kept.stretched = true;
-    const outcome = await this.#watchdog.renewNow(lease.kept, leaseMs);
-    if (lease.lossError !== undefined) throw lease.lossError;
-    if (outcome.outcome !== 'unknown') return;
-    const message = `lock "${lease.name}" could not be extended: ${outcome.error.message}`;
-    throw new LockStoreError('LOCK_STORE_UNAVAILABLE', message, {
-      lockName: lease.name,
-      cause: outcome.error,
-    });
+    for (const lease of leases) if (leaseMs > lease.leaseMs) lease.kept.stretched = true;
+    const holds = leases.map(({ kept }) => kept);
+    const outcomes = await this.#watchdog.renewNow(holds, leaseMs);
+    for (const { lossError } of leases) if (lossError !== undefined) throw lossError;
+    for (const [index, { name }] of leases.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.outcome !== 'unknown') continue;
+      const message = `lock "${name}" could not be extended: ${outcome.error.message}`;
+      const details = { lockName: name, cause: outcome.error };
+      throw new LockStoreError('LOCK_STORE_UNAVAILABLE', message, details);
+    }
   }
 
   release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending> {

@@ -20,7 +20,8 @@ export interface LeaseKeeper {
   readonly clock: Clock;
   /** A promise only when the store has to be asked. */
   release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending>;
-  extend(lease: SingleLease, leaseMs: number): Promise<void>;
+  /** All with one command, where the store can. */
+  extend(leases: readonly SingleLease[], leaseMs: number): Promise<void>;
   upgrade(lease: SingleLease, options?: UpgradeOptions): Promise<void>;
   downgrade(lease: SingleLease): Promise<void>;
   run<T>(lease: Lease, work: (lease: Lease) => T | PromiseLike<T>): Promise<T>;

@@ -54,14 +54,14 @@ export class LeaseWatchdog {
   }
 
   /**
-   * Renews one hold now, to last at least `leaseMs`, and tells how that ended. Serves `extend` and the confirmation of a grant.
+   * Renews these now, to last at least `leaseMs`, and tells how that ended, in their order. Serves `extend` and the confirmation of a
+   * grant.
    */
-  async renewNow(kept: KeptHold, leaseMs: number): Promise<RenewOutcome> {
+  async renewNow(holds: readonly KeptHold[], leaseMs: number): Promise<RenewOutcome[]> {
     const asOf = readClocks(this.clock);
-    const [outcome] = await this.renew([{ hold: kept.hold, leaseMs }]);
-    if (outcome === undefined) throw new Error('the store answered fewer renewals than it was asked for');
-    this.#settle(kept, outcome, asOf);
-    return outcome;
+    const outcomes = await this.renew(holds.map(({ hold }) => ({ hold, leaseMs })));
+    for (const [index, kept] of holds.entries()) this.#settle(kept, outcomes[index] as RenewOutcome, asOf);
+    return outcomes;
   }
 
   #schedule(kept: KeptHold): void {

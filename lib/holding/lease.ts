@@ -11,7 +11,7 @@ import type { SingleLease } from './single-lease.js';
  * A class so that it may stand as the type of a decorated parameter; leases come from a lock manager.
  */
 export abstract class Lease {
-  /** The canonical name of the lock. */
+  /** The canonical name of the lock. @throws LockUsageError LOCK_SEVERAL_NAMES when it has several: read `names` */
   abstract readonly name: string;
   /** Free text given at acquire. */
   abstract readonly label: string;
@@ -28,12 +28,14 @@ export abstract class Lease {
   /** @internal */
   abstract readonly lossError: LockLostError | undefined;
 
-  /** All names of this lease. */
+  /** All names of this lease, each once, by the bytes of UTF-8: the order in which they are taken. */
   abstract get names(): readonly string[];
 
   /**
    * Grows with every grant of this name, over restarts and data loss of the store too. Write it together with your data and
    * refuse a smaller one: that is what keeps a stale holder out when it wakes up late. A lease that was entered again has the same.
+   *
+   * @throws LockUsageError LOCK_SEVERAL_NAMES when it has several names: each has its own in `fencingTokens`
    */
   abstract get fencingToken(): number;
 

@@ -43,6 +43,15 @@ export class Releases {
     return outcome.then((answer) => this.#answered(lease, answer, inTime), failed);
   }
 
+  /** Never was in its caller's hands, so no event tells of it. Never rejects: what cannot be given back runs out. */
+  async giveBack(lease: SingleLease): Promise<void> {
+    const { kept } = lease;
+    if (!lease.active) return;
+    lease.markReleased();
+    if (kept.lease !== undefined) return; // it was entered again: what others are inside of is theirs
+    await Promise.resolve(kept.owner.ended(kept, readClocks(this.clock))).catch(() => undefined);
+  }
+
   /** As {@link end}, for a work that is over: `sent` as soon as the release is on its way, if that is enough for the caller. */
   letGo(lease: Lease): Ending | Promise<Ending | 'sent'> {
     // In doubt, only the store can say whether the work's result is one of a lock that was ours.

@@ -30,6 +30,7 @@ export class SingleLease extends Lease {
   readonly #started: ClockReading;
   readonly #onOver: (() => void) | undefined;
   #mode: LockMode;
+  #onLoss: (() => void) | undefined;
   #released = false;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
@@ -122,7 +123,7 @@ export class SingleLease extends Lease {
   }
 
   extend(ms: number = this.leaseMs): Promise<void> {
-    return this.#keeper.extend(this, ms);
+    return this.#keeper.extend([this], ms);
   }
 
   upgrade(options?: UpgradeOptions): Promise<void> {
@@ -143,6 +144,11 @@ export class SingleLease extends Lease {
 
   partOn(name: string): SingleLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  /** For a lease on several names, of which this is a part. The listener must not throw. @internal */
+  whenLost(listener: () => void): void {
+    this.#onLoss = listener;
   }
 
   /** The one that all the others of its call chain entered again; itself when it is the first. @internal */
@@ -228,7 +234,7 @@ export class SingleLease extends Lease {
     first.#tellLoss();
     for (const lease of leases)
       if (lease !== first && lease.outer === undefined) lease.#keeper.lostToo(lease);
-    for (const lease of leases) lease.#abort?.abort(lease.#loss);
+    for (const lease of leases) lease.#signalLoss();
     for (const lease of leases) lease.#onOver?.();
   }
 
@@ -239,6 +245,11 @@ export class SingleLease extends Lease {
 
   #tellLoss(): void {
     this.#keeper.lost(this, this.#loss as LockLostError);
+  }
+
+  #signalLoss(): void {
+    this.#abort?.abort(this.#loss);
+    this.#onLoss?.();
   }
 
   /** @internal */
@@ -255,7 +266,7 @@ export class SingleLease extends Lease {
     this.#loss = new LockLostError(this.name, { cause: 'taken' });
     this.#released = false;
     this.#tellLoss();
-    this.#abort?.abort(this.#loss);
+    this.#signalLoss();
   }
 
   #leave(): void {

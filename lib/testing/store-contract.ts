@@ -13,6 +13,7 @@ import { outsideCases } from './contract/outside-cases.js';
 import { reentryCases } from './contract/reentry-cases.js';
 import { repeatCases } from './contract/repeat-cases.js';
 import { sentCases } from './contract/sent-cases.js';
+import { severalNamesCases } from './contract/several-names-cases.js';
 import { sharedCases } from './contract/shared-cases.js';
 import { unsupportedCases } from './contract/unsupported-cases.js';
 import { waitingCases } from './contract/waiting-cases.js';
@@ -40,6 +41,7 @@ const SECTIONS: Record<string, ContractCases> = {
   ),
   'what a store cannot do': unsupportedCases,
   'operations executed twice': repeatCases,
+  'several names together': severalNamesCases,
   'fencing tokens': fencingCases,
   'release by force, inspection': forceCases,
   'a lock that is lost': lossCases,

@@ -1,4 +1,5 @@
 import type { HeldLeases } from '../holding/held-leases.js';
+import type { Lease } from '../holding/lease.js';
 import type { SingleLease } from '../holding/single-lease.js';
 import {
   describeValue,
@@ -8,19 +9,19 @@ import {
   unconfirmedError,
   weakerError,
 } from '../lock-errors.js';
-import { singleName } from '../lock-name.js';
-import { type AcquireOptions, type AcquireSettings, refuseWait } from '../acquire-options.js';
-import { type ManagerSettings, resolveAcquireOptions } from '../lock-options.js';
+import { AlarmClock } from '../runtime/alarm-clock.js';
+import { checkNames, describeNames, inOrder, type LockNames } from '../several-names.js';
+import { type AcquireOptions, refuseWait } from '../acquire-options.js';
+import { checkStore, type ManagerSettings, resolveAcquireOptions } from '../lock-options.js';
+import type { Busy } from '../stores/lock-store.js';
+import {
+  endRounds,
+  JointAcquisition,
+  type OneByOne,
+  type Wanted,
+  type WantedTogether,
+} from './joint-acquisition.js';
 import type { Lines } from './lines.js';
-
-/** What somebody asks for, checked. */
-interface Wanted {
-  /** Canonical. */
-  readonly name: string;
-  readonly settings: AcquireSettings;
-  /** Monotonic: what `waitMs` counts from. */
-  readonly calledAtMs: number;
-}
 
 /** What acquisitions need of their manager. */
 export interface AcquisitionPlace {
@@ -30,67 +31,111 @@ export interface AcquisitionPlace {
   refuseWhenClosed(): void;
 }
 
-type Name = string | readonly string[];
+type Verb = 'acquire' | 'tryAcquire';
 
-/** From a request to a lease in its caller's hands: entered again, or through the line of its name. */
-export class Acquisitions {
+/** From a request to a lease in its caller's hands: entered again, or through the line of its name; or several together. */
+export class Acquisitions implements OneByOne {
+  /** Of those who take several: ends a round that takes longer than its caller waits. */
+  readonly #rounds: AlarmClock<JointAcquisition>;
+
   constructor(
     private readonly manager: ManagerSettings,
     private readonly place: AcquisitionPlace,
-  ) {}
+  ) {
+    this.#rounds = new AlarmClock(manager.clock, endRounds);
+  }
 
-  /** Waits for its turn. @throws as `LockManager.acquire` */
-  async acquire(given: Name, options: AcquireOptions | undefined): Promise<SingleLease> {
+  /** Waits for its turn. Never throws at once. @throws as `LockManager.acquire` */
+  acquire(given: LockNames, options: AcquireOptions | undefined): Promise<Lease> {
+    try {
+      const wanted = this.#wanted('acquire', given, options);
+      return 'parts' in wanted ? this.#together(wanted).acquire() : this.take(wanted);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Asks once. null: somebody else has the lock. Never throws at once. @throws as `LockManager.tryAcquire` */
+  async tryAcquire(given: LockNames, options: AcquireOptions | undefined): Promise<Lease | null> {
+    const wanted = this.#wanted('tryAcquire', given, options);
+    if ('parts' in wanted) return this.#together(wanted).tryAcquire();
+    const answer = await this.tryTake(wanted);
+    return 'outcome' in answer ? null : answer;
+  }
+
+  /** Everybody who waits keeps its variables: so there are few. */
+  async take(wanted: Wanted): Promise<SingleLease> {
     const { leases, lines } = this.place;
-    const wanted = this.#wanted('acquire', given, options);
-    const { name, settings, calledAtMs } = wanted;
     // Asked before anything else, closing too: whoever holds a lock is to finish.
     for (let outer = this.#outer(wanted); outer !== undefined; outer = this.#outer(wanted)) {
-      const lease = await lines.within(outer).enter(settings, calledAtMs);
+      const lease = await lines.within(outer).enter(wanted.settings, wanted.calledAtMs);
       if (lease !== undefined) return lease; // else what it waited for has ended
     }
     this.place.refuseWhenClosed();
-    if (settings.waitMs === 0) {
-      const answer = await this.#tryOnce(wanted);
-      if (!('outcome' in answer)) return answer;
-      throw new LockBusyError(name, { retryAfterMs: answer.retryAfterMs });
-    }
+    if (wanted.settings.waitMs === 0) return this.#takeAtOnce(wanted);
     for (;;) {
-      const lease = await lines.of(name, settings).wait(settings, calledAtMs);
-      if (lease.kept.unconfirmed) await leases.confirm(lease, settings.waitMs);
-      if (leases.handOut(lease)) return lease;
+      const lease = await lines.of(wanted.name, wanted.settings).wait(wanted.settings, wanted.calledAtMs);
+      if (lease.kept.unconfirmed) await leases.confirm(lease, wanted.settings.waitMs);
+      if (this.#handOut(wanted, lease)) return lease;
       this.place.refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
     }
   }
 
-  /** Asks once. null: somebody else has the lock. @throws as `LockManager.tryAcquire` */
-  async tryAcquire(given: Name, options: AcquireOptions | undefined): Promise<SingleLease | null> {
-    const wanted = this.#wanted('tryAcquire', given, options);
-    const outer = this.#outer(wanted);
-    if (outer !== undefined)
-      return this.place.lines.within(outer).tryEnter(wanted.settings, wanted.calledAtMs) ?? null;
-    this.place.refuseWhenClosed();
+  async #takeAtOnce(wanted: Wanted): Promise<SingleLease> {
     const answer = await this.#tryOnce(wanted);
-    return 'outcome' in answer ? null : answer;
+    if (!('outcome' in answer)) return answer;
+    throw new LockBusyError(wanted.name, { retryAfterMs: answer.retryAfterMs });
   }
 
-  async #tryOnce({ name, settings, calledAtMs }: Wanted) {
+  async tryTake(wanted: Wanted): Promise<SingleLease | Busy> {
+    const outer = this.#outer(wanted);
+    if (outer !== undefined) {
+      const lease = this.place.lines.within(outer).tryEnter(wanted.settings, wanted.calledAtMs);
+      return lease ?? { outcome: 'busy', retryAfterMs: outer.remainingMs() };
+    }
+    this.place.refuseWhenClosed();
+    return this.#tryOnce(wanted);
+  }
+
+  async #tryOnce(wanted: Wanted): Promise<SingleLease | Busy> {
     const { leases, lines } = this.place;
+    const { name, settings, calledAtMs } = wanted;
     const lease = await lines.of(name, settings).tryOnce(settings, calledAtMs);
     if ('outcome' in lease) return lease;
     if (lease.kept.unconfirmed) await leases.confirm(lease, 0);
-    if (leases.handOut(lease)) return lease;
+    if (this.#handOut(wanted, lease)) return lease;
     throw lease.lossError ?? unconfirmedError(name); // ended on its way: never run work with it
   }
 
+  /** false: it ended on its way. Of several names the caller has none before it has all. */
+  #handOut({ isPart }: Wanted, lease: SingleLease): boolean {
+    return isPart === true ? !lease.isOver : this.place.leases.handOut(lease);
+  }
+
   /** A function of its own: a closure in `acquire` would be kept by everybody who waits. */
-  #wanted(verb: 'acquire' | 'tryAcquire', given: Name, options: AcquireOptions | undefined): Wanted {
-    const name = singleName(given);
-    const place = () => `${verb}(${describeValue(name)})`;
+  #wanted(verb: Verb, given: LockNames, options: AcquireOptions | undefined): Wanted | WantedTogether {
+    const names = checkNames(given);
+    const place = () => `${verb}(${typeof names === 'string' ? describeValue(names) : listed(names)})`;
     if (verb === 'tryAcquire') refuseWait(options, place);
     const settings = resolveAcquireOptions(this.manager, options, place);
     if (settings.signal?.aborted === true) throw settings.signal.reason;
-    return { name, settings, calledAtMs: this.manager.clock.monotonicMs() };
+    const calledAtMs = this.manager.clock.monotonicMs();
+    if (typeof names === 'string') return { name: names, settings, calledAtMs };
+    const parts = inOrder(names, settings, place);
+    for (const { kind } of parts) checkStore(kind, this.manager.store, place());
+    const [only] = parts;
+    if (parts.length > 1 || only === undefined) return { parts, settings, calledAtMs };
+    return { name: only.name, settings: { ...settings, ...only.kind }, calledAtMs };
+  }
+
+  #together(wanted: WantedTogether): JointAcquisition {
+    const { leases } = this.place;
+    return new JointAcquisition(wanted, {
+      one: this,
+      leases,
+      clock: this.manager.clock,
+      rounds: this.#rounds,
+    });
   }
 
   /** The lease of the running call chain that is to be entered again. @throws LockUsageError LOCK_REENTRANT */
@@ -106,4 +151,8 @@ export class Acquisitions {
     }
     return outer;
   }
+}
+
+function listed(names: readonly { readonly name: string }[]): string {
+  return describeNames(names.map(({ name }) => name));
 }

@@ -71,6 +71,8 @@ export type LockedDecorator = <T>(
  *
  * Decorators above it run under the lock in phase 'request' of HTTP, else around it. They must call the method.
  *
+ * Several names are taken together, all or none: `@Locked(['account:<from>', 'account:<to>'])`, `@Locked('item:<ids[]>')`.
+ *
  * @param names a template, several, or a function of the method's arguments that gives names (encode ids with `lockName`)
  * @throws LockUsageError when the class is defined, for anything wrong that can be seen then; the rest when the application starts.
  *   The decorated method throws LockBusyError, LockLostError, LockStoreError, and whatever it throws itself
@@ -130,8 +132,6 @@ function checkNames(names: NameSpec, place: string): void {
       `the first argument must be a template, a list of them or a function, got ${describeValue(names)}`,
     );
   }
-  if (templates.length > 1)
-    throw usage(place, 'taking several names together is not built yet; give one name that covers them');
   for (const template of templates as readonly string[]) parseTemplate(template, place);
 }
 

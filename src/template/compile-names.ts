@@ -1,4 +1,4 @@
-import { canonicalName, describeValue, LockUsageError } from '../../lib/index.js';
+import { canonicalName, describeValue, LockUsageError, MAX_NAMES } from '../../lib/index.js';
 import { finalForm, missesItsType, requestForm } from './canonical-form.js';
 import { compileKeyFunction, refuseRequest } from './key-function.js';
 import {
@@ -79,12 +79,24 @@ function compileAll(
   place: string,
   compile: (placeholder: Placeholder, template: LockTemplate) => CompiledValue,
 ): Reader {
+  const clientLists: string[] = [];
   const readers = templates.map((template) =>
-    compileTemplate(template, place, (placeholder) => compile(placeholder, template)),
+    compileTemplate(template, place, (placeholder) => {
+      const value = compile(placeholder, template);
+      if (placeholder.each && value.fromClient) clientLists.push(placeholder.raw);
+      return value;
+    }),
   );
   const [only] = readers;
   if (readers.length === 1 && only !== undefined) return only;
-  return (args, request) => [...new Set(readers.flatMap((reader) => reader(args, request)))];
+  return (args, request) => {
+    const names = [...new Set(readers.flatMap((reader) => reader(args, request)))];
+    const [placeholder] = clientLists;
+    // One list is within its bounds by itself. Where no client made it too long, the engine says so.
+    if (names.length <= MAX_NAMES || placeholder === undefined) return names;
+    const problem = `${placeholder} and what is beside it are ${names.length} names; at most ${MAX_NAMES} can be taken together`;
+    throw new TemplateValueError(`@Locked on ${place}: ${problem}`, true, { placeholder });
+  };
 }
 
 function compileTemplate(

@@ -1,5 +1,5 @@
 import { isPromise } from 'node:util/types';
-import { describeValue, encodeNameValue, redactPasswords } from '../../lib/index.js';
+import { describeValue, encodeNameValue, MAX_NAMES, redactPasswords } from '../../lib/index.js';
 import { type Placeholder, templatePlace } from './lock-template.js';
 import { classNameOf, FieldNotRead, promiseNotRead } from './read-fields.js';
 import { formatInt, formatLower, formatUpper, RefusedValue, type SpellingStep } from './spelling-steps.js';
@@ -39,6 +39,10 @@ export function encodedElements(found: unknown, rule: ValueRule): readonly strin
   const elements: unknown = isSingle ? [found] : found;
   if (!Array.isArray(elements) || elements.length === 0) {
     throw valueError(rule, `is ${describeFound(found, rule)}; [] needs an array with at least one element`);
+  }
+  if (elements.length > MAX_NAMES) {
+    const problem = `has ${elements.length} elements; [] takes at most ${MAX_NAMES}, because so many names can be taken together`;
+    throw valueError(rule, problem);
   }
   return elements.map((element) => encodedValue(element, rule));
 }

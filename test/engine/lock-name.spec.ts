@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { canonicalName, encodeNameValue, lockName, singleName } from '../../lib/lock-name.js';
+import { canonicalName, encodeNameValue, lockName } from '../../lib/lock-name.js';
 
 describe('a lock name', () => {
   it('stays as it is, separators and odd characters included', () => {
@@ -36,13 +36,6 @@ describe('a lock name', () => {
   it('of 512 bytes is a name, and a long one does not fill the message when it is refused', () => {
     expect(canonicalName('x'.repeat(512))).toHaveLength(512);
     expect(() => canonicalName('x'.repeat(100_000))).toThrow(/^.{0,250}$/);
-  });
-
-  it('in a list with repetitions is that one name; an empty list, a bad element and two names are refused', () => {
-    expect(singleName(['a', 'a'])).toBe('a');
-    expect(() => singleName([])).toThrow(expect.objectContaining({ code: 'LOCK_NAME_INVALID' }));
-    expect(() => singleName(['a', ''])).toThrow(expect.objectContaining({ code: 'LOCK_NAME_INVALID' }));
-    expect(() => singleName(['a', 'b'])).toThrow(/not built yet.*2: "a", "b"/);
   });
 });
 

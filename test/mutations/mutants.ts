@@ -14,6 +14,7 @@ import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 import { reentryMutants } from './reentry-mutants.js';
 import { sentMutants } from './sent-mutants.js';
+import { severalNamesMutants } from './several-names-mutants.js';
 import { templateMutants } from './template-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -31,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...sentMutants,
   ...reentryMutants,
   ...kindsMutants,
+  ...severalNamesMutants,
   ...nestMutants,
   ...templateMutants,
 ];

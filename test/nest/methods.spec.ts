@@ -513,7 +513,6 @@ describe('what @Locked refuses when the class is defined', () => {
     ['an unknown phase', 'x', { phase: 'guard' }, "phase must be 'request' or 'handler', got \"guard\""],
     ['a lease that is too short', 'x', { leaseMs: 5 }, 'leaseMs must be an integer from 100'],
     ['a wait that is no time', 'x', { waitMs: Number.NaN }, 'waitMs must be a number of ms from 0'],
-    ['several names', ['x', 'y'], {}, 'taking several names together is not built yet'],
     ['no name', undefined, {}, 'the first argument must be a template'],
     ['an empty list', [], {}, 'the first argument must be a template'],
     ['a broken template', 'x:<', {}, 'not closed'],

@@ -1,6 +1,7 @@
 import type { Lease } from '../../lib/holding/lease.js';
 import type { AcquireOptions } from '../../lib/acquire-options.js';
 import type { FencedResource } from './fenced-resource.js';
+import { type CallerTools, type Held, JointCaller } from './joint-caller.js';
 import type { Recorder } from './recorder.js';
 import type { SeededRandom } from './seeded-random.js';
 import type { SimulatedNode } from './simulated-node.js';
@@ -16,6 +17,7 @@ export interface Workplace {
   readonly forceful: boolean;
   readonly hurried: boolean;
   readonly broad: boolean;
+  readonly joint: boolean;
 }
 
 const LONGEST_WAIT_MS = 8_000;
@@ -29,6 +31,7 @@ export class Caller {
   readonly #leaving: SeededRandom;
   readonly #crowd: SeededRandom;
   readonly #endings: SeededRandom;
+  readonly #together: JointCaller;
 
   constructor(
     readonly id: string,
@@ -38,6 +41,20 @@ export class Caller {
     this.#leaving = random.fork('leaving');
     this.#crowd = random.fork('crowd');
     this.#endings = random.fork('endings');
+    this.#together = new JointCaller(this.#tools(), random.fork('joint'));
+  }
+
+  #tools(): CallerTools {
+    return {
+      place: this.place,
+      tryBoundMs: this.place.commandMs * COMMANDS_OF_A_TRY,
+      nextLabel: () => `${this.id}#${this.#count++}`,
+      optionsOf: (label, tries) => this.#optionsOf(label, tries),
+      underLock: (held, lease) => this.#underLock(held, lease),
+      release: (calls, lease) => this.#release(calls, lease),
+      failed: (call, name, error) => this.#failed(call, name, error),
+      record: (happening) => this.#record(happening),
+    };
   }
 
   /** Never rejects. Stops early when its process closes. */
@@ -52,6 +69,7 @@ export class Caller {
   }
 
   async #round(): Promise<void> {
+    if (this.#together.wants()) return this.#together.take();
     const what = this.random.next();
     if (this.place.broad && what > 0.5) {
       await this.#takeMany();
@@ -71,8 +89,8 @@ export class Caller {
     let began = false;
     const work = async (lease: Lease) => {
       began = true;
-      this.place.recorder.begin(this.place.node.process, call, lease);
-      await this.#underLock(call, lease);
+      this.place.recorder.begin(this.place.node.process, { call, lease });
+      await this.#underLock([{ call, lease }], lease);
       // From here on the lease is on its way back, whatever the work still thinks.
       this.#record({ f: 'release', type: 'invoke', call });
     };
@@ -85,8 +103,8 @@ export class Caller {
     const taken = await this.#obtain(name, tries);
     if (taken === undefined) return;
     const { call, lease } = taken;
-    await this.#underLock(call, lease);
-    await this.#release(call, lease);
+    await this.#underLock([{ call, lease }], lease);
+    await this.#release([call], lease);
     if (this.random.chance(0.1)) await this.#releaseAgain(call, lease);
   }
 
@@ -97,8 +115,8 @@ export class Caller {
     const taken = (await Promise.all(names.map((name) => this.#obtain(name, tries)))).filter(
       (one) => one !== undefined,
     );
-    await Promise.all(taken.map(({ call, lease }) => this.#underLock(call, lease)));
-    await Promise.all(taken.map(({ call, lease }) => this.#release(call, lease)));
+    await Promise.all(taken.map((held) => this.#underLock([held], held.lease)));
+    await Promise.all(taken.map(({ call, lease }) => this.#release([call], lease)));
   }
 
   async #obtain(name: string, tries: boolean): Promise<{ call: string; lease: Lease } | undefined> {
@@ -111,7 +129,7 @@ export class Caller {
       const { waitMs: _, ...tryOptions } = options;
       const lease = tries ? await locks.tryAcquire(name, tryOptions) : await locks.acquire(name, options);
       if (lease !== null) {
-        this.place.recorder.begin(process, call, lease);
+        this.place.recorder.begin(process, { call, lease });
         return { call, lease };
       }
       this.#record({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
@@ -122,24 +140,36 @@ export class Caller {
   }
 
   #begin(name: string, tries: boolean): { call: string; options: AcquireOptions } {
-    const { leases, commandMs } = this.place;
+    const { commandMs } = this.place;
     const call = `${this.id}#${this.#count++}`;
+    const options = this.#optionsOf(call, tries, (waitMs) => {
+      const inLine = !tries && waitMs > 0;
+      const tryBoundMs = commandMs * COMMANDS_OF_A_TRY;
+      const waitBoundMs = waitMs === Infinity ? null : waitMs;
+      const boundMs = inLine ? waitBoundMs : tryBoundMs;
+      this.#record({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine });
+    });
+    return { call, options };
+  }
+
+  #optionsOf(
+    label: string,
+    tries: boolean,
+    begin: (waitMs: number) => void = () => undefined,
+  ): AcquireOptions {
+    const { leases } = this.place;
     const leaseMs = this.random.pick(leases);
     const forEver = this.random.chance(this.place.broad ? 0 : 0.05); // many at once, for ever, would be a deadlock
     const waitMs = forEver ? Infinity : this.random.integer(0, LONGEST_WAIT_MS);
-    const inLine = !tries && waitMs > 0;
-    const tryBoundMs = commandMs * COMMANDS_OF_A_TRY;
-    const waitBoundMs = waitMs === Infinity ? null : waitMs;
-    const boundMs = inLine ? waitBoundMs : tryBoundMs;
-    this.#record({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine });
+    begin(waitMs);
     const renew = this.random.chance(0.8);
-    const options: AcquireOptions = { leaseMs, renew, label: call };
+    const options: AcquireOptions = { leaseMs, renew, label };
     if (!tries) options.waitMs = waitMs;
     if (this.#crowd.chance(0.05)) options.maxWaitingProcesses = this.#crowd.integer(1, 3);
     if (this.#crowd.chance(0.1)) options.cohortMs = this.#crowd.integer(0, 50);
     if (this.#endings.chance(0.5)) options.release = 'sent';
     if (this.random.chance(0.15)) options.signal = this.#changesItsMind();
-    return { call, options };
+    return options;
   }
 
   #changesItsMind(): AbortSignal {
@@ -150,7 +180,7 @@ export class Caller {
   }
 
   /** Looks before each write whether the lease is still held, as a careful user does. */
-  async #underLock(call: string, lease: Lease): Promise<void> {
+  async #underLock(held: readonly Held[], lease: Lease): Promise<void> {
     const { recorder, resource } = this.place;
     const { process } = this.place.node;
     const { hurried } = this.place;
@@ -160,10 +190,12 @@ export class Caller {
     for (let step = 0; step < steps; step++) {
       const checkedAtMs = process.nowMs;
       if (lease.state === 'held') {
-        recorder.held(process, call, lease);
-        const { name, fencingToken: fence } = lease;
-        this.#record({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
-        resource.write({ call, name, fence, sentMs: process.nowMs });
+        for (const { call, lease: part } of held) {
+          recorder.held(process, call, part);
+          const { name, fencingToken: fence } = part;
+          this.#record({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
+          resource.write({ call, name, fence, sentMs: process.nowMs });
+        }
       }
       await this.#sleep(this.random.between(0, longMs));
       if (this.random.chance(0.15))
@@ -171,13 +203,13 @@ export class Caller {
     }
   }
 
-  async #release(call: string, lease: Lease): Promise<void> {
-    this.#record({ f: 'release', type: 'invoke', call });
+  async #release(calls: readonly string[], lease: Lease): Promise<void> {
+    for (const call of calls) this.#record({ f: 'release', type: 'invoke', call });
     try {
       const result = await lease.release();
-      this.#record({ f: 'release', type: 'ok', call, result });
+      for (const call of calls) this.#record({ f: 'release', type: 'ok', call, result });
     } catch (error) {
-      this.#record({ f: 'release', type: 'fail', call, code: codeOf(error) });
+      for (const call of calls) this.#record({ f: 'release', type: 'fail', call, code: codeOf(error) });
     }
   }
 

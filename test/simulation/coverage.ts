@@ -22,6 +22,13 @@ export interface Coverage {
   /** Refused because too many wait: requests by the store, and callers. */
   fullInStore: number;
   fullHere: number;
+  /** Leases on several names; waits for one of several, and of these the ones that held another meanwhile; losses of one that others outlived. */
+  joint: number;
+  jointWaits: number;
+  jointWaitsHolding: number;
+  jointLost: number;
+  /** Several names of which the caller got none. */
+  jointNone: number;
   /** Subscriptions that went on at a server where nobody counts them, and how often one was told there to ask for itself. */
   strayListeners: number;
   woken: number;
@@ -43,6 +50,11 @@ export function noCoverage(): Coverage {
     largestRenewBatch: 0,
     fullInStore: 0,
     fullHere: 0,
+    joint: 0,
+    jointWaits: 0,
+    jointWaitsHolding: 0,
+    jointLost: 0,
+    jointNone: 0,
     strayListeners: 0,
     woken: 0,
   };

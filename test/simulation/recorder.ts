@@ -10,11 +10,12 @@ import type {
   OnSent,
   RenewOutcome,
   RenewRequest,
-  StopSignal,
   YieldRequest,
 } from '../../lib/stores/lock-store.js';
 import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
 import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from './coverage.js';
+import { JointRule } from './joint-rule.js';
+import { type Asked, type Beginning, type Note, settled } from './place-notes.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
@@ -35,6 +36,7 @@ export class Recorder {
   readonly ownerOf = new Map<string, SimulatedProcess>();
   readonly coverage: Coverage = noCoverage();
   readonly slices = new SliceRule();
+  readonly joint = new JointRule(this.coverage);
   readonly #events: HistoryEvent[] = [];
   /** By owner token: whose the hold is now. It is one call's after another where it is handed on inside a process. */
   readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }>();
@@ -66,17 +68,32 @@ export class Recorder {
     this.#events.push({ ...happening, p: process.id, seq: this.#seq++, atMs: process.nowMs });
   }
 
-  /** From now on everything about this lease belongs to this call. */
-  begin(process: SimulatedProcess, call: string, lease: Lease): void {
+  /** As `begin`, of a lease on several names: a call for each. */
+  beginAll(process: SimulatedProcess, calls: ReadonlyMap<string, string>, lease: Lease): void {
+    const { signal } = lease;
+    if (calls.size > 1) this.coverage.joint += 1;
+    for (const [name, call] of calls) {
+      const part = lease.partOn(name)!;
+      // A part may have been ours for a while, when the others were waited for.
+      this.begin(process, { call, lease: part, signal, agoMs: lease.waitedMs - part.waitedMs });
+    }
+    signal.addEventListener('abort', () => {
+      if (lease.names.some((name) => lease.partOn(name)?.isOver === false)) this.coverage.jointLost += 1;
+    });
+  }
+
+  /** From now on everything about this lease belongs to this call. `signal` tells its loss. */
+  begin(process: SimulatedProcess, { call, lease, signal = lease.signal, agoMs = 0 }: Beginning): void {
     const { name, fencingToken: fence } = lease;
     const known = single(lease);
     const deadlineMs = process.toWorldMs(known.deadlineMs);
     const { ownerToken } = known.hold;
     const users = this.#usersOf.get(ownerToken) ?? [];
-    if (users.length > 0) {
+    // Whoever had it before may have given it back before it had all that it wanted: then only the token tells.
+    if (users.length > 0 || fence !== known.hold.fencingToken) {
       this.coverage.handOffs += 1;
       this.handedOn.add(call);
-      this.slices.handedOn(process, call, ownerToken);
+      this.slices.handedOn(process, { call, ownerToken, agoMs });
     }
     this.slices.used(process, call, fence);
     this.#usersOf.set(ownerToken, [...users, call]);
@@ -84,10 +101,10 @@ export class Recorder {
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
     for (let i = 0; i < (this.#renewing.get(ownerToken) ?? 0); i++)
       this.record(process, { f: 'renew', type: 'invoke', call });
-    lease.signal.addEventListener('abort', () => {
+    signal.addEventListener('abort', () => {
       if (this.#released.has(call)) return; // a refused release says so too, but its section had ended before
       this.#ended(call);
-      const { cause } = lease.signal.reason as { cause: string };
+      const { cause } = signal.reason as { cause: string };
       if (cause === 'forced') for (const one of [...users, call]) this.refused.add(one);
       this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(known.deadlineMs) });
     });
@@ -231,23 +248,5 @@ export class Recorder {
     this.#renewing.set(ownerToken, (this.#renewing.get(ownerToken) ?? 0) + by);
     const user = this.#users.get(ownerToken);
     if (by === 1 && user !== undefined) this.record(process, { f: 'renew', type: 'invoke', call: user.call });
-  }
-}
-
-interface Asked {
-  readonly request: YieldRequest;
-  readonly signal: StopSignal;
-}
-
-type Note = (type: 'ask' | 'queued' | 'granted' | 'left' | 'full') => void;
-
-async function settled<T extends Grant | Busy | Full>(answer: Promise<T>, note: Note): Promise<T> {
-  try {
-    const given = await answer;
-    note(given.outcome === 'granted' ? 'granted' : given.outcome === 'full' ? 'full' : 'left');
-    return given;
-  } catch (error) {
-    note('left');
-    throw error;
   }
 }

@@ -238,6 +238,7 @@ class Schedule {
       ...this.#world.thrown.map((error) => said('R1', `thrown from a timer or a socket: ${String(error)}`)),
       ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
       ...this.#slips(),
+      ...this.#recorder.joint.slips,
       ...this.#rush().map((message) => said('R1', message)),
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];

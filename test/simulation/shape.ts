@@ -17,11 +17,23 @@ export interface Shape {
   readonly hurried: boolean;
   /** Callers take many names at once: so requests and renewals travel together. */
   readonly broad: boolean;
+  /** Callers take two or three names together, all or none. */
+  readonly joint: boolean;
 }
 
 const BROAD_NAMES = 24;
+/** So few that they are nearly always wanted by others, too. */
+const JOINT_NAMES = ['a', 'b', 'c', 'd'];
 
 export function shapeOf(random: SeededRandom): Shape {
+  const shape = singleShapeOf(random);
+  // From a stream of its own, so that other schedules are what they were before there was this.
+  const joint = random.fork('joint').chance(0.25);
+  if (!joint) return { ...shape, joint };
+  return { ...shape, joint, names: shape.broad ? shape.names : JOINT_NAMES.slice(0, shape.names.length + 2) };
+}
+
+function singleShapeOf(random: SeededRandom): Omit<Shape, 'joint'> {
   const basic = {
     names: ['a', 'b'].slice(0, random.chance(0.7) ? 1 : 2),
     leases: [random.integer(150, 900), random.integer(400, 6_000)],

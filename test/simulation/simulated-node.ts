@@ -39,6 +39,7 @@ export class SimulatedNode {
     const options = { keepMs, drainMs, cohortMs, maxWaiters, maxWaitingProcesses };
     this.locks = new LockManager({ store, clock, randomness, prefix: 'sim', ...options });
     this.locks.on('warning', () => undefined);
+    this.locks.on('waiting', (waiting) => recorder.joint.waits(process, waiting, this.locks));
   }
 
   /** Its sockets as the network sees them. */

@@ -25,6 +25,11 @@ const ENOUGH: readonly (readonly [what: keyof Coverage, times: number])[] = [
   ['largestRenewBatch', 16],
   ['fullInStore', 500],
   ['fullHere', 1_000],
+  ['joint', 500],
+  ['jointWaits', 500],
+  ['jointWaitsHolding', 200],
+  ['jointLost', 20],
+  ['jointNone', 200],
   ['strayListeners', 100],
   ['woken', 10],
 ];

@@ -20,8 +20,12 @@ export class SliceRule {
     this.#beganAtMs.set(ownerToken, process.nowMs);
   }
 
-  handedOn(process: SimulatedProcess, call: string, ownerToken: string): void {
-    const ms = process.nowMs - (this.#beganAtMs.get(ownerToken) ?? -Infinity);
+  /** @param agoMs how long ago that was */
+  handedOn(
+    process: SimulatedProcess,
+    { call, ownerToken, agoMs }: { call: string; ownerToken: string; agoMs: number },
+  ): void {
+    const ms = process.nowMs - agoMs - (this.#beganAtMs.get(ownerToken) ?? -Infinity);
     if (ms <= LONGEST_SLICE_MS + SLOW_READING_MS) return;
     this.#slip('F1', process, `${call} was handed on ${ms.toFixed(1)} ms after the store was asked`);
   }

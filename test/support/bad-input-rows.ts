@@ -66,6 +66,16 @@ export const BAD_INPUT_ROWS: readonly (readonly [input: string, file: string, ti
     'lib/testing/contract/bad-input-cases.ts',
     'one distinct name in a list is that name',
   ],
+  [
+    'a list that is empty, too long, or of what is no name',
+    'test/engine/several-names.spec.ts',
+    'is refused, and nothing is locked: %s',
+  ],
+  [
+    'a list of the client that is empty or too long',
+    'test/nest/several-names.spec.ts',
+    'is a 400, and nothing is locked: %s',
+  ],
   ['a cluster', 'test/stores/redis-startup.spec.ts', 'refuses a server of a cluster'],
   ['a replica', 'test/stores/redis-startup.spec.ts', 'refuses a replica'],
   [

@@ -52,6 +52,17 @@ void locks.acquire(['one'], {
   maxWaiters: 50,
   maxWaitingProcesses: 10,
 });
+// Several names, each with what is asked for it by itself.
+void locks.acquire(['a', { name: 'b' }, { name: 'c', mode: 'exclusive' }]);
+void locks.tryUsing(['a', 'b'] as const, (held) => held.fencingTokens.get('a'));
+same<Lease['fencingTokens'], ReadonlyMap<string, number>>(true);
+same<Lease['names'], readonly string[]>(true);
+// @ts-expect-error a list is of names
+void locks.acquire(['a', 5]);
+// @ts-expect-error an option of the call is not one of a name
+void locks.acquire([{ name: 'a', waitMs: 5 }]);
+// @ts-expect-error what is asked about a lock is about one name
+void locks.inspect(['a', 'b']);
 // @ts-expect-error a number is no name
 void locks.acquire(42);
 // @ts-expect-error options are checked by name

@@ -138,14 +138,19 @@ export const badInputCases: ContractCases = {
     await refused(() => locks.tryUsing('group:1', () => 1, options), 'LOCK_OPTIONS_INVALID', 'tryUsing');
   },
 
-  'several names together are not built yet, and say so; one distinct name in a list is that name': async (
-    bench,
-  ) => {
-    const locks = bench.manager();
-    await refused(() => locks.acquire(['a', 'b']), 'LOCK_OPTIONS_INVALID', 'two names');
-    assert.equal((await bench.drive(locks.acquire(['a', 'a']))).name, 'a');
-    assert.equal(await bench.drive(locks.isLocked('b')), false);
-  },
+  'a list of more than 100 names, or with two modes for one name, is refused; one distinct name in a list is that name':
+    async (bench) => {
+      const seen = watchStore();
+      const locks = bench.manager({}, seen.wrap);
+      const many = Array.from({ length: 101 }, (_, n) => `name:${n}`);
+      const twoModes = ['a', { name: 'a', mode: 'shared' }, 'b'];
+      for (const [call, made] of Object.entries(acquisitions(locks, undefined, many)))
+        await refused(made, 'LOCK_NAME_INVALID', `${call}: 101 names`);
+      for (const [call, made] of Object.entries(acquisitions(locks, undefined, twoModes)))
+        await refused(made, 'LOCK_OPTIONS_INVALID', `${call}: two modes`);
+      assert.equal(seen.acquires, 0);
+      assert.equal((await bench.drive(locks.acquire(['a', 'a']))).name, 'a');
+    },
 
   'asking again inside one’s own lock with reentrant: false is LOCK_REENTRANT at once, instead of waiting for oneself':
     async (bench) => {
@@ -187,7 +192,8 @@ function calls(locks: LockManager, badName: unknown): Record<string, Call> {
 
 const work = () => assert.fail('the work ran');
 
-function acquisitions(locks: LockManager, badOptions: unknown, name: string): Record<string, Call> {
+function acquisitions(locks: LockManager, badOptions: unknown, given: unknown): Record<string, Call> {
+  const name = given as string;
   const options = badOptions as object;
   const isWait = typeof badOptions === 'object' && badOptions !== null && 'waitMs' in badOptions;
   const waiting: Record<string, Call> = {

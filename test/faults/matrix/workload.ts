@@ -16,6 +16,8 @@ export interface Workload {
   readonly long: number;
   /** Asks once. */
   readonly tries: number;
+  /** Takes two or three names together, where there are as many. */
+  readonly together: number;
   /** Gives up its wait by a signal. */
   readonly aborts: number;
   /** Takes a lease that is not renewed. */
@@ -39,6 +41,7 @@ export function usualWorkload(leaseMs: number): Omit<Workload, 'seed' | 'waitMs'
     long: 0.03,
     longHoldMs: leaseMs * 1.2,
     tries: 0.15,
+    together: 0.2,
     aborts: 0.1,
     unrenewed: 0.05,
     extends: 0.1,
@@ -96,7 +99,11 @@ export class WorkloadRunner {
   }
 
   async #take(name: string, chance: Seeded, release: 'confirmed' | 'sent'): Promise<RecordedLease | null> {
-    const { tries, aborts, unrenewed, waitMs } = this.workload;
+    const { tries, aborts, unrenewed, waitMs, names, together } = this.workload;
+    if (names.length > 1 && chance.chance(together)) {
+      const several = Array.from({ length: chance.between(2, 3) }, () => chance.pick(names));
+      return this.locks.acquireAll(several, { release, tries: chance.chance(tries) });
+    }
     if (chance.chance(tries)) return this.locks.tryAcquire(name, { release });
     if (chance.chance(unrenewed)) return this.locks.acquire(name, { renew: false, release });
     if (!chance.chance(aborts)) return this.locks.acquire(name, { release });

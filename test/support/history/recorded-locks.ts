@@ -1,5 +1,6 @@
 import { type AcquireOptions, type Lease, LockError, LockManager } from '../../../lib/index.js';
 import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
+import type { SingleLease } from '../../../lib/holding/single-lease.js';
 import { single } from '../single-lease.js';
 
 export type { RecordingOptions } from './recorded-store.js';
@@ -24,12 +25,31 @@ export class RecordedLocks {
     const inLine = waitMs > 0;
     const boundMs = waitMs === Infinity ? null : Math.max(waitMs, inLine ? 0 : this.options.tryMs);
     const call = this.#begin(name, boundMs, inLine);
-    return this.#settle(call, name, this.locks.acquire(name, options)) as Promise<RecordedLease>;
+    return this.#settle(new Map([[name, call]]), this.locks.acquire(name, options)) as Promise<RecordedLease>;
   }
 
   tryAcquire(name: string, options: AcquireOptions = {}): Promise<RecordedLease | null> {
     const call = this.#begin(name, this.options.tryMs, false);
-    return this.#settle(call, name, this.locks.tryAcquire(name, options));
+    return this.#settle(new Map([[name, call]]), this.locks.tryAcquire(name, options));
+  }
+
+  /**
+   * Several names, all or none. In the history each is a call of its own; not in line, because it comes to the line of a name when it has
+   * those before it.
+   */
+  async acquireAll(
+    names: readonly string[],
+    { tries = false, ...options }: AcquireOptions & { readonly tries?: boolean } = {},
+  ): Promise<RecordedLease | null> {
+    const { manager, tryMs } = this.options;
+    const waitMs = tries ? 0 : (options.waitMs ?? manager.waitMs ?? 10_000);
+    // Who does not wait is answered when what it took for a moment is given back.
+    const boundMs = waitMs === Infinity ? null : waitMs === 0 ? 2 * tryMs : Math.max(waitMs, tryMs);
+    const calls = new Map([...new Set(names)].map((name) => [name, this.#begin(name, boundMs, false)]));
+    return this.#settle(
+      calls,
+      tries ? this.locks.tryAcquire(names, options) : this.locks.acquire(names, options),
+    );
   }
 
   async forceRelease(name: string, reason: string): Promise<void> {
@@ -73,37 +93,54 @@ export class RecordedLocks {
     return call;
   }
 
-  async #settle(call: string, name: string, acquiring: Promise<Lease | null>): Promise<RecordedLease | null> {
+  /** @param calls by name */
+  async #settle(
+    calls: ReadonlyMap<string, string>,
+    acquiring: Promise<Lease | null>,
+  ): Promise<RecordedLease | null> {
     const { add, shared } = this.#recorder;
+    const failed = (code: string) => {
+      for (const [name, call] of calls) add({ f: 'acquire', type: 'fail', call, name, code });
+    };
     try {
       const lease = await acquiring;
       if (lease === null) {
-        add({ f: 'acquire', type: 'fail', call, name, code: 'LOCK_BUSY' });
+        failed('LOCK_BUSY');
         return null;
       }
-      const { fencingToken: fence } = lease;
-      const { deadlineMs, hold } = single(lease);
-      this.#recorder.calls.set(hold, { call, lease });
-      add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
-      return new RecordedLease(lease, call, this.#recorder);
+      const parts: RecordedPart[] = [];
+      for (const [name, call] of calls) {
+        const part = single(lease.partOn(name) ?? lease);
+        const { fencingToken: fence, deadlineMs, hold } = part;
+        this.#recorder.calls.set(hold, { call, lease: part, whole: lease });
+        add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
+        parts.push({ call, lease: part });
+      }
+      return new RecordedLease(lease, parts, this.#recorder);
     } catch (error) {
-      add({ f: 'acquire', type: 'fail', call, name, code: codeOf(error) });
+      failed(codeOf(error));
       throw error;
     }
   }
+}
+
+/** The lease on one name, which is all of it or one of several, and the call that the history knows it by. */
+interface RecordedPart {
+  readonly call: string;
+  readonly lease: SingleLease;
 }
 
 /** A lease whose use is written down. */
 export class RecordedLease {
   constructor(
     readonly lease: Lease,
-    private readonly call: string,
+    private readonly parts: readonly RecordedPart[],
     private readonly recorder: Recorder,
   ) {
     const onLost = () => {
       const { cause } = lease.signal.reason as { cause: string };
-      const deadlineMs = recorder.shared(single(lease).deadlineMs);
-      recorder.add({ f: 'lost', call, cause, deadlineMs });
+      for (const { call, lease: part } of parts)
+        recorder.add({ f: 'lost', call, cause, deadlineMs: recorder.shared(part.deadlineMs) });
     };
     if (lease.signal.aborted) onLost();
     else lease.signal.addEventListener('abort', onLost, { once: true });
@@ -111,14 +148,16 @@ export class RecordedLease {
 
   /** Asks the lease whether it is held, as a caller does right before a step, and only then writes. false: not held any more. */
   async write(resource: FencedWrite): Promise<boolean> {
-    const { call, recorder, lease } = this;
-    const checkedAtMs = recorder.nowMs();
-    if (lease.state !== 'held') return false;
-    const { name, fencingToken: fence } = lease;
-    recorder.add({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
-    const version = await resource(name, fence);
-    if (version === null) recorder.add({ f: 'write', type: 'refused', call, name });
-    else recorder.add({ f: 'write', type: 'accepted', call, name, fence, version });
+    const { recorder } = this;
+    for (const { call, lease } of this.parts) {
+      const checkedAtMs = recorder.nowMs();
+      if (this.lease.state !== 'held') return false;
+      const { name, fencingToken: fence } = lease;
+      recorder.add({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
+      const version = await resource(name, fence);
+      if (version === null) recorder.add({ f: 'write', type: 'refused', call, name });
+      else recorder.add({ f: 'write', type: 'accepted', call, name, fence, version });
+    }
     return true;
   }
 
@@ -141,15 +180,18 @@ export class RecordedLease {
   }
 
   async #end(end: (lease: Lease) => Promise<'released' | 'lost'>): Promise<void> {
-    const { call, recorder, lease } = this;
-    recorder.add({ f: 'release', type: 'invoke', call });
-    const before = recorder.asked.get(single(lease).hold);
+    const { recorder, parts } = this;
+    const askedOf = ({ lease }: RecordedPart) => recorder.asked.get(lease.hold);
+    for (const { call } of parts) recorder.add({ f: 'release', type: 'invoke', call });
+    const before = parts.map(askedOf);
     try {
-      const ending = end(lease);
-      const asked = recorder.asked.get(single(lease).hold) !== before;
-      recorder.add({ f: 'release', type: 'ok', call, result: await ending, asked });
+      const ending = end(this.lease);
+      const asked = parts.map((part, at) => askedOf(part) !== before[at]);
+      const result = await ending;
+      for (const [at, { call }] of parts.entries())
+        recorder.add({ f: 'release', type: 'ok', call, result, asked: asked[at]! });
     } catch (error) {
-      recorder.add({ f: 'release', type: 'fail', call, code: codeOf(error) });
+      for (const { call } of parts) recorder.add({ f: 'release', type: 'fail', call, code: codeOf(error) });
     }
   }
 }

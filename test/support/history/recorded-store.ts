@@ -21,12 +21,20 @@ export interface RecordingOptions {
   readonly tryMs: number;
 }
 
+/** Who uses a hold. */
+export interface RecordedUser {
+  readonly call: string;
+  readonly lease: Lease;
+  /** On several names, of which this is one; else the same. */
+  readonly whole: Lease;
+}
+
 /** Stamps what happens with the process, its order in it, and the time. */
 export class Recorder {
   /** How often the store was asked to end a hold, or to say who is next. */
   readonly asked = new WeakMap<object, number>();
   /** Whose hold it is. */
-  readonly calls = new WeakMap<object, { readonly call: string; readonly lease: Lease }>();
+  readonly calls = new WeakMap<object, RecordedUser>();
   readonly #options: RecordingOptions;
   #seq = 0;
   #ids = 0;
@@ -123,6 +131,8 @@ async function recordedRenewals(
   // A hold without a call is one whose acquire has not returned yet; between two leases it is nobody's.
   const known = requests.map(({ hold }) => {
     const user = calls.get(hold);
+    // Another name of its lease was lost, and with it this call; the hold is kept until its work has ended.
+    if (user !== undefined && user.whole !== user.lease && user.whole.state === 'lost') return undefined;
     return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
   });
   for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
