@@ -45,6 +45,7 @@ class Server {
     port: number,
   ) {
     this.redis = new Redis(port, { retryStrategy: () => 200, maxRetriesPerRequest: null });
+    this.redis.on('error', () => undefined); // until it is up
   }
 
   async load(texts: Texts): Promise<void> {
