@@ -28,7 +28,7 @@ export const gateMutants: readonly Mutant[] = [
   inScript(
     'leases end by the server time',
     GATE,
-    'if purge(gate, keys) then let_in(gate, keys, told.self) end',
+    'if not gate.is_fresh and purge(gate, keys) then let_in(gate, keys, told.self) end',
     '',
   ),
   inScript(
@@ -92,7 +92,7 @@ export const gateMutants: readonly Mutant[] = [
   inScript(
     'a newcomer does not pass the queue',
     'gate-acquire.lua',
-    "if redis.call('EXISTS', keys.waiting) == 0 and fits",
+    'if not gate.is_waited_for and fits',
     'if fits',
   ),
   inScript(
@@ -102,7 +102,7 @@ export const gateMutants: readonly Mutant[] = [
     'if (mode',
   ),
   inScript('a limit and shared exclude each other', 'gate-acquire.lua', 'return { -14, gate.family }', ''),
-  inScript('a stored limit wins', 'gate-acquire.lua', "redis.call('GET', keys.limit) or ", ''),
+  inScript('a stored limit wins', 'gate-acquire.lua', 'request.stored or gate', 'gate'),
   inScript(
     'an exclusive lock stays in format 1',
     'gate-acquire.lua',

@@ -4,12 +4,18 @@ import type { RedisStoreOptions } from '../../lib/index.js';
 import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
 import type { AcquireRequest, Grant } from '../../lib/stores/lock-store.js';
+import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { GateProcess } from '../support/gate-process.js';
 import { gateRights, leastPrivilege } from '../support/least-privilege.js';
+import { MeddledRedis } from '../support/meddled-redis.js';
 import { eventually, RedisWorkbench } from '../support/redis-workbench.js';
 
 const bench = new RedisWorkbench();
-beforeAll(() => bench.start());
+beforeAll(async () => {
+  await bench.start();
+  // So that every script goes out with its short name, by which a test knows it.
+  for (const { text } of Object.values(SCRIPTS)) await bench.raw.script('LOAD', text);
+});
 afterEach(() => bench.clean());
 afterAll(() => bench.stop());
 
@@ -391,6 +397,74 @@ describe('a holder at the gate', () => {
     await queued(1);
     expect(await a.release(days.hold)).toBe('released');
     await next;
+  });
+});
+
+describe('a reply that is lost', () => {
+  const STEPS = ['gate-acquire', 'gate-upgrade', 'gate-renew', 'gate-downgrade', 'gate-release'] as const;
+
+  it.each(STEPS)(
+    'of %s changes nothing: asked again it is the same hold, and everybody is served',
+    async (script) => {
+      const redis = new MeddledRedis(bench.url);
+      const [a, b] = [open({ client: redis.client }), open()];
+      await a.release((await a.take('warm-up', shared)).hold);
+      const lost = redis.loseReply(script);
+      const mine = await a.take(NAME, upgradeable);
+      const late = b.take(NAME, { ...upgradeable, ...WAIT });
+      await queued(1);
+      const before = tokenOf(mine);
+      expect(await a.store.upgrade!(mine.hold, { wait: false }, new Stop())).toMatchObject({
+        outcome: 'granted',
+      });
+      expect(tokenOf(mine)).toBeGreaterThan(before);
+      expect(await a.renew(mine.hold, 60_000)).toBe('renewed');
+      await a.store.downgrade!(mine.hold);
+      const next = await late;
+      expect(tokenOf(next)).toBeGreaterThan(tokenOf(mine));
+      expect(await a.release(mine.hold)).toBe('released');
+      await lost;
+      expect(await b.release(next.hold)).toBe('released');
+      expect(await keysLeft()).toEqual([STATE]);
+    },
+  );
+
+  it('of an acquisition that nobody waits for any more leaves no hold behind', async () => {
+    const redis = new MeddledRedis(bench.url);
+    const a = open({ client: redis.client });
+    await a.release((await a.take('warm-up', shared)).hold);
+    const { executed, letGo } = redis.holdReply('gate-acquire');
+    const stop = new Stop();
+    const asked = a.ask(NAME, { ...shared, ...WAIT, signal: stop });
+    await executed;
+    stop.abort(new Error('enough'));
+    await expect(asked).rejects.toThrow('enough');
+    letGo();
+    await eventually(async () => (await bench.raw.get(STATE))?.startsWith('f') === true);
+    expect(await keysLeft()).toEqual([STATE]);
+  });
+});
+
+describe('a server whose memory is full', () => {
+  afterEach(() => bench.raw.config('SET', 'maxmemory', '0'));
+
+  it('lets holders go on, end and go down, and those who waited in; and who asks anew is refused with nothing changed', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, { ...shared, leaseMs: 10_000 });
+    const writer = b.take(NAME, WAIT);
+    await queued(1);
+    await bench.raw.config('SET', 'maxmemory', '1');
+    expect(await a.renew(reader.hold, 60_000)).toBe('renewed');
+    expect((await a.store.inspect(NAME)).remainingMs).toBeGreaterThan(50_000);
+    const before = await bench.raw.get(STATE);
+    await expect(b.ask(NAME, shared)).resolves.toMatchObject({ outcome: 'busy' });
+    await expect(a.ask('other', shared)).rejects.toMatchObject({ code: 'LOCK_STORE_UNAVAILABLE' });
+    expect(await bench.raw.get(STATE)).toBe(before);
+    expect(await bench.raw.exists('lock:{other}')).toBe(0);
+    expect(await a.release(reader.hold)).toBe('released');
+    const { hold } = await writer;
+    await b.store.downgrade!(hold);
+    expect(await b.release(hold)).toBe('released');
   });
 });
 

@@ -1,3 +1,4 @@
+// over budget: one table of figures.
 // node --import ./test/support/run-typescript.mjs test/simulation/gate/run-gate-cost.ts [<redis-scripts.generated.ts of another checkout>]
 // What each kind of lock costs the server: commands, instructions (callgrind: N pairs and 3 N, the difference) and microseconds; and what a
 // name with 1 000 holders costs in memory and script time. Not a test: figures for the docs, beside those of exclusive locks in the same run.
@@ -45,6 +46,7 @@ class Server {
     port: number,
   ) {
     this.redis = new Redis(port, { retryStrategy: () => 200, maxRetriesPerRequest: null });
+    this.redis.on('error', () => undefined); // until it is up
   }
 
   async load(texts: Texts): Promise<void> {

@@ -45,6 +45,7 @@ export class RedisGate {
    * @throws LockStoreError LOCK_STORE_UNSUPPORTED, which names what is refused; _UNAVAILABLE, _READONLY
    */
   allowed(): Promise<void> {
+    if (this.isAllowed) return Promise.resolve();
     return (this.#asking ??= this.#probe().finally(() => (this.#asking = undefined)));
   }
 

@@ -51,6 +51,11 @@ end
 local function open_for(keys, request, state)
   if request.mode == 'x' and request.lease_ms <= LONGEST_PLAIN_MS then return nil, { -12 } end
   local is_held = state and string.byte(state) ~= 102
+  if not is_held and redis.call('EXISTS', keys.queue, keys.waiting, keys.holders, keys.records) == 0 then
+    local gate = new_gate(state)
+    gate.is_fresh, gate.is_waited_for = true, false
+    return gate
+  end
   local left = is_held and redis.call('PTTL', keys.state) or 0
   if left == -1 then return nil, { -9, 'it would never run out' } end
   local waiting = redis.call('ZCARD', keys.queue)
@@ -70,7 +75,8 @@ end
 -- The limit for this request: one that an operator has set wins, then that of the gate.
 local function limit_for(keys, request, gate)
   if request.mode ~= 'l' then return 0 end
-  return tonumber(redis.call('GET', keys.limit) or gate and gate.family == 'l' and gate.limit or request.limit)
+  if request.stored == nil then request.stored = redis.call('GET', keys.limit) end
+  return tonumber(request.stored or gate and gate.family == 'l' and gate.limit or request.limit)
 end
 
 -- It holds, or waits: from now on the gate is of its kind.
@@ -85,24 +91,25 @@ end
 
 local function acquire(gate, keys, request, limit)
   local mode, weight = request.mode, request.weight
-  local own = hold_of(keys, request.token) -- a duplicate, or a grant whose push was lost
+  local own = not gate.is_fresh and hold_of(gate, keys, request.token) -- a duplicate, or a grant whose push was lost
   if own then return granted(gate, own) end
   if (mode == 'l' and gate.family == 'r') or ((mode == 's' or mode == 'u') and gate.family == 'l') then
     return { -14, gate.family }
   end
-  if redis.call('EXISTS', keys.waiting) == 0 and fits(gate, mode, weight, limit) then
-    admit(gate, keys, request, request.lease_ms)
+  if gate.is_waited_for == nil then gate.is_waited_for = redis.call('EXISTS', keys.waiting) == 1 end
+  if not gate.is_waited_for and fits(gate, mode, weight, limit) then
+    own = admit(gate, keys, request, request.lease_ms)
     enrol(gate, mode, limit)
-    return granted(gate, hold_of(keys, request.token))
+    return granted(gate, own)
   end
-  if not request.waits then return { 0, next_end(keys) } end
+  if not request.waits then return { 0, next_end(gate, keys) } end
   local ticket = take_place(keys.waiting, request.member, request.ticket, us, request.most)
-  if not ticket then return { 4, next_end(keys) } end
+  if not ticket then return { 4, next_end(gate, keys) } end
   enrol(gate, mode, limit)
   let_in(gate, keys, request.token)
-  own = hold_of(keys, request.token)
+  own = hold_of(gate, keys, request.token)
   if own then return granted(gate, own) end
-  return { 2, next_end(keys), ticket, digits(us), listeners_on(request.tail), mode == 'l' and gate.limit or 0 }
+  return { 2, next_end(gate, keys), ticket, digits(us), listeners_on(request.tail), mode == 'l' and gate.limit or 0 }
 end
 
 local names = { 'state', 'queue', 'waiting', 'holders', 'records', 'limit' }
@@ -119,7 +126,7 @@ return answer_others(ARGV[1], { own = 1, names = names }, function(keys, terms, 
   }
   return at_gate(keys, told, function(gate)
     local limit = limit_for(keys, request, gate)
-    if request.mode ~= 'l' or request.weight <= limit or hold_of(keys, request.token) then
+    if request.mode ~= 'l' or request.weight <= limit or hold_of(gate, keys, request.token) then
       return acquire(gate, keys, request, limit)
     end
     if redis.call('ZREM', keys.waiting, request.member) == 1 then -- the limit was lowered while it waited

@@ -27,7 +27,7 @@ local told = {
   end,
 }
 local answer = at_gate(keys, told, function(gate)
-  local hold = hold_of(keys, token)
+  local hold = hold_of(gate, keys, token)
   if not hold then return { -1 } end
   if gate.family == 'l' then return { -14, hold.mode } end
   if hold.mode ~= 's' then

@@ -24,7 +24,7 @@ end
 local answer = at_gate(keys, { keep_ms = keep_ms }, function(gate)
   local first
   for _, token in ipairs(redis.call('ZRANGE', keys.holders, 0, -1)) do
-    local hold = hold_of(keys, token)
+    local hold = hold_of(gate, keys, token)
     if hold and issued(hold) then
       first = first or hold
       redis.call('PUBLISH', channel_of(hold.tail), 'L' .. token .. reason)

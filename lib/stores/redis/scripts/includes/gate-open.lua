@@ -4,7 +4,17 @@
 -- nothing is changed then.
 local function is_of_this_release(tail) return string.find(tail, '^[^!|]*:c:~[%w_-]+[!|]') ~= nil end
 
--- state: of format 1, nil: none. Returns the gate; or nil and the answer why not.
+-- Nobody holds it, nobody waits. state: of format 1, nil: none.
+local function new_gate(state)
+  return {
+    -- Without a trace the first fence is the server's time, which no token issued before exceeds.
+    fence = state and fence_of(state) or digits(us - 1),
+    lineage = state and lineage_of(state) or digits(us),
+    family = '-', limit = 0, used = 0, is = 0, ix = 0, u = false, x = false,
+  }
+end
+
+-- Returns the gate; or nil and the answer why not.
 local function open_gate(keys, state)
   local is_held = state and string.byte(state) ~= 102
   local waiting = redis.call('ZRANGE', keys.queue, 0, -1, 'WITHSCORES')
@@ -13,12 +23,7 @@ local function open_gate(keys, state)
     if not is_of_this_release(string.sub(waiting[index], 31)) then return nil, { -13 } end
   end
 
-  local gate = {
-    -- Without a trace the first fence is the server's time, which no token issued before exceeds.
-    fence = state and fence_of(state) or digits(us - 1),
-    lineage = state and lineage_of(state) or digits(us),
-    family = '-', limit = 0, used = 0, is = 0, ix = 0, u = false, x = false,
-  }
+  local gate = new_gate(state)
   -- Of a gate whose state was lost alone: these holders were forgotten with it.
   if redis.call('EXISTS', keys.holders, keys.records) > 0 then redis.call('DEL', keys.holders, keys.records) end
   if is_held then

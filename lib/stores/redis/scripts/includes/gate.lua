@@ -76,7 +76,7 @@ end
 
 -- What is left when records or holders were lost without us (an eviction, an operator): count anew, so that nobody waits for a ghost.
 local function recount(gate, keys)
-  gate.used, gate.u, gate.x = 0, false, false
+  gate.used, gate.u, gate.x, gate.is_odd = 0, false, false, true
   for _, token in ipairs(redis.call('ZRANGE', keys.holders, 0, -1)) do
     local record = redis.call('HGET', keys.records, token)
     if record then
@@ -91,6 +91,12 @@ end
 
 -- Takes out those whose lease has ended. Returns whether anybody was.
 local function purge(gate, keys)
+  -- One look is enough as a rule: the first to end has not ended, or nobody holds and nobody should.
+  local first = redis.call('ZRANGE', keys.holders, 0, 0, 'WITHSCORES')
+  gate.first, gate.first_ends = first[1], tonumber(first[2])
+  if gate.first and gate.first_ends >= now_ms then return false end
+  if not gate.first and gate.used == 0 and not gate.x then return false end
+
   local over = redis.call('ZRANGEBYSCORE', keys.holders, '-inf', '(' .. string.format('%.0f', now_ms))
   local is_whole = true
   for _, token in ipairs(over) do
@@ -104,8 +110,8 @@ local function purge(gate, keys)
 end
 
 -- The hold of this token, with the end of its lease; nil: it has none.
-local function hold_of(keys, token)
-  local ends_ms = redis.call('ZSCORE', keys.holders, token)
+local function hold_of(gate, keys, token)
+  local ends_ms = not gate.changed and token == gate.first and gate.first_ends or redis.call('ZSCORE', keys.holders, token)
   local record = ends_ms and redis.call('HGET', keys.records, token)
   if not record then return nil end
   local hold = parse_record(record)
@@ -114,9 +120,10 @@ local function hold_of(keys, token)
 end
 
 -- Until the first of the leases ends, in milliseconds: then it may be somebody else's turn.
-local function next_end(keys)
-  local first = redis.call('ZRANGE', keys.holders, 0, 0, 'WITHSCORES')[2]
-  return first and tonumber(first) - now_ms or 0
+local function next_end(gate, keys)
+  local first = gate.first_ends
+  if gate.changed then first = tonumber(redis.call('ZRANGE', keys.holders, 0, 0, 'WITHSCORES')[2]) end
+  return first and first - now_ms or 0
 end
 
 -- limit: of a gate that has none yet
@@ -128,14 +135,17 @@ local function fits(gate, mode, weight, limit)
   return gate.ix == 0 and (mode == 's' or not gate.u)
 end
 
--- A new hold, under a new fence. request: token, mode, weight, tail
+-- A new hold, under a new fence; returned. request: token, mode, weight, tail
 local function admit(gate, keys, request, lease_ms)
   local fence = next_fence(gate.fence, us)
   redis.call('ZADD', keys.holders, now_ms + lease_ms, request.token)
   gate.fence, gate.is_longer = fence, true
+  gate.last_ends = gate.is_fresh and now_ms + lease_ms
   count(gate, request.mode, request.weight, 1)
   local hold = { fence = fence, granted = digits(us), mode = request.mode, weight = request.weight, tail = request.tail }
   write_record(keys, request.token, hold)
+  hold.left = lease_ms
+  return hold
 end
 
 -- An upgradeable hold becomes exclusive, under a new fence and with the lease that it has.
@@ -152,6 +162,7 @@ end
 local function let_in(gate, keys, self)
   while true do
     local member = redis.call('ZRANGE', keys.waiting, 0, 0)[1]
+    gate.is_waited_for = member ~= nil
     if not member then return end
     local request = {
       token = string.sub(member, 1, 22),
@@ -160,7 +171,7 @@ local function let_in(gate, keys, self)
       tail = string.sub(member, 44),
     }
     local token, mode, lease_ms = request.token, request.mode, tonumber(string.sub(member, 23, 32))
-    local hold = mode == 'U' and hold_of(keys, token)
+    local hold = mode == 'U' and hold_of(gate, keys, token)
     local is_over = mode == 'U' and not hold -- it waited to upgrade what it holds no more
     local is_too_heavy = mode == 'l' and request.weight > gate.limit
     if not is_over and not is_too_heavy and not fits(gate, mode, request.weight) then return end
@@ -181,13 +192,15 @@ local function let_in(gate, keys, self)
   end
 end
 
--- Writes what has become of the gate; closes it when nobody holds and nobody waits.
+-- Writes what has become of the gate (what is known already is not asked again); closes it when nobody holds and nobody waits.
 local function save(gate, keys, keep_ms)
-  local last = redis.call('ZREVRANGE', keys.holders, 0, 0, 'WITHSCORES')[2]
-  local is_waited_for = redis.call('EXISTS', keys.waiting) == 1
+  local is_held = gate.used > 0 or gate.x or gate.is > 0 or gate.ix > 0
+  local last = gate.last_ends or (is_held and redis.call('ZREVRANGE', keys.holders, 0, 0, 'WITHSCORES')[2])
+  local is_waited_for = gate.is_waited_for
+  if is_waited_for == nil then is_waited_for = redis.call('EXISTS', keys.waiting) == 1 end
   if not last and not is_waited_for then
     redis.call('SET', keys.state, 'f' .. gate.fence .. gate.lineage, 'PX', keep_ms)
-    redis.call('DEL', keys.holders, keys.records)
+    if gate.is_odd then redis.call('DEL', keys.holders, keys.records) end
     return
   end
   local lasts_ms = last and tonumber(last) - now_ms + 1000 or 0 -- a second more than the last lease
@@ -209,7 +222,7 @@ local function at_gate(keys, told, work)
   if not gate and answer[1] == -12 and told.open then gate, answer = told.open(state) end
   if not gate then return answer end
   local ok, result = pcall(function()
-    if purge(gate, keys) then let_in(gate, keys, told.self) end
+    if not gate.is_fresh and purge(gate, keys) then let_in(gate, keys, told.self) end
     return work(gate)
   end)
   if gate.changed then save(gate, keys, told.keep_ms) end
