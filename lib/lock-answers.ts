@@ -98,7 +98,12 @@ function holderOf({ heldSinceMs, ...told }: HolderInspection): LockHolder {
   return { ...told, heldSince: new Date(heldSinceMs) };
 }
 
-export function heldLock(lease: SingleLease): HeldLock {
+/** Of each hold: readers that share it have a lease each, and those who entered one again have the same. */
+export function heldLocks(lease: SingleLease): HeldLock[] {
+  return lease.kept.leases.filter((one) => one === lease || one.outer === undefined).map(heldLock);
+}
+
+function heldLock(lease: SingleLease): HeldLock {
   const { name, label, mode, fencingToken, state, acquiredAt } = lease;
   return { name, label, mode, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
 }

@@ -12,7 +12,7 @@ import {
 import { Acquisitions } from './waiting/acquisitions.js';
 import { Lines } from './waiting/lines.js';
 import {
-  heldLock,
+  heldLocks,
   type HeldLock,
   inspection,
   type LockInspection,
@@ -144,7 +144,7 @@ export class LockManager {
 
   /** What this process holds now, oldest first. */
   held(): HeldLock[] {
-    return this.#leases.list().map(heldLock);
+    return this.#leases.list().flatMap(heldLocks);
   }
 
   /**

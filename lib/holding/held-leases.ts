@@ -6,18 +6,18 @@ import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
 import { FleetingMap } from '../runtime/fleeting-map.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
-import { type LockLostError, LockStoreError, type LossCause } from '../lock-errors.js';
+import type { LockLostError, LossCause } from '../lock-errors.js';
 import type { LockAudience } from '../lock-events.js';
 import { LimitNews } from './limit-news.js';
-import { describeNames } from '../several-names.js';
+import { extendLeases } from './extend-leases.js';
 import { JointLease } from './joint-lease.js';
 import { LockFrames } from './lock-frames.js';
 import { ModeChanges, type UpgradeOptions } from './mode-changes.js';
 import { SingleLease } from './single-lease.js';
 import type { ManagerSettings } from '../lock-options.js';
-import { checkLeaseMs } from '../option-checks.js';
 import { describe, Releases } from './releases.js';
-import type { Grant, OnSent, RenewOutcome, RenewRequest } from '../stores/lock-store.js';
+import { renewalsOf } from './store-renewals.js';
+import type { Grant, OnSent } from '../stores/lock-store.js';
 
 /**
  * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
@@ -45,7 +45,7 @@ export class HeldLeases implements LeaseKeeper {
   ) {
     const { clock, randomness, store } = settings;
     this.releases = new Releases(clock, audience, store.capabilities);
-    this.#watchdog = new LeaseWatchdog(clock, randomness, (requests) => this.#renew(requests));
+    this.#watchdog = new LeaseWatchdog(clock, randomness, renewalsOf(store));
     const watch = ({ kept }: SingleLease, { leaseMs }: Grant) =>
       this.#watchdog.watch(kept, clock.monotonicMs(), leaseMs);
     this.#limits = new LimitNews((message) => audience.emit('warning', { message }));
@@ -186,21 +186,8 @@ export class HeldLeases implements LeaseKeeper {
     return runWork(lease, this, work);
   }
 
-  async extend(leases: readonly SingleLease[], leaseMs: number): Promise<void> {
-    checkLeaseMs(leaseMs, `extend on ${describeNames(leases.map(({ name }) => name))}`, 'ms');
-    for (const lease of leases) if (!lease.active) lease.assertHeld(); // throws and says why
-    // Before it is sent: without an answer nobody knows what the store keeps.
-    for (const lease of leases) if (leaseMs > lease.leaseMs) lease.kept.stretched = true;
-    const holds = leases.map(({ kept }) => kept);
-    const outcomes = await this.#watchdog.renewNow(holds, leaseMs);
-    for (const { lossError } of leases) if (lossError !== undefined) throw lossError;
-    for (const [index, { name }] of leases.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.outcome !== 'unknown') continue;
-      const message = `lock "${name}" could not be extended: ${outcome.error.message}`;
-      const details = { lockName: name, cause: outcome.error };
-      throw new LockStoreError('LOCK_STORE_UNAVAILABLE', message, details);
-    }
+  extend(leases: readonly SingleLease[], leaseMs: number): Promise<void> {
+    return extendLeases(leases, leaseMs, (holds, ms) => this.#watchdog.renewNow(holds, ms));
   }
 
   release(lease: SingleLease, onSent?: OnSent): Ending | Promise<Ending> {
@@ -254,16 +241,5 @@ export class HeldLeases implements LeaseKeeper {
         resolve();
       };
     });
-  }
-
-  #renew(requests: readonly RenewRequest[]) {
-    const failed = (error: Error) => requests.map(() => ({ outcome: 'unknown' as const, error }));
-    const checked = (outcomes: RenewOutcome[]) =>
-      outcomes.length === requests.length
-        ? outcomes
-        : failed(new Error('the store left renewals unanswered'));
-    return attempt(() => this.settings.store.renew(requests))
-      .then(checked)
-      .catch(failed);
   }
 }

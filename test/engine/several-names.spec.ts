@@ -49,6 +49,26 @@ async function free(other: ManualManager, ...names: string[]): Promise<string[]>
 const place = () => 'acquire(…)';
 const WHOLE = { mode: 'exclusive', limit: undefined, weight: 1 } as const;
 
+describe('a name of a list', () => {
+  it('may have a mode, or a limit and a weight, of its own', async () => {
+    const { locks, other } = open();
+    const lease = await locks.acquire([
+      'a',
+      { name: 'b', mode: 'shared' },
+      { name: 'c', limit: 2 },
+      { name: 'd', limit: 3, weight: 2 },
+    ]);
+    expect(lease.mode).toBe('exclusive');
+    expect(await other.tryAcquire(['b'], { mode: 'shared' })).not.toBeNull();
+    expect(await other.tryAcquire('c', { limit: 2 })).not.toBeNull();
+    expect(await other.tryAcquire('d', { limit: 3, weight: 2 })).toBeNull();
+    expect(await other.tryAcquire('a', { mode: 'shared' })).toBeNull();
+    await expect(lease.upgrade()).rejects.toMatchObject({ code: 'LOCK_SEVERAL_NAMES' });
+    await lease.release();
+    expect(await other.tryAcquire('a', { mode: 'shared' })).not.toBeNull();
+  });
+});
+
 describe('a list of names', () => {
   it('is put in the order of the bytes of UTF-8, where JavaScript has another one', () => {
     const names = ['\u{1f512}', '\ufffd', 'é', 'z', 'a', 'ab', 'B'];
@@ -83,10 +103,10 @@ describe('a list of names', () => {
     ['null', ['a', null], 'LOCK_NAME_INVALID', 'got null'],
     ['a field that is unknown', [{ name: 'a', ttl: 5 }], 'LOCK_OPTIONS_INVALID', '"ttl" is not known'],
     [
-      'a field that is not built',
-      [{ name: 'a', limit: 5 }],
+      'a weight above its limit',
+      [{ name: 'a', limit: 5, weight: 6 }],
       'LOCK_OPTIONS_INVALID',
-      '"limit" is not built yet',
+      'weight must be an integer from 1 to 5, got 6',
     ],
     [
       'a mode that is none',
@@ -104,7 +124,7 @@ describe('a list of names', () => {
       'two modes for one name',
       ['a', { name: 'a', mode: 'shared' }],
       'LOCK_OPTIONS_INVALID',
-      'the name "a" stands there with mode "exclusive" and with "shared"',
+      'the name "a" stands there with mode "exclusive" and with mode "shared"',
     ],
     [
       '101 names',
@@ -159,7 +179,7 @@ describe('several names that are free', () => {
     const held = await other.acquire('b');
     const waiting = locks.acquire(['c', 'b', 'a'], { label: 'transfer' });
     await turn();
-    expect(locks.events).toEqual([{ event: 'waiting', name: 'b', label: 'transfer' }]);
+    expect(locks.events).toEqual([{ event: 'waiting', name: 'b', label: 'transfer', mode: 'exclusive' }]);
     await held.release();
     await (await waiting).release();
     const told = locks.events.map((event) => `${event.event} ${'name' in event ? event.name : ''}`);

@@ -28,10 +28,11 @@ describe('a shared lock', () => {
   });
 
   it('is one hold for the readers of a process within a slice: one command, one token, given back by the last', async () => {
-    const { asked, other, read } = open();
+    const { locks, asked, other, read } = open();
     const readers = await Promise.all(Array.from({ length: 50 }, () => read()));
     expect(new Set(readers.map(({ fencingToken }) => fencingToken)).size).toBe(1);
     expect(asked).toEqual(['acquire']);
+    expect(locks.held()).toHaveLength(50);
     for (const reader of readers.slice(1)) await reader.release();
     expect([asked, await other.tryAcquire(NAME)]).toEqual([['acquire'], null]);
     await readers[0]!.release();

@@ -86,11 +86,14 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: an extension counts from when it is sent',
     edits: [
-      ...off('lib/holding/held-leases.ts', 'if (leaseMs > lease.leaseMs) lease.kept.stretched = true;'),
       ...off(
-        'lib/holding/held-leases.ts',
-        'if (lease.lossError !== undefined) throw lease.lossError;',
-        'lease.kept.stretched ||= leaseMs > lease.leaseMs;',
+        'lib/holding/extend-leases.ts',
+        'for (const lease of leases) if (leaseMs > lease.leaseMs) lease.kept.stretched = true;',
+      ),
+      ...off(
+        'lib/holding/extend-leases.ts',
+        'for (const { lossError } of leases) if (lossError !== undefined) throw lossError;',
+        'for (const lease of leases) lease.kept.stretched ||= leaseMs > lease.leaseMs;',
       ),
     ],
     suites: [suite(LONGER, 'still on its way')],
@@ -193,7 +196,11 @@ export const cohortMutants: readonly Mutant[] = [
   },
   {
     name: 'renewal batch: an answer that is missing is no crash',
-    edits: off('lib/holding/held-leases.ts', 'outcomes.length === requests.length', 'outcomes.length > -1'),
+    edits: off(
+      'lib/holding/store-renewals.ts',
+      'outcomes.length === requests.length',
+      'outcomes.length > -1',
+    ),
     suites: [suite(RENEWALS, 'forgets an answer')],
   },
 ];

@@ -4,7 +4,6 @@ const NAMES = 'lib/several-names.ts';
 const ACQUISITION = 'lib/waiting/joint-acquisition.ts';
 const ACQUISITIONS = 'lib/waiting/acquisitions.ts';
 const LEASE = 'lib/holding/joint-lease.ts';
-const LEASES = 'lib/holding/held-leases.ts';
 const RELEASES = 'lib/holding/releases.ts';
 const TAKING = 'test/engine/several-names.spec.ts';
 const HOLDING = 'test/engine/joint-lease.spec.ts';
@@ -32,8 +31,8 @@ export const severalNamesMutants: readonly Mutant[] = [
     edits: [
       {
         file: NAMES,
-        find: 'return [...modes].map(([name, mode]) => ({ name, mode }))',
-        put: 'return listed.map(({ name, mode = usual }) => ({ name, mode }))',
+        find: 'return [...kinds].map(([name, kind]) => ({ name, kind }))',
+        put: 'return listed.map(({ name }) => ({ name, kind: usual }))',
       },
     ],
     suites: [suite(TAKING, 'has each name once'), suite(TAKING, 'of one distinct name')],
@@ -135,7 +134,7 @@ export const severalNamesMutants: readonly Mutant[] = [
   },
   {
     name: 'several names: at most a hundred',
-    edits: [{ file: NAMES, find: 'if (modes.size > MAX_NAMES) {', put: 'if (modes.size > 1_000_000) {' }],
+    edits: [{ file: NAMES, find: 'if (kinds.size > MAX_NAMES) {', put: 'if (kinds.size > 1_000_000) {' }],
     suites: [suite(TAKING, '101 names')],
   },
   {
@@ -151,7 +150,13 @@ export const severalNamesMutants: readonly Mutant[] = [
   },
   {
     name: 'several names: two modes for one name are refused',
-    edits: [{ file: NAMES, find: 'if (known !== mode) {', put: 'if (known === undefined) {' }],
+    edits: [
+      {
+        file: NAMES,
+        find: 'if (describeKindOf(known) !== describeKindOf(kind)) {',
+        put: 'if (known === undefined) {',
+      },
+    ],
     suites: [suite(TAKING, 'two modes for one name')],
   },
   {
@@ -198,9 +203,9 @@ export const severalNamesMutants: readonly Mutant[] = [
     name: 'several names: all are made longer',
     edits: [
       {
-        file: LEASES,
-        find: 'const holds = leases.map(({ kept }) => kept);\n    const outcomes',
-        put: 'const holds = leases.slice(0, 1).map(({ kept }) => kept);\n    const outcomes',
+        file: 'lib/holding/extend-leases.ts',
+        find: 'const holds = leases.map(({ kept }) => kept);\n  const outcomes',
+        put: 'const holds = leases.slice(0, 1).map(({ kept }) => kept);\n  const outcomes',
       },
     ],
     suites: [suite(HOLDING, 'made longer with one command')],
