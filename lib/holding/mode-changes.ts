@@ -42,8 +42,7 @@ export class ModeChanges {
     const { waitMs, signal } = checked(lease, options);
     if (lease.mode !== 'upgradeable') throw modeError(lease.name, 'upgrade', lease.mode);
     if (!lease.active) lease.assertHeld(); // throws and says why
-    const { upgrade } = store;
-    if (upgrade === undefined) throw unsupported(lease, 'upgrade');
+    if (store.upgrade === undefined) throw unsupported(lease, 'upgrade');
     const stop = new Stop();
     const leave = () => stop.abort(signal?.reason);
     const lost = () => stop.abort(lease.lossError);

@@ -25,7 +25,7 @@ const SECTIONS: Record<string, ContractCases> = {
   'waiting and order': waitingCases,
   'how many may wait': fullCases,
   'the end of a slice (a store without yieldOrKeep has nothing to show here)': where(
-    ({ yieldOrKeep }) => yieldOrKeep !== undefined,
+    (store) => store.yieldOrKeep !== undefined,
     { ...yieldCases, ...yieldEndCases },
   ),
   'the end of a lease': leaseEndCases,

@@ -220,9 +220,9 @@ export class MemoryLock {
     if (this.#upgrade !== undefined) {
       const holder = this.#holders.get(this.#upgrade.request.ownerToken);
       if (holder === undefined || this.#holders.size > 1) return;
-      const { grant } = this.#upgrade;
+      const waiter = this.#upgrade;
       this.#upgrade = undefined;
-      grant(this.#makeExclusive(holder));
+      waiter.grant(this.#makeExclusive(holder));
       return;
     }
     for (const [token, next] of this.#waiters) {
