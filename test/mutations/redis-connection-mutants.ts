@@ -47,7 +47,7 @@ export const redisConnectionMutants: readonly Mutant[] = [
         put: 'this.start(Infinity, tooLate)',
       },
     ],
-    suites: [suite(RULES, 'an acquire that nobody heard of')],
+    suites: [suite('test/stores/mechanics/bounds.spec.ts', 'round a command that is never settled')],
   },
   {
     name: 'no hold is remembered after its release',
