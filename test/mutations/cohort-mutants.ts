@@ -85,11 +85,14 @@ export const cohortMutants: readonly Mutant[] = [
   {
     name: 'cohort: an extension counts from when it is sent',
     edits: [
-      ...off('lib/holding/held-leases.ts', 'if (leaseMs > lease.leaseMs) lease.kept.stretched = true;'),
       ...off(
         'lib/holding/held-leases.ts',
-        'if (lease.lossError !== undefined) throw lease.lossError;',
-        'lease.kept.stretched ||= leaseMs > lease.leaseMs;',
+        'for (const lease of leases) if (leaseMs > lease.leaseMs) lease.kept.stretched = true;',
+      ),
+      ...off(
+        'lib/holding/held-leases.ts',
+        'for (const { lossError } of leases) if (lossError !== undefined) throw lossError;',
+        'for (const lease of leases) lease.kept.stretched ||= leaseMs > lease.leaseMs;',
       ),
     ],
     suites: [suite(LONGER, 'still on its way')],
