@@ -121,7 +121,9 @@ export class Acquisitions implements OneByOne {
     const calledAtMs = this.manager.clock.monotonicMs();
     if (typeof names === 'string') return { name: names, settings, calledAtMs };
     const parts = inOrder(names, settings.mode, place);
-    for (const { mode } of parts) checkMode(mode, this.manager.store, place());
+    for (const { mode } of parts) {
+      if (mode !== settings.mode) checkMode(mode, this.manager.store, place());
+    }
     const [only] = parts;
     if (parts.length > 1 || only === undefined) return { parts, settings, calledAtMs };
     return { name: only.name, settings: { ...settings, mode: only.mode }, calledAtMs };
