@@ -122,7 +122,7 @@ export class Acquisitions implements OneByOne {
     const calledAtMs = this.manager.clock.monotonicMs();
     if (typeof names === 'string') return { name: names, settings, calledAtMs };
     const parts = inOrder(names, settings, place);
-    for (const { kind } of parts) checkStore(kind, this.manager.store, place());
+    for (const { kind } of parts) if (kind !== settings) checkStore(kind, this.manager.store, place());
     const [only] = parts;
     if (parts.length > 1 || only === undefined) return { parts, settings, calledAtMs };
     return { name: only.name, settings: { ...settings, ...only.kind }, calledAtMs };

@@ -107,7 +107,7 @@ export const severalNamesMutants: readonly Mutant[] = [
   },
   {
     name: 'several names: what nobody renews begins its time when all are there',
-    edits: [{ file: ACQUISITION, find: 'this.#haveAged = true;', put: '' }],
+    edits: [{ file: ACQUISITION, find: 'this.#haveAged = true;', put: '{}' }],
     suites: [suite(TAKING, 'begin their time')],
   },
   {
