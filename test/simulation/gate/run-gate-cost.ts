@@ -258,9 +258,9 @@ async function manyHolders(): Promise<void> {
 console.log(`key ${KEY}; per round: commands, server instructions, server µs`);
 for (const [name, kind] of Object.entries(KINDS)) {
   if (!name.includes(only)) continue;
-  const once = await instructions(kind, PAIRS);
-  const thrice = await instructions(kind, 3 * PAIRS);
-  const each = Math.round((thrice - once) / (2 * PAIRS));
+  const few = await instructions(kind, PAIRS);
+  const many = await instructions(kind, 3 * PAIRS);
+  const each = Math.round((many - few) / (2 * PAIRS));
   console.log(
     `${name.padEnd(34)} ${kind.commands}  ${String(each).padStart(7)}  ${(await microseconds(kind)).toFixed(1)}`,
   );
