@@ -184,8 +184,8 @@ export const cohortMutants: readonly Mutant[] = [
     name: 'renewal batch: none is dropped by the store',
     edits: off(
       'lib/stores/redis/redis-renewals.ts',
-      'renewBatch(requests.slice(start, start + RENEW_BATCH), home)',
-      'renewBatch(requests.slice(start, start + RENEW_BATCH - 1), home)',
+      'all.slice(i * most, (i + 1) * most)',
+      'all.slice(i * most, (i + 1) * most - 1)',
     ),
     suites: [suite(REDIS_BATCHES, 'renewals on a real server')],
   },

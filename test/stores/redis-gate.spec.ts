@@ -433,13 +433,13 @@ describe('a reply that is lost', () => {
     const redis = new MeddledRedis(bench.url);
     const a = open({ client: redis.client });
     await a.release((await a.take('warm-up', shared)).hold);
-    const { executed, letGo } = redis.holdReply('gate-acquire');
+    const reply = redis.holdReply('gate-acquire');
     const stop = new Stop();
     const asked = a.ask(NAME, { ...shared, ...WAIT, signal: stop });
-    await executed;
+    await reply.executed;
     stop.abort(new Error('enough'));
     await expect(asked).rejects.toThrow('enough');
-    letGo();
+    reply.letGo();
     await eventually(async () => (await bench.raw.get(STATE))?.startsWith('f') === true);
     expect(await keysLeft()).toEqual([STATE]);
   });

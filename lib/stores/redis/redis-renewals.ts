@@ -12,6 +12,8 @@ import { answerOf, milliseconds, REFUSED } from './redis-wire.js';
 
 /** As many holds as one renewal command carries: 10 000 leases are 100 commands, and no script blocks the server for long. */
 const RENEW_BATCH = 100;
+/** At the general gate a renewal is four times the work: as many as keep others waiting for the same time. */
+const GATE_BATCH = 25;
 const SHORTEST_BOUND_MS = 50;
 
 /** What renewals need of their store. */
@@ -29,11 +31,13 @@ export async function renewAll(
   requests: readonly RenewRequest[],
   home: RenewalHome,
 ): Promise<RenewOutcome[]> {
-  const batches: Promise<RenewOutcome[]>[] = [];
-  for (let start = 0; start < requests.length; start += RENEW_BATCH) {
-    batches.push(renewBatch(requests.slice(start, start + RENEW_BATCH), home));
-  }
+  const batches = chunks(requests, RENEW_BATCH).map((some) => renewBatch(some, home));
   return (await Promise.all(batches)).flat();
+}
+
+function chunks<T>(all: readonly T[], most: number): T[][] {
+  const count = Math.ceil(all.length / most);
+  return Array.from({ length: count }, (_, i) => all.slice(i * most, (i + 1) * most));
 }
 
 async function renewBatch(requests: readonly RenewRequest[], home: RenewalHome): Promise<RenewOutcome[]> {
@@ -59,30 +63,32 @@ interface Asking {
 
 /** Each where it was last seen. Those whose name has been shared since, or is not any more, are asked for once more in the other place. */
 async function askAll(requests: readonly RenewRequest[], asking: Asking): Promise<RenewOutcome[]> {
-  const isAtGate = requests.map(({ hold }) => (hold as RedisHold).isAtGate);
-  const [gate, plain] = [true, false].map((where) => requests.filter((_, i) => isAtGate[i] === where));
-  const answers = await Promise.all([
-    gate!.length > 0 ? ask('gate-renew', gate!, asking) : [],
-    plain!.length > 0 ? ask('renew', plain!, asking) : [],
-  ]);
-  const outcomes = isAtGate.map((where) => answers[where ? 0 : 1].shift());
-  const moved = requests.filter((_, i) => outcomes[i] === undefined);
-  if (moved.length === 0) return outcomes as RenewOutcome[];
-  const again = await askAll(moved, asking);
-  return outcomes.map((outcome) => outcome ?? again.shift()!);
+  const isAtGate = ({ hold }: RenewRequest) => (hold as RedisHold).isAtGate;
+  const parts = [
+    ...chunks(requests.filter(isAtGate), GATE_BATCH).map((part) => ask('gate-renew', part, asking)),
+    ...chunks(
+      requests.filter((request) => !isAtGate(request)),
+      RENEW_BATCH,
+    ).map((part) => ask('renew', part, asking)),
+  ];
+  const outcomes = new Map((await Promise.all(parts)).flat());
+  const moved = requests.filter((request) => outcomes.get(request) === undefined);
+  const again = moved.length === 0 ? [] : await askAll(moved, asking);
+  return requests.map((request) => outcomes.get(request) ?? again[moved.indexOf(request)]!);
 }
 
-/** undefined: it is in the other place, and knows it now. */
+/** Without an outcome: it is in the other place, and knows it now. */
 async function ask(
   script: 'renew' | 'gate-renew',
   requests: readonly RenewRequest[],
   { home, boundMs }: Asking,
-): Promise<(RenewOutcome | undefined)[]> {
+): Promise<[RenewRequest, RenewOutcome | undefined][]> {
   const { reply, sentAtMs } = await home.link.call({ script, ...wordsOf[script](requests, home), boundMs });
   const answers = script === 'renew' ? reply : reply.slice(1); // of a text the first line is the head
-  return requests.map(({ hold }, i) =>
-    readRenewal(hold as RedisHold, answerOf(answers[i]), { sentAtMs, home }),
-  );
+  return requests.map((request, i) => {
+    const told = { sentAtMs, home };
+    return [request, readRenewal(request.hold as RedisHold, answerOf(answers[i]), told)];
+  });
 }
 
 /** Keys and arguments, see the scripts' headers. */

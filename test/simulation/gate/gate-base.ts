@@ -96,18 +96,11 @@ export class GateBase {
   fits(mode: Mode | 'U', weight: number, limit = this.limit): boolean {
     const modes = [...this.holders.values()].map((hold) => hold.mode);
     if (modes.includes('x')) return false;
-    switch (mode) {
-      case 'x':
-        return modes.length === 0;
-      case 's':
-        return true;
-      case 'u':
-        return !modes.includes('u');
-      case 'U':
-        return modes.length === 1 && modes[0] === 'u';
-      default:
-        return [...this.holders.values()].reduce((sum, hold) => sum + hold.weight, weight) <= limit;
-    }
+    if (mode === 'x') return modes.length === 0;
+    if (mode === 's') return true;
+    if (mode === 'u') return !modes.includes('u');
+    if (mode === 'U') return modes.length === 1 && modes[0] === 'u';
+    return [...this.holders.values()].reduce((sum, hold) => sum + hold.weight, weight) <= limit;
   }
 
   admit({ token, mode, weight, tail }: Omit<Request, 'leaseMs'> | Waiter, leaseMs: number): void {

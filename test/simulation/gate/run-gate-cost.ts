@@ -1,5 +1,5 @@
 // over budget: one table of figures.
-// node --import ./test/support/run-typescript.mjs test/simulation/gate/run-gate-cost.ts [<redis-scripts.generated.ts of another checkout>]
+// node --import ./test/support/run-typescript.mjs test/simulation/gate/run-gate-cost.ts [<redis-scripts.generated.ts of another checkout> [<part of a name>]]
 // What each kind of lock costs the server: commands, instructions (callgrind: N pairs and 3 N, the difference) and microseconds; and what a
 // name with 1 000 holders costs in memory and script time. Not a test: figures for the docs, beside those of exclusive locks in the same run.
 import { spawn } from 'node:child_process';
@@ -19,6 +19,9 @@ import { digits, type Mode, type Request } from './words.js';
 type Texts = Readonly<Record<string, { readonly text: string }>>;
 const other =
   argv[2] === undefined ? undefined : ((await import(pathToFileURL(argv[2]).href)) as { SCRIPTS: Texts });
+
+/** Only the kinds with this in their name. */
+const only = argv[3] ?? '';
 
 const PAIRS = 1_000;
 const CHUNK = 200;
@@ -91,8 +94,12 @@ interface Kind {
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
+/** What a server has loaded whose clients use exclusive locks only. */
+const plainly = (texts: Texts): Texts =>
+  Object.fromEntries(Object.entries(texts).filter(([name]) => !name.startsWith('gate-')));
+
 const exclusive = (texts: Texts): Kind => ({
-  texts,
+  texts: plainly(texts),
   commands: 2,
   rounds: async (server, from, to) => {
     const all = range(from, to);
@@ -250,11 +257,12 @@ async function manyHolders(): Promise<void> {
 
 console.log(`key ${KEY}; per round: commands, server instructions, server µs`);
 for (const [name, kind] of Object.entries(KINDS)) {
-  const once = await instructions(kind, PAIRS);
-  const thrice = await instructions(kind, 3 * PAIRS);
-  const each = Math.round((thrice - once) / (2 * PAIRS));
+  if (!name.includes(only)) continue;
+  const few = await instructions(kind, PAIRS);
+  const many = await instructions(kind, 3 * PAIRS);
+  const each = Math.round((many - few) / (2 * PAIRS));
   console.log(
     `${name.padEnd(34)} ${kind.commands}  ${String(each).padStart(7)}  ${(await microseconds(kind)).toFixed(1)}`,
   );
 }
-await manyHolders();
+if (only === '') await manyHolders();

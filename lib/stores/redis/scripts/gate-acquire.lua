@@ -109,7 +109,7 @@ local function acquire(gate, keys, request, limit)
   let_in(gate, keys, request.token)
   own = hold_of(gate, keys, request.token)
   if own then return granted(gate, own) end
-  return { 2, next_end(gate, keys), ticket, digits(us), listeners_on(request.tail), mode == 'l' and gate.limit or 0 }
+  return { 2, next_end(gate, keys), ticket, now, listeners_on(request.tail), mode == 'l' and gate.limit or 0 }
 end
 
 local names = { 'state', 'queue', 'waiting', 'holders', 'records', 'limit' }

@@ -18,7 +18,7 @@ local nonce, keep_ms, reason, only = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4
 -- Only an exclusive hold counts on for local leases: its tokens are above its fence, and not above the server's time.
 local function issued(hold)
   if only == '' or only == hold.fence then return true end
-  return hold.mode == 'x' and only > hold.fence and only <= digits(us)
+  return hold.mode == 'x' and only > hold.fence and only <= now
 end
 
 local answer = at_gate(keys, { keep_ms = keep_ms }, function(gate)

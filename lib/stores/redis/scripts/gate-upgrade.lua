@@ -30,7 +30,7 @@ local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
       redis.call('ZADD', keys.waiting, 'NX', 0, member)
       redis.call('PEXPIRE', keys.waiting, 90000)
       gate.changed, gate.is_waited_for = true, true
-      return { 2, next_end(gate, keys), digits(0), digits(us), listeners_on(hold.tail) }
+      return { 2, next_end(gate, keys), digits(0), now, listeners_on(hold.tail) }
     else
       if redis.call('ZREM', keys.waiting, member) == 1 then
         gate.changed = true

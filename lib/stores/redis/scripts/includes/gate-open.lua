@@ -9,7 +9,7 @@ local function new_gate(state)
   return {
     -- Without a trace the first fence is the server's time, which no token issued before exceeds.
     fence = state and fence_of(state) or digits(us - 1),
-    lineage = state and lineage_of(state) or digits(us),
+    lineage = state and lineage_of(state) or now,
     family = '-', limit = 0, used = 0, is = 0, ix = 0, u = false, x = false,
   }
 end

@@ -3,9 +3,7 @@
 -- A script works on a table that is made from the state, and changes it beside each write; at_gate writes the state back whatever the
 -- script answers then, also when it fails half-way: counters that are kept must never be left behind what they count.
 local us = now_us()
-local now_ms = math.floor(us / 1000)
-
-local function ten(number) return string.format('%010.0f', number) end
+local now, now_ms = digits(us), math.floor(us / 1000)
 
 -- Found in the state key: the gate; or nil, the answer about it, and what lies there when that is format 1 (nil: nothing).
 local function find_gate(keys)
@@ -52,7 +50,7 @@ local function parse_record(record)
 end
 
 local function write_record(keys, token, hold)
-  redis.call('HSET', keys.records, token, hold.fence .. hold.granted .. hold.mode .. ten(hold.weight) .. hold.tail)
+  redis.call('HSET', keys.records, token, hold.fence .. hold.granted .. hold.mode .. string.format('%010d', hold.weight) .. hold.tail)
 end
 
 -- An upgrade's place in the queue. It has no lease of its own.
@@ -142,7 +140,7 @@ local function admit(gate, keys, request, lease_ms)
   gate.fence, gate.is_longer = fence, true
   gate.last_ends = gate.is_fresh and now_ms + lease_ms
   count(gate, request.mode, request.weight, 1)
-  local hold = { fence = fence, granted = digits(us), mode = request.mode, weight = request.weight, tail = request.tail }
+  local hold = { fence = fence, granted = now, mode = request.mode, weight = request.weight, tail = request.tail }
   write_record(keys, request.token, hold)
   hold.left = lease_ms
   return hold
@@ -183,7 +181,7 @@ local function let_in(gate, keys, self)
       if hold then lease_ms = math.min(hold.left, 99999999) end
       local granted = token == self
       if not granted then
-        local carried = next_fence(gate.fence, us) .. gate.lineage .. digits(us)
+        local carried = next_fence(gate.fence, us) .. gate.lineage .. now
         granted, lease_ms = offer(keys.state, token, request.tail, lease_ms, carried)
       end
       if granted and hold then raise(gate, keys, token, hold)
@@ -204,9 +202,9 @@ local function save(gate, keys, keep_ms)
     return
   end
   local lasts_ms = last and tonumber(last) - now_ms + 1000 or 0 -- a second more than the last lease
+  local counts = string.format('%010d%010d%010d%010d', gate.limit, gate.used, gate.is, gate.ix)
   local flags = (gate.u and '1' or '0') .. (gate.x and '1' or '0')
-  local numbers = ten(gate.limit) .. ten(gate.used) .. ten(gate.is) .. ten(gate.ix)
-  redis.call('SET', keys.state, 'v2:' .. gate.fence .. gate.lineage .. gate.family .. numbers .. flags, 'PX',
+  redis.call('SET', keys.state, 'v2:' .. gate.fence .. gate.lineage .. gate.family .. counts .. flags, 'PX',
     math.max(lasts_ms, is_waited_for and 90000 or 0))
   if not last then return end
   if gate.is_longer or (gate.longest_left or 0) > lasts_ms then -- else they end with the state as it is
