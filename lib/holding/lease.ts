@@ -79,7 +79,8 @@ export abstract class Lease {
   abstract upgrade(options?: UpgradeOptions): Promise<void>;
 
   /**
-   * Makes an exclusive or upgradeable lease shared: it keeps its fencing token, and others who share are let in.
+   * Makes an exclusive or upgradeable lease shared: it keeps its fencing token, and others who share are let in. From the call on it counts
+   * as shared, also when the store gives no answer.
    *
    * @throws LockStoreError · LockLostError · LockUsageError when it is shared already, or somebody is inside who does not share it
    */

@@ -92,12 +92,13 @@ export class ModeChanges {
     if (lease.kept.leases.some((other) => other !== lease && other.mode !== 'shared'))
       throw reentrantDowngradeError(lease.name, 'somebody is inside of it who does not share it');
     const { store } = this.place;
+    if (store.downgrade === undefined) throw unsupported(lease, 'downgrade');
     lease.kept.stretched = true; // what is shared is not handed on to one who wants it alone
+    lease.changeMode('shared'); // before it is sent: readers may be inside before we hear of it
     await attempt(
       () => store.downgrade?.(lease.hold) ?? Promise.reject(unsupported(lease, 'downgrade')),
     ).catch((error: unknown) => this.#lost(lease, error));
     if (lease.lossError !== undefined) throw lease.lossError;
-    lease.changeMode('shared');
     lease.kept.owner.notHandedOn();
   }
 }
