@@ -220,6 +220,15 @@ describe('an upgradeable lock', () => {
     await lease.release();
   });
 
+  it('counts as shared from the call on, because readers may be inside before its answer comes', async () => {
+    const { locks } = open();
+    const lease = await locks.acquire(NAME);
+    const going = lease.downgrade();
+    expect(lease.mode).toBe('shared');
+    await going;
+    await expect(lease.downgrade()).rejects.toThrow('is shared already');
+  });
+
   it('is not handed on in this process once it has gone down: who wants it alone waits for the readers', async () => {
     const { locks, other, turn } = open();
     const lease = await locks.acquire(NAME);

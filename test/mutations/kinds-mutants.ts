@@ -46,6 +46,18 @@ export const kindsMutants: readonly Mutant[] = [
     suites: [suite(SHARED, 'once it has gone down')],
   },
   {
+    name: 'upgradeable: a lease counts as shared from the call of downgrade on',
+    edits: [
+      ...off(MODES, "lease.changeMode('shared'); //", '//'),
+      ...off(
+        MODES,
+        'lease.kept.owner.notHandedOn();',
+        "lease.changeMode('shared');\n    lease.kept.owner.notHandedOn();",
+      ),
+    ],
+    suites: [suite(SHARED, 'from the call on')],
+  },
+  {
     name: 'upgradeable: nobody goes down while one is inside who does not share',
     edits: off(
       MODES,
