@@ -111,8 +111,13 @@ export class GatePlan {
     actor.used = Math.max(actor.used, actor.fence);
   }
 
-  #release(actor: Actor): void {
+  /** A few local leases. */
+  #countOn(actor: Actor): void {
     if (actor.mode === 'x' && actor.fence > 0) actor.used += this.#random.integer(0, 3);
+  }
+
+  #release(actor: Actor): void {
+    this.#countOn(actor);
     const known = this.#random.chance(0.9) ? actor : { ...actor, fence: 0, used: 0, lineage: 0 };
     const queued = actor.queued && this.#random.chance(0.95);
     const ending = { ...known, queued };
@@ -165,7 +170,9 @@ export class GatePlan {
     );
   }
 
-  #downgrade({ token, used }: Actor): void {
+  #downgrade(actor: Actor): void {
+    this.#countOn(actor);
+    const { token, used } = actor;
     this.#call(words.downgrade(token, used), () => this.model.downgrade(token, used), 'downgrade');
   }
 
