@@ -162,12 +162,9 @@ export class GatePlan {
 
   #upgrade({ token, mode }: Actor): void {
     if (mode !== 'u' && this.#random.chance(0.8)) return;
-    const waits = this.#random.chance(0.7);
-    this.#call(
-      words.upgrade(token, waits),
-      () => this.model.upgrade(token, waits),
-      `${waits ? 'waiting ' : ''}upgrade`,
-    );
+    const how = this.#random.pick(['w', 'w', 'w', '-', 'c'] as const);
+    const op = { w: 'waiting upgrade', '-': 'upgrade', c: 'upgrade given up' }[how];
+    this.#call(words.upgrade(token, how), () => this.model.upgrade(token, how), op);
   }
 
   #downgrade(actor: Actor): void {
