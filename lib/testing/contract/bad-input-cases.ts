@@ -46,8 +46,6 @@ const BAD_OPTIONS: readonly unknown[] = [
   { signal: 'stop' },
   { label: 5 },
   { label: 'x'.repeat(129) },
-  { mode: 'shared' },
-  { mode: 'upgradeable' },
   { mode: 'x' },
   { mode: null },
   { leaseMS: 1000 },
