@@ -170,7 +170,7 @@ export const gateMutants: readonly Mutant[] = [
         put: '',
       },
     ],
-    suites: [suite(SPEC, 'goes on: renewed')],
+    suites: [suite(SPEC, 'readers behind a writer enter')],
   },
   {
     name: 'gate: rights are tried before anything is locked',

@@ -429,6 +429,21 @@ describe('a reply that is lost', () => {
     },
   );
 
+  it('of an upgrade that is given up meanwhile leaves no place behind', async () => {
+    const redis = new MeddledRedis(bench.url);
+    const [a, b] = [open({ client: redis.client }), open()];
+    const mine = await a.take(NAME, upgradeable);
+    await b.take(NAME, shared);
+    const lost = redis.loseReply('gate-upgrade'); // and so it is sent once more
+    const stop = new Stop();
+    const upgrade = a.store.upgrade!(mine.hold, WAIT, stop).then(String, String);
+    await lost;
+    stop.abort(new Error('enough'));
+    expect(await upgrade).toBe('Error: enough');
+    expect(await bench.raw.zcard(`${STATE}:q2`)).toBe(0);
+    await b.take(NAME, shared);
+  });
+
   it('of an acquisition that nobody waits for any more leaves no hold behind', async () => {
     const redis = new MeddledRedis(bench.url);
     const a = open({ client: redis.client });

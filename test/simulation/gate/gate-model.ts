@@ -117,13 +117,14 @@ export class GateModel extends PlainModel {
     );
   }
 
-  upgrade(token: string, waits: boolean): Answer {
+  /** w waits · - does not · c only leaves the queue */
+  upgrade(token: string, how: 'w' | '-' | 'c'): Answer {
     if (!this.enter(token)) return [-1];
     const hold = this.holders.get(token);
     if (hold === undefined) return this.saved([-1]);
     if (hold.mode === 's' || hold.mode === 'l') return this.saved([-14, hold.mode]);
-    if (hold.mode === 'u' && !this.fits('U', 1)) {
-      if (waits) {
+    if (hold.mode === 'u' && (how === 'c' || !this.fits('U', 1))) {
+      if (how === 'w') {
         if (!this.queue.some((waiter) => waiter.token === token)) this.queue.unshift(upgradeOf(token, hold));
         this.queueEndsMs = this.nowMs + 90_000;
         this.changed = true;

@@ -111,8 +111,13 @@ export class GatePlan {
     actor.used = Math.max(actor.used, actor.fence);
   }
 
-  #release(actor: Actor): void {
+  /** A few local leases. */
+  #countOn(actor: Actor): void {
     if (actor.mode === 'x' && actor.fence > 0) actor.used += this.#random.integer(0, 3);
+  }
+
+  #release(actor: Actor): void {
+    this.#countOn(actor);
     const known = this.#random.chance(0.9) ? actor : { ...actor, fence: 0, used: 0, lineage: 0 };
     const queued = actor.queued && this.#random.chance(0.95);
     const ending = { ...known, queued };
@@ -157,15 +162,14 @@ export class GatePlan {
 
   #upgrade({ token, mode }: Actor): void {
     if (mode !== 'u' && this.#random.chance(0.8)) return;
-    const waits = this.#random.chance(0.7);
-    this.#call(
-      words.upgrade(token, waits),
-      () => this.model.upgrade(token, waits),
-      `${waits ? 'waiting ' : ''}upgrade`,
-    );
+    const how = this.#random.pick(['w', 'w', 'w', '-', 'c'] as const);
+    const op = { w: 'waiting upgrade', '-': 'upgrade', c: 'upgrade given up' }[how];
+    this.#call(words.upgrade(token, how), () => this.model.upgrade(token, how), op);
   }
 
-  #downgrade({ token, used }: Actor): void {
+  #downgrade(actor: Actor): void {
+    this.#countOn(actor);
+    const { token, used } = actor;
     this.#call(words.downgrade(token, used), () => this.model.downgrade(token, used), 'downgrade');
   }
 

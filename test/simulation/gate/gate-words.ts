@@ -66,11 +66,11 @@ export const words = {
     terms: keep,
     args: [token + digits(leaseMs, 10) + digits(fence)],
   }),
-  upgrade: (token: string, waits: boolean): Call => ({
+  upgrade: (token: string, how: 'w' | '-' | 'c'): Call => ({
     script: 'gate-upgrade',
     keys: [state, waiting, holders, records],
     terms: '',
-    args: [String(KEEP_MS), token, waits ? 'w' : '-'],
+    args: [String(KEEP_MS), token, how],
   }),
   downgrade: (token: string, used: number): Call => ({
     script: 'gate-downgrade',

@@ -159,7 +159,7 @@ const upgrades: Kind = {
       range(from, to).flatMap((i) =>
         [
           words.acquireAtGate(request(i, 'u')),
-          words.upgrade(token(i), true),
+          words.upgrade(token(i), 'w'),
           words.downgrade(token(i), 1),
           words.releaseAtGate({ ...request(i, 'u'), fence: 1, used: 1, lineage: 1, queued: false }),
         ].map((call) => named(call, `n${i}`)),

@@ -34,6 +34,8 @@ export class GateUpgrade {
   #reject!: (reason: unknown) => void;
   #isOver = false;
   #asking = false;
+  /** The request that was sent last. */
+  #underWay: Promise<void> = Promise.resolve();
   #isQueued = false;
   #timer: { cancel(): void } | undefined;
   readonly #serverClock: ServerClock;
@@ -53,13 +55,13 @@ export class GateUpgrade {
     if (signal.aborted) this.#fail(signal.reason);
     else {
       signal.addEventListener('abort', this.#onAbort);
-      void this.#ask();
+      this.#poll();
     }
   }
 
   /** Asked now instead of at the next poll: pushes may have been lost. */
   pollNow(): void {
-    void this.#ask();
+    this.#poll();
   }
 
   onPush({ fence, lineage, grantedUs, leaseMs }: PushedGrant): void {
@@ -80,20 +82,29 @@ export class GateUpgrade {
     this.#fail(reason);
   }
 
-  async #ask(): Promise<void> {
+  #poll(): void {
     if (this.#isOver || this.#asking) return;
     this.#timer?.cancel();
     this.#asking = true;
+    this.#underWay = this.#ask();
+  }
+
+  /** Never rejects. */
+  async #ask(): Promise<void> {
     try {
       const { wait } = this.told.request;
-      const given = await this.#send(wait);
+      const given = await this.#send(wait ? 'w' : '-');
       this.#asking = false;
       if (!this.#isOver) this.#answered(given);
     } catch (error) {
       this.#asking = false;
       if (this.#isOver) return;
       // A place in the queue stands, and a state of the server that refuses us passes.
-      if (!this.#isQueued && !(this.told.request.wait && isPassing(error))) return this.#fail(error);
+      if (!this.#isQueued && !(this.told.request.wait && isPassing(error))) {
+        this.#fail(error);
+        void this.#takeBack(() => undefined); // it may have been executed all the same
+        return;
+      }
       this.told.request.onWaiting?.({ error: error as never });
       this.#pollAfter(TROUBLE_POLL_MS);
     }
@@ -122,29 +133,38 @@ export class GateUpgrade {
   }
 
   #pollAfter(delayMs: number): void {
-    this.#timer = this.home.polls.after(delayMs, () => void this.#ask());
+    this.#timer = this.home.polls.after(delayMs, () => this.#poll());
   }
 
-  #send(wait: boolean): Promise<GateAnswer> {
+  /** `w` waits, `-` does not, `c` leaves the queue. */
+  #send(how: 'w' | '-' | 'c'): Promise<GateAnswer> {
     const { name, keys, ownerToken } = this.hold;
     const about = { script: 'gate-upgrade', name, stateKey: keys.state } as const;
-    return callGate(this.home, about, [String(this.home.keepMs), ownerToken, wait ? 'w' : '-']);
+    return callGate(this.home, about, [String(this.home.keepMs), ownerToken, how]);
   }
 
-  /** Until the store has answered: what stayed in the queue would keep new readers out for nobody. */
   async #abort(): Promise<void> {
-    const { signal } = this.told;
-    const { clock } = this.home.context;
     this.#end();
+    await this.#underWay; // a copy of it that is sent again after us would queue us for nobody
+    const given = await this.#takeBack(() => this.#reject(this.told.signal.reason));
+    if (given?.answer[0] === GRANTED) return this.#grant(grantOf(this.hold, given));
+    this.#reject(this.told.signal.reason);
+  }
+
+  /**
+   * Leaves the queue, trying until the store has answered: what stayed there would keep new readers out for nobody.
+   *
+   * @param onSilence nobody answered yet: a caller waits for no server that cannot be reached
+   */
+  async #takeBack(onSilence: () => void): Promise<GateAnswer | undefined> {
+    const { clock } = this.home.context;
     const endsAtMs = clock.monotonicMs() + this.hold.leaseMs;
     for (;;) {
-      const given = await this.#send(false).catch(() => undefined);
-      if (given?.answer[0] === GRANTED) return this.#grant(grantOf(this.hold, given));
-      if (given !== undefined || this.home.isClosed || clock.monotonicMs() > endsAtMs) break;
-      this.#reject(signal.reason); // the caller waits for no server that cannot be reached
+      const given = await this.#send('c').catch(() => undefined);
+      if (given !== undefined || this.home.isClosed || clock.monotonicMs() > endsAtMs) return given;
+      onSilence();
       await pause(clock, TROUBLE_POLL_MS);
     }
-    this.#reject(signal.reason);
   }
 
   #grant(grant: Grant): void {

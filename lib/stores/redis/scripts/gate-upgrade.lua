@@ -1,10 +1,10 @@
 -- Makes an upgradeable hold exclusive, under a new fence; or gives it the first place in the queue, before which no new reader enters.
--- Asked without waiting it is granted now or leaves the queue: so a wait is ended by the same request with '-'.
+-- Asked without waiting it is granted now or leaves the queue; asked to leave it only leaves, and tells if it was granted before.
 -- Atomic, because between «the other readers are gone» and «it is mine» nobody may slip in.
 -- Executed twice it answers the same: a hold that is exclusive already was upgraded before, and its place in the queue is one.
 --
 -- KEYS  1 state  2 queue of the gate  3 holders  4 records
--- ARGV  1 nonce, echoed  2 keepMs  3 owner token  4 'w' waits, '-' does not
+-- ARGV  1 nonce, echoed  2 keepMs  3 owner token  4 'w' waits, '-' does not, 'c' leaves the queue
 -- Reply {nonce, 1, fence, lineage, milliseconds left}  exclusive now
 --       {nonce, 2, ms, ticket, us, listeners}          queued, as in gate-acquire.lua
 --       {nonce, 0, ms}                                 busy; it stays upgradeable, and is not queued
@@ -15,7 +15,7 @@
 --- @include includes/gate.lua
 
 local keys = { state = KEYS[1], waiting = KEYS[2], holders = KEYS[3], records = KEYS[4] }
-local keep_ms, token, waits = tonumber(ARGV[2]), ARGV[3], ARGV[4] == 'w'
+local keep_ms, token, how = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
   local hold = hold_of(gate, keys, token)
@@ -23,10 +23,10 @@ local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
   if hold.mode ~= 'u' and hold.mode ~= 'x' then return { -14, hold.mode } end
   local member = upgrade_member(token, hold.tail)
   if hold.mode == 'u' then
-    if fits(gate, 'U') then
+    if how ~= 'c' and fits(gate, 'U') then
       redis.call('ZREM', keys.waiting, member)
       raise(gate, keys, token, hold)
-    elseif waits then
+    elseif how == 'w' then
       redis.call('ZADD', keys.waiting, 'NX', 0, member)
       redis.call('PEXPIRE', keys.waiting, 90000)
       gate.changed, gate.is_waited_for = true, true
