@@ -46,9 +46,12 @@ export class RecordedLocks {
     // Who does not wait is answered when what it took for a moment is given back.
     const boundMs = waitMs === Infinity ? null : waitMs === 0 ? 2 * tryMs : Math.max(waitMs, tryMs);
     const calls = new Map([...new Set(names)].map((name) => [name, this.#begin(name, boundMs, false)]));
+    const label = this.#recorder.nextId();
+    this.#recorder.joint.add(label);
+    const labelled = { ...options, label };
     return this.#settle(
       calls,
-      tries ? this.locks.tryAcquire(names, options) : this.locks.acquire(names, options),
+      tries ? this.locks.tryAcquire(names, labelled) : this.locks.acquire(names, labelled),
     );
   }
 
