@@ -156,6 +156,10 @@ class RecordedPlace {
   }
 }
 
+function stillHeld(user: RecordedUser | undefined): RecordedUser | undefined {
+  return user !== undefined && ['held', 'uncertain'].includes(user.lease.state) ? user : undefined;
+}
+
 async function recordedRenewals(
   store: LockStore,
   recorder: Recorder,
@@ -163,18 +167,22 @@ async function recordedRenewals(
 ): Promise<RenewOutcome[]> {
   const { add, asked, calls, shared } = recorder;
   // A hold without a call is one whose acquire has not returned yet; between two leases it is nobody's.
-  const known = requests.map(({ hold }) => {
+  const userOf = (hold: object): RecordedUser | undefined => {
     const user = calls.get(hold);
     // Another name of its lease was lost, and with it this call; the hold is kept until its work has ended.
     if (user !== undefined && user.whole !== user.lease && user.whole.state === 'lost') return undefined;
     return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
-  });
+  };
+  const known = requests.map(({ hold }) => userOf(hold));
   for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
   const outcomes = await store.renew(requests);
   for (const [i, { hold }] of requests.entries())
     if (outcomes[i]?.outcome === 'lost') recorder.partLeft(hold);
-  for (const [i, user] of known.entries()) {
+  for (const [i, { hold }] of requests.entries()) {
     const outcome = outcomes[i];
+    const user = known[i] ?? stillHeld(userOf(hold));
+    // Its caller got it when this was on its way: one of several names, held and renewed while the others were waited for.
+    if (known[i] === undefined && user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
     if (user === undefined || outcome === undefined) continue;
     // The token of this lease, not of the hold: it may have gone to the next one meanwhile.
     const { call, lease } = user;
