@@ -54,7 +54,9 @@ export class Recorder {
     return `${this.#options.p}:${++this.#ids}`;
   }
 
+  /** Of nobody whom the history knows: perhaps of a call that has not all of its names yet. */
   partHeld(hold: object, name: string): void {
+    if (this.#parts.has(hold)) return;
     const part = this.nextId();
     this.#parts.set(hold, { part, name });
     this.add({ f: 'part', type: 'held', part, name });
@@ -103,7 +105,8 @@ export function recordedStore(store: LockStore, recorder: Recorder): LockStore {
       asked.set(hold, (asked.get(hold) ?? 0) + 1);
       const place = new RecordedPlace(recorder, request);
       const answer = await place.orLeave(store.yieldOrKeep!(hold, place.request, signal));
-      if (answer.outcome !== 'kept') recorder.partLeft(hold);
+      if (answer.outcome === 'kept') recorder.partHeld(hold, hold.name);
+      else recorder.partLeft(hold);
       if (answer.outcome === 'yielded') return { ...answer, granted: place.until(answer.granted) };
       place.note('left');
       return answer;
