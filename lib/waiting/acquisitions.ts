@@ -51,7 +51,7 @@ export class Acquisitions implements OneByOne {
       const wanted = this.#wanted('acquire', given, options);
       return 'parts' in wanted ? this.#together(wanted).acquire() : this.take(wanted);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -305,9 +305,7 @@ describe('a wait for several names that ends before its time', () => {
   it('by its signal leaves nothing locked, in a round of requests and in a queue', async () => {
     for (const inRound of [true, false]) {
       const hang: LockStore['acquire'] = (_, signal) =>
-        new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => reject(signal.reason as Error)),
-        );
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       const { locks, other, turn, clock } = open({}, (store) => ({
         acquire: (request, signal) =>
           inRound && request.name === 'b' ? hang(request, signal) : store.acquire(request, signal),
@@ -347,9 +345,7 @@ describe('a wait for several names that ends before its time', () => {
       acquire: (request, signal) =>
         request.name !== 'b'
           ? store.acquire(request, signal)
-          : new Promise((_, reject) =>
-              signal.addEventListener('abort', () => reject(signal.reason as Error)),
-            ),
+          : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     }));
     const refused = lookedAtLater(locks.acquire(['a', 'b'], { waitMs: 300 }));
     await clock.advanceAsync(300);

@@ -293,6 +293,26 @@ describe('M5: only the owner is told success', () => {
 });
 
 describe('L1: no name that is waited for stays idle', () => {
+  it('is not broken while a call for several names holds it and waits for the others, nor is that idle for ever', () => {
+    const waits: Line = [
+      600,
+      'b',
+      { f: 'acquire', type: 'invoke', call: 'b1', name: 'n', boundMs: null, inLine: true },
+    ];
+    const part = (atMs: number, type: 'held' | 'left'): Line => [
+      atMs,
+      'a',
+      { f: 'part', type, part: 'a9', name: 'n' },
+    ];
+    const rest: Line = [5_000, 'a', { f: 'process', type: 'resume', of: 'a' }];
+    const healed: Line = [0, 'observer', { f: 'healed' }];
+    expect(rulesBroken(history(healed, waits, rest))).toEqual(['L1']);
+    expect(rulesBroken(history(healed, part(500, 'held'), waits, rest))).toEqual([]);
+    expect(rulesBroken(history(healed, part(500, 'held'), waits, part(1_000, 'left'), rest))).toEqual(['L1']);
+    const killed: Line = [1_000, 'observer', { f: 'process', type: 'crash', of: 'a' }];
+    expect(rulesBroken(history(healed, part(500, 'held'), waits, killed, rest))).toEqual(['L1']);
+  });
+
   const released = taken({ ...first, releaseMs: 100 });
   const healed: Line = [5_000, 'observer', { f: 'healed' }];
 

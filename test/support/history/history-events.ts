@@ -22,6 +22,7 @@ export type Happening =
   | ReleaseHappening
   | WriteHappening
   | PlaceHappening
+  | PartHappening
   | ForceHappening
   | ProcessHappening
   | ObserverHappening;
@@ -112,6 +113,17 @@ export interface PlaceHappening {
   readonly f: 'place';
   readonly type: 'ask' | 'queued' | 'granted' | 'left';
   readonly place: string;
+  readonly name: string;
+}
+
+/**
+ * The store gave a name to a call that wants several of them, and from then on it is held, although the call may still wait for the
+ * others. `left`: it is on its way back.
+ */
+export interface PartHappening {
+  readonly f: 'part';
+  readonly type: 'held' | 'left';
+  readonly part: string;
   readonly name: string;
 }
 

@@ -1,91 +1,7 @@
 import type { EventOf, HistoryEvent } from './history-events.js';
+import type { Call, Force, HistoryIndex, Part, Place, ProcessLife } from './indexed-history.js';
 
-/** Everything that one acquisition did, from the call to the end of its lease. */
-export interface Call {
-  readonly call: string;
-  readonly p: string;
-  readonly name: string;
-  readonly invokedAtMs: number;
-  readonly boundMs: number | null;
-  readonly inLine: boolean;
-  /** Its place among all events of the history: decides between two that have the same time. */
-  readonly index: number;
-  settled?: Moment & { readonly granted: boolean };
-  /** Fencing tokens it was told, with the moment: usually one. */
-  readonly fences: { readonly fence: number; readonly atMs: number }[];
-  readonly renewals: Renewal[];
-  readonly writes: Write[];
-  readonly releases: Release[];
-  /** The last deadline that it was given while it still believed. */
-  deadlineMs: number;
-  lost?: Moment & { readonly cause: string; readonly deadlineMs: number };
-  /** Its process was killed before anything else ended it. */
-  crashedAtMs?: number;
-}
-
-interface Moment {
-  readonly atMs: number;
-  readonly index: number;
-}
-
-interface Renewal {
-  readonly invoked: Moment;
-  answer?: { readonly type: 'ok' | 'lost' | 'unknown'; readonly fence?: number };
-}
-
-export interface Write {
-  readonly invokedAtMs: number;
-  readonly checkedAtMs: number;
-  readonly fence: number;
-  answer?: { readonly type: 'accepted' | 'refused'; readonly version?: number };
-}
-
-interface Release {
-  readonly invoked: Moment;
-  result?: 'released' | 'lost' | 'failed';
-  asked?: boolean;
-}
-
-export interface Place {
-  readonly place: string;
-  readonly p: string;
-  readonly name: string;
-  readonly askedAtMs: number;
-  queuedAtMs?: number;
-  grantedAtMs?: number;
-}
-
-export interface Force {
-  readonly name: string;
-  readonly invokedAtMs: number;
-  /** Infinity: nobody knows when, or whether. */
-  endedAtMs: number;
-}
-
-export interface Pause {
-  /** Who saw it: the process itself, or the observer. Their reports may overlap. */
-  readonly by: string;
-  readonly fromMs: number;
-  untilMs: number;
-}
-
-export interface ProcessLife {
-  readonly pauses: Pause[];
-  crashedAtMs?: number;
-  leftovers?: readonly string[];
-}
-
-/** A history sorted by call, name and process, which is what the rules look at. */
-export interface HistoryIndex {
-  readonly calls: ReadonlyMap<string, Call>;
-  readonly places: ReadonlyMap<string, Place>;
-  readonly forces: readonly Force[];
-  readonly processes: ReadonlyMap<string, ProcessLife>;
-  readonly observed: readonly HistoryEvent[];
-  /** Without a `healed` event the whole history counts as healthy. */
-  readonly healedAtMs: number;
-  readonly endsAtMs: number;
-}
+export type * from './indexed-history.js';
 
 /** Until when its holder believed in it: release, loss, deadline, death, whichever came first. */
 export function believedUntilMs(call: Call): number {
@@ -106,6 +22,7 @@ export function indexHistory(events: readonly HistoryEvent[]): HistoryIndex {
 class IndexBuilder {
   readonly #calls = new Map<string, Call>();
   readonly #places = new Map<string, Place>();
+  readonly #parts = new Map<string, Part>();
   readonly #forces: Force[] = [];
   readonly #processes = new Map<string, ProcessLife>();
   readonly #observed: HistoryEvent[] = [];
@@ -124,6 +41,8 @@ class IndexBuilder {
         return this.#write(event);
       case 'place':
         return this.#place(event);
+      case 'part':
+        return this.#part(event);
       case 'force':
         return this.#force(event);
       case 'process':
@@ -145,9 +64,12 @@ class IndexBuilder {
       const crashedAtMs = this.#processes.get(call.p)?.crashedAtMs;
       if (crashedAtMs !== undefined) call.crashedAtMs = crashedAtMs;
     }
+    for (const part of this.#parts.values())
+      part.untilMs = Math.min(part.untilMs, this.#processes.get(part.p)?.crashedAtMs ?? Infinity);
     return {
       calls: this.#calls,
       places: this.#places,
+      parts: [...this.#parts.values()],
       forces: this.#forces,
       processes: this.#processes,
       observed: this.#observed,
@@ -228,6 +150,11 @@ class IndexBuilder {
     if (known === undefined) return;
     if (type === 'queued') known.queuedAtMs ??= atMs;
     if (type === 'granted') known.grantedAtMs ??= atMs;
+  }
+
+  #part({ type, part, p, name, atMs }: EventOf<'part'>): void {
+    if (type === 'held') this.#parts.set(part, { p, name, fromMs: atMs, untilMs: Infinity });
+    else this.#parts.get(part)!.untilMs = atMs;
   }
 
   #force({ type, name, atMs }: EventOf<'force'>): void {

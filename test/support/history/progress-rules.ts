@@ -45,7 +45,7 @@ function idleTimesOf(name: string, calls: readonly Call[], history: HistoryIndex
     if (untilMs > start) found.push({ name, fromMs: start, ms: untilMs - start });
     fromMs = undefined;
   };
-  for (const { atMs, waits, holds } of changesOf(calls)) {
+  for (const { atMs, waits, holds } of changesOf(name, calls, history)) {
     waiting += waits;
     holding += holds;
     const idle = waiting > 0 && holding === 0;
@@ -57,7 +57,17 @@ function idleTimesOf(name: string, calls: readonly Call[], history: HistoryIndex
   return found;
 }
 
-function changesOf(calls: readonly Call[]): { atMs: number; waits: number; holds: number }[] {
+function changesOf(
+  name: string,
+  calls: readonly Call[],
+  { parts }: HistoryIndex,
+): { atMs: number; waits: number; holds: number }[] {
+  const held = parts
+    .filter((part) => part.name === name)
+    .flatMap(({ fromMs, untilMs }) => [
+      { atMs: fromMs, waits: 0, holds: 1 },
+      { atMs: untilMs, waits: 0, holds: -1 },
+    ]);
   return calls
     .flatMap((call) => {
       const { invokedAtMs, settled, crashedAtMs = Infinity, inLine } = call;
@@ -68,6 +78,7 @@ function changesOf(calls: readonly Call[]): { atMs: number; waits: number; holds
       const untilMs = Math.max(settledAtMs, believedUntilMs(call));
       return [...changes, { atMs: settledAtMs, waits, holds: 1 }, { atMs: untilMs, waits: 0, holds: -1 }];
     })
+    .concat(held)
     .filter(({ atMs }) => atMs < Infinity)
     .toSorted((a, b) => a.atMs - b.atMs || b.holds - a.holds);
 }

@@ -46,9 +46,12 @@ export class RecordedLocks {
     // Who does not wait is answered when what it took for a moment is given back.
     const boundMs = waitMs === Infinity ? null : waitMs === 0 ? 2 * tryMs : Math.max(waitMs, tryMs);
     const calls = new Map([...new Set(names)].map((name) => [name, this.#begin(name, boundMs, false)]));
+    const label = this.#recorder.nextId();
+    this.#recorder.joint.add(label);
+    const labelled = { ...options, label };
     return this.#settle(
       calls,
-      tries ? this.locks.tryAcquire(names, options) : this.locks.acquire(names, options),
+      tries ? this.locks.tryAcquire(names, labelled) : this.locks.acquire(names, labelled),
     );
   }
 
@@ -113,6 +116,7 @@ export class RecordedLocks {
         const part = single(lease.partOn(name) ?? lease);
         const { fencingToken: fence, deadlineMs, hold } = part;
         this.#recorder.calls.set(hold, { call, lease: part, whole: lease });
+        if (calls.size === 1) this.#recorder.partLeft(hold); // from here on the history knows whose it is
         add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
         parts.push({ call, lease: part });
       }
@@ -187,6 +191,9 @@ export class RecordedLease {
     try {
       const ending = end(this.lease);
       const asked = parts.map((part, at) => askedOf(part) !== before[at]);
+      // It stayed in this process, and may go to a call that waits for others of its names.
+      for (const [at, { lease }] of parts.entries())
+        if (asked[at] === false && lease.state === 'released') recorder.partHeld(lease.hold, lease.name);
       const result = await ending;
       for (const [at, { call }] of parts.entries())
         recorder.add({ f: 'release', type: 'ok', call, result, asked: asked[at]! });

@@ -1,6 +1,9 @@
 import { systemClock } from '../../../lib/runtime/clock.js';
 import type {
   AcquireRequest,
+  Busy,
+  Full,
+  Grant,
   Lease,
   LockManagerOptions,
   LockStore,
@@ -35,6 +38,10 @@ export class Recorder {
   readonly asked = new WeakMap<object, number>();
   /** Whose hold it is. */
   readonly calls = new WeakMap<object, RecordedUser>();
+  /** Labels of calls for several names. */
+  readonly joint = new Set<string>();
+  /** Names that such calls hold. */
+  readonly #parts = new Map<object, { readonly part: string; readonly name: string }>();
   readonly #options: RecordingOptions;
   #seq = 0;
   #ids = 0;
@@ -45,6 +52,21 @@ export class Recorder {
 
   nextId(): string {
     return `${this.#options.p}:${++this.#ids}`;
+  }
+
+  /** Of nobody whom the history knows: perhaps of a call that has not all of its names yet. */
+  partHeld(hold: object, name: string): void {
+    if (this.#parts.has(hold)) return;
+    const part = this.nextId();
+    this.#parts.set(hold, { part, name });
+    this.add({ f: 'part', type: 'held', part, name });
+  }
+
+  partLeft(hold: object): void {
+    const part = this.#parts.get(hold);
+    if (part === undefined) return;
+    this.#parts.delete(hold);
+    this.add({ f: 'part', type: 'left', ...part });
   }
 
   nowMs(): number {
@@ -59,25 +81,39 @@ export class Recorder {
   };
 }
 
+/** What the store gave to a call for several names, which may still wait for the others. */
+async function partOf<A extends Grant | Busy | Full>(
+  recorder: Recorder,
+  { label, name }: AcquireRequest,
+  answer: Promise<A>,
+): Promise<A> {
+  const given = await answer;
+  if (given.outcome === 'granted' && recorder.joint.has(label)) recorder.partHeld(given.hold, name);
+  return given;
+}
+
 /** Places in the queue and renewals are not seen by the caller: write them down where they pass. */
 export function recordedStore(store: LockStore, recorder: Recorder): LockStore {
   const { asked } = recorder;
   return wrapStore(store, {
     acquire: (request, signal) => {
       const place = new RecordedPlace(recorder, request);
-      return place.until(store.acquire(place.request, signal));
+      return partOf(recorder, request, place.until(store.acquire(place.request, signal)));
     },
     // A slice ends: a new place is asked for, unless the hold is kept.
     yieldOrKeep: async (hold, request, signal) => {
       asked.set(hold, (asked.get(hold) ?? 0) + 1);
       const place = new RecordedPlace(recorder, request);
       const answer = await place.orLeave(store.yieldOrKeep!(hold, place.request, signal));
+      if (answer.outcome === 'kept') recorder.partHeld(hold, hold.name);
+      else recorder.partLeft(hold);
       if (answer.outcome === 'yielded') return { ...answer, granted: place.until(answer.granted) };
       place.note('left');
       return answer;
     },
     release: (hold, onSent) => {
       asked.set(hold, Infinity);
+      recorder.partLeft(hold);
       return store.release(hold, onSent);
     },
     renew: (requests) => recordedRenewals(store, recorder, requests),
@@ -123,22 +159,33 @@ class RecordedPlace {
   }
 }
 
+function stillHeld(user: RecordedUser | undefined): RecordedUser | undefined {
+  return user !== undefined && ['held', 'uncertain'].includes(user.lease.state) ? user : undefined;
+}
+
 async function recordedRenewals(
   store: LockStore,
-  { add, asked, calls, shared }: Recorder,
+  recorder: Recorder,
   requests: readonly RenewRequest[],
 ): Promise<RenewOutcome[]> {
+  const { add, asked, calls, shared } = recorder;
   // A hold without a call is one whose acquire has not returned yet; between two leases it is nobody's.
-  const known = requests.map(({ hold }) => {
+  const userOf = (hold: object): RecordedUser | undefined => {
     const user = calls.get(hold);
     // Another name of its lease was lost, and with it this call; the hold is kept until its work has ended.
     if (user !== undefined && user.whole !== user.lease && user.whole.state === 'lost') return undefined;
     return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
-  });
+  };
+  const known = requests.map(({ hold }) => userOf(hold));
   for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
   const outcomes = await store.renew(requests);
-  for (const [i, user] of known.entries()) {
+  for (const [i, { hold }] of requests.entries())
+    if (outcomes[i]?.outcome === 'lost') recorder.partLeft(hold);
+  for (const [i, { hold }] of requests.entries()) {
     const outcome = outcomes[i];
+    const user = known[i] ?? stillHeld(userOf(hold));
+    // Its caller got it when this was on its way: one of several names, held and renewed while the others were waited for.
+    if (known[i] === undefined && user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
     if (user === undefined || outcome === undefined) continue;
     // The token of this lease, not of the hold: it may have gone to the next one meanwhile.
     const { call, lease } = user;
