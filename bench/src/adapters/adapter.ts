@@ -5,6 +5,8 @@ export type Work = () => Promise<unknown>;
 export interface LockClient {
   /** Waits as long as it takes, takes the lock, runs the work, gives the lock back. */
   using(name: string, work: Work): Promise<unknown>;
+  /** The same for several names, all or none. Left out: the library has no such thing. */
+  usingAll?(names: readonly string[], work: Work): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,8 @@ export interface Adapter {
   readonly setUp: string;
   /** At what part of the lease it renews; a third where that can be chosen. null: it does not keep a lock alive by itself. */
   readonly renewsAt: number | null;
+  /** Do its clients have `usingAll`? */
+  readonly severalNames?: boolean;
   open(options: OpenOptions): Promise<LockClient>;
 }
 

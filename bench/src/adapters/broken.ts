@@ -1,4 +1,4 @@
-import { type Adapter, type LockClient, RENEW_AT } from './adapter.js';
+import { type Adapter, type LockClient, RENEW_AT, type Work } from './adapter.js';
 
 /** Does not lock at all, very fast. For the tests: every scenario must refuse it. */
 export const broken: Adapter = {
@@ -7,18 +7,25 @@ export const broken: Adapter = {
   packageName: '',
   setUp: 'runs the work at once',
   renewsAt: RENEW_AT,
-  open: async () => ({ using: (_name, work) => work(), close: async () => {} }),
+  severalNames: true,
+  open: async () => ({
+    using: (_name, work) => work(),
+    usingAll: (_names, work) => work(),
+    close: async () => {},
+  }),
 };
 
 /** Locks within one client, which is all that a mutex in memory can do. For the tests as well. */
 function openLocal(): LockClient {
   const last = new Map<string, Promise<unknown>>();
+  const usingAll = (names: readonly string[], work: Work): Promise<unknown> => {
+    const mine = Promise.all(names.map(async (name) => last.get(name))).then(work);
+    for (const name of names) last.set(name, mine);
+    return mine;
+  };
   return {
-    using(name, work) {
-      const mine = (last.get(name) ?? Promise.resolve()).then(work);
-      last.set(name, mine);
-      return mine;
-    },
+    using: (name, work) => usingAll([name], work),
+    usingAll,
     close: async () => {},
   };
 }

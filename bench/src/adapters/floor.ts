@@ -32,6 +32,22 @@ function open({ url }: OpenOptions, enableAutoPipelining: boolean): Promise<Lock
         await redis.compareAndDelete(name, token);
       }
     },
+    async usingAll(names, work) {
+      const token = randomUUID();
+      const release = (held: readonly string[]) =>
+        Promise.all(held.map((name) => redis.compareAndDelete(name, token)));
+      for (;;) {
+        const answers = await Promise.all(names.map((name) => redis.set(name, token, 'PX', LEASE_MS, 'NX')));
+        if (!answers.includes(null)) break;
+        await release(names.filter((_, at) => answers[at] !== null)); // keeping some would be a deadlock
+        await sleep(RETRY_MS * (0.5 + Math.random()));
+      }
+      try {
+        return await work();
+      } finally {
+        await release(names);
+      }
+    },
     async close() {
       redis.disconnect();
     },
@@ -45,6 +61,7 @@ export const floor: Adapter = {
   packageName: '',
   setUp: `ioredis; SET NX PX, compare-and-delete by EVALSHA; polls every ${RETRY_MS / 2} to ${RETRY_MS * 1.5} ms`,
   renewsAt: null,
+  severalNames: true,
   open: (options) => open(options, false),
 };
 

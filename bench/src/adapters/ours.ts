@@ -21,6 +21,7 @@ async function open(options: OpenOptions, more: More = {}): Promise<LockClient> 
   await locks.ready();
   return {
     using: (name: string, work: Work) => locks.using(name, work),
+    usingAll: (names: readonly string[], work: Work) => locks.using(names, work),
     close: () => locks.close(),
   };
 }
@@ -31,6 +32,7 @@ export const ours: Adapter = {
   packageName: 'nestjs-distributed-lock',
   setUp: 'locks.using(name, work); defaults, waitMs: Infinity',
   renewsAt: RENEW_AT,
+  severalNames: true,
   open: (options) => open(options),
 };
 

@@ -1,6 +1,14 @@
 import { Redis } from 'ioredis';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, RETRY_MS } from './adapter.js';
+import {
+  type Adapter,
+  LEASE_MS,
+  type LockClient,
+  type OpenOptions,
+  RENEW_AT,
+  RETRY_MS,
+  type Work,
+} from './adapter.js';
 
 /** The part that redlock and its fork have in common. Each is imported only where it is measured. */
 interface RedlockApi {
@@ -28,16 +36,18 @@ async function open(Api: RedlockClass, { url, renewedLeaseMs }: OpenOptions): Pr
     retryJitter: RETRY_MS / 2,
     automaticExtensionThreshold: leaseMs * (1 - RENEW_AT),
   });
+  const usingAll = async (names: readonly string[], work: Work): Promise<unknown> => {
+    if (renewedLeaseMs !== undefined) return redlock.using([...names], leaseMs, work);
+    const lock = await redlock.acquire([...names], leaseMs);
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
+  };
   return {
-    async using(name, work) {
-      if (renewedLeaseMs !== undefined) return redlock.using([name], leaseMs, work);
-      const lock = await redlock.acquire([name], leaseMs);
-      try {
-        return await work();
-      } finally {
-        await lock.release();
-      }
-    },
+    using: (name, work) => usingAll([name], work),
+    usingAll,
     async close() {
       redis.disconnect();
     },
@@ -52,6 +62,7 @@ export const redlock: Adapter = {
   packageName: 'redlock',
   setUp,
   renewsAt: RENEW_AT,
+  severalNames: true,
   open: async (options) => open((await import('redlock')).default, options),
 };
 
@@ -61,5 +72,6 @@ export const sesamecareRedlock: Adapter = {
   packageName: '@sesamecare-oss/redlock',
   setUp,
   renewsAt: RENEW_AT,
+  severalNames: true,
   open: async (options) => open((await import('@sesamecare-oss/redlock')).Redlock, options),
 };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BrokenLockError } from '../run/outcome.js';
-import type { LockClient } from '../adapters/adapter.js';
+import type { LockClient, Work } from '../adapters/adapter.js';
 import type { Place } from './role.js';
 import { SectionWitness } from './section-witness.js';
 
@@ -13,14 +13,19 @@ const UNDISTURBED_MS = 250;
  * For measurements in which nobody meets anybody: does that which was so fast exclude anybody at all? Two clients with connections
  * of their own, as two processes have, fight for one name.
  *
+ * @param take what it is about; `rival` counts those who take it
  * @throws BrokenLockError
  */
-export async function probeExclusion(place: Place): Promise<void> {
+export async function probeExclusion(
+  place: Place,
+  take: (client: LockClient, work: Work, rival: number) => Promise<unknown> = (client, work) =>
+    client.using('probe:exclusion', work),
+): Promise<void> {
   const witness = new SectionWitness();
   const clients = [await place.open(), await place.open()];
   const rivals = clients.flatMap((client) =>
-    Array.from({ length: RIVALS_PER_CLIENT }, () =>
-      client.using('probe:exclusion', () => witness.section(() => sleep(2))),
+    Array.from({ length: RIVALS_PER_CLIENT }, (_, rival) =>
+      take(client, () => witness.section(() => sleep(2)), rival),
     ),
   );
   // A library whose waiters wake up late has shown enough by then.

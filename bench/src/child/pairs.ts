@@ -1,15 +1,17 @@
 import type { LockClient } from '../adapters/adapter.js';
 import { nowNs } from './clock.js';
 
-const nothing = async (): Promise<void> => {};
+export const nothing = async (): Promise<void> => {};
 
 /** Acquires and releases ever new names, so many at once as there are loops. */
 export class Pairs {
   #next = 0;
 
   constructor(
-    private readonly client: LockClient,
+    client: LockClient,
     private readonly loops: number,
+    /** Takes and gives back what pair number `n` is about. */
+    private readonly pair = (n: number): Promise<unknown> => client.using(`pair:${n}`, nothing),
   ) {}
 
   /** Does so many pairs, and tells how long each took, in ns. */
@@ -21,7 +23,7 @@ export class Pairs {
       while (this.#next < end) {
         const pair = this.#next++;
         const askedNs = nowNs();
-        await this.client.using(`pair:${pair}`, nothing);
+        await this.pair(pair);
         takenNs[pair - from] = nowNs() - askedNs;
       }
     };

@@ -7,12 +7,14 @@ import { instructions } from './instructions.js';
 import { leases } from './leases.js';
 import { memory } from './memory.js';
 import type { Scenario } from './scenario.js';
+import { twoNames } from './two-names.js';
 import { uncontendedLatency, uncontendedThroughput } from './uncontended.js';
 
 /** In the order of the report. */
 export const SCENARIOS: readonly Scenario[] = [
   uncontendedLatency,
   uncontendedThroughput,
+  twoNames,
   instructions,
   hotInProcess,
   hotEmpty,
