@@ -8,9 +8,13 @@ export const broken: Adapter = {
   setUp: 'runs the work at once',
   renewsAt: RENEW_AT,
   severalNames: true,
+  shared: true,
+  limits: true,
   open: async () => ({
     using: (_name, work) => work(),
     usingAll: (_names, work) => work(),
+    usingShared: (_name, work) => work(),
+    usingLimited: (_name, _limit, work) => work(),
     close: async () => {},
   }),
 };
@@ -26,6 +30,8 @@ function openLocal(): LockClient {
   return {
     using: (name, work) => usingAll([name], work),
     usingAll,
+    usingShared: (name, work) => usingAll([name], work),
+    usingLimited: (name, _limit, work) => usingAll([name], work),
     close: async () => {},
   };
 }
