@@ -22,6 +22,7 @@ export const broken: Adapter = {
 /** Locks within one client, which is all that a mutex in memory can do. For the tests as well. */
 function openLocal(): LockClient {
   const last = new Map<string, Promise<unknown>>();
+  let turn = 0;
   const usingAll = (names: readonly string[], work: Work): Promise<unknown> => {
     const mine = Promise.all(names.map(async (name) => last.get(name))).then(work);
     for (const name of names) last.set(name, mine);
@@ -31,7 +32,7 @@ function openLocal(): LockClient {
     using: (name, work) => usingAll([name], work),
     usingAll,
     usingShared: (name, work) => usingAll([name], work),
-    usingLimited: (name, _limit, work) => usingAll([name], work),
+    usingLimited: (name, limit, work) => usingAll([`${name}:${turn++ % limit}`], work),
     close: async () => {},
   };
 }

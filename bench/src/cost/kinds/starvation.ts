@@ -29,7 +29,7 @@ interface Params {
   readonly callers: number;
 }
 
-interface Found {
+export interface Found {
   readonly spans: Float64Array;
   /** Of the one: [asked, entered, …]. */
   readonly waits: Float64Array;
@@ -137,7 +137,8 @@ export async function starve(
   }
 }
 
-function judge({ waits, pingsNs }: Found, crowds: readonly Float64Array[]): StarvationFound {
+/** Each wait beside its own bound. */
+export function judge({ waits, pingsNs }: Found, crowds: readonly Float64Array[]): StarvationFound {
   const roundTripNs = median([...pingsNs]);
   const lasted: number[] = [];
   let above = 0;
