@@ -11,7 +11,7 @@ import {
   outcomeOf,
   UnableError,
 } from '../src/run/outcome.js';
-import { checkNoOverlap, visitInOrder } from '../src/run/overlaps.js';
+import { checkAlone, checkNoOverlap, mostAtOnce, visitInOrder } from '../src/run/overlaps.js';
 
 const spans = (...times: number[]): Float64Array => Float64Array.from(times);
 
@@ -46,6 +46,26 @@ describe('overlaps', () => {
     const times = kept.take();
     assert.deepEqual(times.subarray(2, 4), Float64Array.of(1, 1.5));
     assert.deepEqual(times.subarray(-2), Float64Array.of(199_999, 199_999.5));
+  });
+});
+
+describe('sections that may be open together', () => {
+  it('are counted at the moment when most of them are open, in whatever order they lie', () => {
+    assert.equal(mostAtOnce([spans(5, 6, 0, 10), spans(30, 40, 5.5, 8)]), 3);
+    assert.equal(mostAtOnce([spans(0, 10), spans(10, 20), spans()]), 1);
+    assert.equal(mostAtOnce([]), 0);
+  });
+
+  it('may meet each other, but not one that must be alone, whichever of the two came first', () => {
+    checkAlone([spans(20, 30)], [spans(5, 15, 0, 20), spans(30, 40, 1, 2)]);
+    assert.throws(() => checkAlone([spans(20, 30)], [spans(0, 21)]), BrokenLockError);
+    assert.throws(() => checkAlone([spans(20, 30)], [spans(29, 31)]), BrokenLockError);
+    assert.throws(() => checkAlone([spans(0, 100)], [spans(10, 20), spans(50, 60)]), /2 times in 3/);
+  });
+
+  it('that must be alone do not meet each other either, also those of one process', () => {
+    assert.throws(() => checkAlone([spans(0, 10), spans(9, 20)], []), BrokenLockError);
+    assert.throws(() => checkAlone([spans(5, 15, 0, 20)], []), BrokenLockError);
   });
 });
 

@@ -7,6 +7,10 @@ export interface LockClient {
   using(name: string, work: Work): Promise<unknown>;
   /** The same for several names, all or none. Left out: the library has no such thing. */
   usingAll?(names: readonly string[], work: Work): Promise<unknown>;
+  /** Beside others who do the same, never beside one in `using`. Left out: the library has no read/write lock. */
+  usingShared?(name: string, work: Work): Promise<unknown>;
+  /** At most `limit` at once, over all processes. Left out: the library has no such thing. */
+  usingLimited?(name: string, limit: number, work: Work): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -33,6 +37,10 @@ export interface Adapter {
   readonly renewsAt: number | null;
   /** Do its clients have `usingAll`? */
   readonly severalNames?: boolean;
+  /** Do its clients have `usingShared`? */
+  readonly shared?: boolean;
+  /** Do its clients have `usingLimited`? */
+  readonly limits?: boolean;
   open(options: OpenOptions): Promise<LockClient>;
 }
 

@@ -8,9 +8,13 @@ export const broken: Adapter = {
   setUp: 'runs the work at once',
   renewsAt: RENEW_AT,
   severalNames: true,
+  shared: true,
+  limits: true,
   open: async () => ({
     using: (_name, work) => work(),
     usingAll: (_names, work) => work(),
+    usingShared: (_name, work) => work(),
+    usingLimited: (_name, _limit, work) => work(),
     close: async () => {},
   }),
 };
@@ -18,6 +22,7 @@ export const broken: Adapter = {
 /** Locks within one client, which is all that a mutex in memory can do. For the tests as well. */
 function openLocal(): LockClient {
   const last = new Map<string, Promise<unknown>>();
+  let turn = 0;
   const usingAll = (names: readonly string[], work: Work): Promise<unknown> => {
     const mine = Promise.all(names.map(async (name) => last.get(name))).then(work);
     for (const name of names) last.set(name, mine);
@@ -26,6 +31,8 @@ function openLocal(): LockClient {
   return {
     using: (name, work) => usingAll([name], work),
     usingAll,
+    usingShared: (name, work) => usingAll([name], work),
+    usingLimited: (name, limit, work) => usingAll([`${name}:${turn++ % limit}`], work),
     close: async () => {},
   };
 }

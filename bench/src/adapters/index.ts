@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.js';
 const LOADERS = {
   ours: async () => (await import('./ours.js')).ours,
   'ours-no-cohort': async () => (await import('./ours.js')).oursWithoutCohort,
+  'ours-exclusive': async () => (await import('./ours.js')).oursExclusive,
   'ours-sent': async () => (await import('./ours.js')).oursSent,
   floor: async () => (await import('./floor.js')).floor,
   'floor-pipelined': async () => (await import('./floor.js')).pipelinedFloor,

@@ -1,7 +1,7 @@
 import { LockManager, redisStore } from 'nestjs-distributed-lock/engine';
 
 import { UnableError } from '../run/outcome.js';
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, type Work } from './adapter.js';
+import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT } from './adapter.js';
 
 interface More {
   readonly cohortMs?: number;
@@ -20,8 +20,10 @@ async function open(options: OpenOptions, more: More = {}): Promise<LockClient> 
   });
   await locks.ready();
   return {
-    using: (name: string, work: Work) => locks.using(name, work),
-    usingAll: (names: readonly string[], work: Work) => locks.using(names, work),
+    using: (name, work) => locks.using(name, work),
+    usingAll: unlessMissing((names, work) => locks.using(names, work)),
+    usingShared: unlessMissing((name, work) => locks.using(name, work, { mode: 'shared' })),
+    usingLimited: unlessMissing((name, limit, work) => locks.using(name, work, { limit })),
     close: () => locks.close(),
   };
 }
@@ -33,6 +35,8 @@ export const ours: Adapter = {
   setUp: 'locks.using(name, work); defaults, waitMs: Infinity',
   renewsAt: RENEW_AT,
   severalNames: true,
+  shared: true,
+  limits: true,
   open: (options) => open(options),
 };
 
@@ -58,6 +62,38 @@ export const oursSent: Adapter = {
     }
   },
 };
+
+/** For a table of readers and writers: what it costs that readers do not share. */
+export const oursExclusive: Adapter = {
+  ...ours,
+  id: 'ours-exclusive',
+  label: 'nestjs-distributed-lock, all exclusive',
+  setUp: 'the same; readers take the lock as writers do',
+  async open(options) {
+    const client = await open(options);
+    return { ...client, usingShared: (name, work) => client.using(name, work) };
+  },
+};
+
+const MISSING = new Set<unknown>(['LOCK_OPTIONS_INVALID', 'LOCK_NAME_INVALID', 'LOCK_STORE_UNSUPPORTED']);
+
+/** `--library` may name a version from before this kind of lock: its first call says so. Later ones are not wrapped: they are measured. */
+function unlessMissing<A extends readonly unknown[]>(
+  use: (...args: A) => Promise<unknown>,
+): (...args: A) => Promise<unknown> {
+  let isThere = false;
+  const first = async (args: A): Promise<unknown> => {
+    try {
+      const result = await use(...args);
+      isThere = true;
+      return result;
+    } catch (error) {
+      const isMissing = MISSING.has((error as { code?: unknown }).code);
+      throw isMissing ? new UnableError(`this version says: ${(error as Error).message}`) : error;
+    }
+  };
+  return (...args) => (isThere ? use(...args) : first(args));
+}
 
 /** `--library` may name a version from before the option. */
 function isUnknownOption(error: unknown): boolean {

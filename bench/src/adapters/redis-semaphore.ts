@@ -1,7 +1,15 @@
 import { Redis } from 'ioredis';
-import { Mutex } from 'redis-semaphore';
+import { Mutex, Semaphore } from 'redis-semaphore';
 
-import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RENEW_AT, RETRY_MS } from './adapter.js';
+import {
+  type Adapter,
+  LEASE_MS,
+  type LockClient,
+  type OpenOptions,
+  RENEW_AT,
+  RETRY_MS,
+  type Work,
+} from './adapter.js';
 
 const A_DAY_MS = 86_400_000;
 
@@ -14,16 +22,17 @@ async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
     retryInterval: RETRY_MS,
     refreshInterval: (renewedLeaseMs ?? 0) * RENEW_AT, // 0: no renewal
   };
+  const during = async (lock: Mutex, work: Work): Promise<unknown> => {
+    await lock.acquire();
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
+  };
   return {
-    async using(name, work) {
-      const mutex = new Mutex(redis, name, settings);
-      await mutex.acquire();
-      try {
-        return await work();
-      } finally {
-        await mutex.release();
-      }
-    },
+    using: (name, work) => during(new Mutex(redis, name, settings), work),
+    usingLimited: (name, limit, work) => during(new Semaphore(redis, name, limit, settings), work),
     async close() {
       redis.disconnect();
     },
@@ -34,7 +43,8 @@ export const redisSemaphore: Adapter = {
   id: 'redis-semaphore',
   label: 'redis-semaphore',
   packageName: 'redis-semaphore',
-  setUp: `Mutex with ioredis; retryInterval: ${RETRY_MS}, acquireTimeout: one day, refreshInterval: 0 (no renewal) unless asked for`,
+  setUp: `Mutex, for limits Semaphore, with ioredis; retryInterval: ${RETRY_MS}, acquireTimeout: one day, refreshInterval: 0 (no renewal) unless asked for`,
   renewsAt: RENEW_AT,
+  limits: true,
   open,
 };

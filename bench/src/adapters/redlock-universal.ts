@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { createLock, IoredisAdapter } from 'redlock-universal';
+import { createLock, IoredisAdapter, LockManager } from 'redlock-universal';
 
 import { type Adapter, LEASE_MS, type LockClient, type OpenOptions, RETRIES, RETRY_MS } from './adapter.js';
 
@@ -9,11 +9,12 @@ const RENEWS_AT = 0.8;
 async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
   const redis = new Redis(url);
   await redis.ping();
+  const adapter = new IoredisAdapter(redis);
+  const patience = { ttl: renewedLeaseMs ?? LEASE_MS, retryAttempts: RETRIES, retryDelay: RETRY_MS };
+  const manager = new LockManager({ nodes: [adapter] });
   const settings = {
-    adapter: new IoredisAdapter(redis),
-    ttl: renewedLeaseMs ?? LEASE_MS,
-    retryAttempts: RETRIES,
-    retryDelay: RETRY_MS,
+    adapter,
+    ...patience,
     performance: 'lean', // its fastest
   } as const;
   return {
@@ -27,6 +28,14 @@ async function open({ url, renewedLeaseMs }: OpenOptions): Promise<LockClient> {
         await lock.release(handle);
       }
     },
+    async usingAll(names, work) {
+      const handles = await manager.acquireBatch([...names], patience);
+      try {
+        return await work();
+      } finally {
+        await manager.releaseBatch(handles);
+      }
+    },
     async close() {
       redis.disconnect();
     },
@@ -37,7 +46,8 @@ export const redlockUniversal: Adapter = {
   id: 'redlock-universal',
   label: 'redlock-universal',
   packageName: 'redlock-universal',
-  setUp: `createLock with ioredis, performance: 'lean', retryDelay: ${RETRY_MS}; acquire/release; with renewal: using`,
+  setUp: `createLock with ioredis, performance: 'lean', retryDelay: ${RETRY_MS}; acquire/release; with renewal: using; several names: LockManager.acquireBatch/releaseBatch`,
   renewsAt: RENEWS_AT,
+  severalNames: true,
   open,
 };

@@ -40,3 +40,60 @@ export function checkNoOverlap(spans: readonly Float64Array[]): void {
   if (overlaps > 0)
     throw new BrokenLockError(`two holders at once ${overlaps} times in ${sections} sections`);
 }
+
+/**
+ * For locks that let some in together: sections of one process may lie in any order, and may be open at the same time.
+ *
+ * @param alone sections during which nobody else may be inside
+ * @param together sections that only those must not meet
+ * @throws BrokenLockError
+ */
+export function checkAlone(alone: readonly Float64Array[], together: readonly Float64Array[]): void {
+  const sections = [...sectionsOf(alone, true), ...sectionsOf(together, false)];
+  sections.sort((a, b) => a.enterNs - b.enterNs);
+  let anyLeftNs = -Infinity;
+  let aloneLeftNs = -Infinity;
+  let overlaps = 0;
+  for (const { enterNs, leaveNs, isAlone } of sections) {
+    if (enterNs < (isAlone ? anyLeftNs : aloneLeftNs)) overlaps++;
+    anyLeftNs = Math.max(anyLeftNs, leaveNs);
+    if (isAlone) aloneLeftNs = Math.max(aloneLeftNs, leaveNs);
+  }
+  if (overlaps > 0)
+    throw new BrokenLockError(
+      `somebody was inside with a holder who must be alone, ${overlaps} times in ${sections.length} sections`,
+    );
+}
+
+/** How many sections, of all processes, were open at the same moment at most. Those of one process may lie in any order. */
+export function mostAtOnce(spans: readonly Float64Array[]): number {
+  const sections = sectionsOf(spans, false);
+  const enters = Float64Array.from(sections, ({ enterNs }) => enterNs).toSorted();
+  const leaves = Float64Array.from(sections, ({ leaveNs }) => leaveNs).toSorted();
+  let open = 0;
+  let most = 0;
+  let left = 0;
+  for (const enterNs of enters) {
+    while ((leaves[left] ?? Infinity) <= enterNs) {
+      left++;
+      open--;
+    }
+    most = Math.max(most, ++open);
+  }
+  return most;
+}
+
+interface Section {
+  readonly enterNs: number;
+  readonly leaveNs: number;
+  readonly isAlone: boolean;
+}
+
+function sectionsOf(spans: readonly Float64Array[], isAlone: boolean): Section[] {
+  const sections: Section[] = [];
+  for (const times of spans) {
+    for (let at = 0; at < times.length; at += 2)
+      sections.push({ enterNs: times[at] ?? NaN, leaveNs: times[at + 1] ?? NaN, isAlone });
+  }
+  return sections;
+}

@@ -37,7 +37,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<BenchRedis
     const command = [...under, binary, '--port', String(port), '--bind', '127.0.0.1', ...quiet, ...settings];
     const server = spawn(command[0] ?? binary, command.slice(1), { stdio: 'ignore' });
     const exited = once(server, 'exit');
-    process.once('exit', () => server.kill('SIGKILL'));
+    const killAtExit = (): boolean => server.kill('SIGKILL');
+    process.once('exit', killAtExit);
     const redis = new Redis({ port, lazyConnect: true, retryStrategy: null });
     redis.on('error', () => {}); // told by the commands
     if (await isReady(redis, () => server.exitCode !== null)) {
@@ -55,6 +56,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<BenchRedis
           redis.disconnect();
           server.kill(stopWith);
           await exited;
+          process.off('exit', killAtExit);
           rmSync(folder, { recursive: true, force: true });
         },
       };

@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { Callers, type Window } from '../child/callers.js';
 import { nowNs } from '../child/clock.js';
 import { HotSections } from '../child/hot-sections.js';
 import { role } from '../child/role.js';
 import { Samples, spreadOf } from '../child/samples.js';
-import { SharedCounter } from '../child/shared-counter.js';
+import { checkCount, withCounter } from '../run/counter-file.js';
 import { runAlone, runTogether } from '../run/measured-process.js';
 import { BrokenLockError, type Values } from '../run/outcome.js';
 import { checkNoOverlap } from '../run/overlaps.js';
@@ -24,9 +22,7 @@ const BOUND_MS = 20_000;
 /** A section that has begun may end. */
 const LAST_SECTION_MS = 200;
 
-interface Params {
-  readonly warmUpMs: number;
-  readonly windowMs: number;
+interface Params extends Window {
   /** 0: an empty section. */
   readonly sectionMs: number;
   readonly counterPath: string;
@@ -47,37 +43,19 @@ const member = role('hot-between-processes', async (place, params: Params): Prom
   await client.using(`warm-up:${process.pid}`, async () => {});
   const sections = new HotSections(params.sectionMs, params.counterPath);
   const waitsNs = new Samples();
-  const waitingSinceNs = new Float64Array(WAITERS); // 0: not waiting
   const { startNs } = await place.start();
-  const fromNs = startNs + params.warmUpMs * 1e6;
-  const endNs = fromNs + params.windowMs * 1e6;
-  let inWindow = 0;
-
-  const section = async (waiter: number): Promise<void> => {
-    const enterNs = nowNs();
-    if (enterNs >= endNs) return; // still waits, as far as we are concerned
-    if (enterNs >= fromNs) {
-      inWindow++;
-      waitsNs.add(enterNs - (waitingSinceNs[waiter] ?? enterNs));
-    }
-    waitingSinceNs[waiter] = 0;
-    await sections.run(enterNs);
-  };
-  const loop = async (waiter: number): Promise<void> => {
-    const work = (): Promise<void> => section(waiter);
-    for (let askedNs = nowNs(); askedNs < endNs; askedNs = nowNs()) {
-      waitingSinceNs[waiter] = askedNs;
-      await client.using('hot', work);
-    }
-  };
-  const failed = new Promise<never>((_, reject) => {
-    for (let waiter = 0; waiter < WAITERS; waiter++) loop(waiter).catch(reject);
+  const callers = new Callers(WAITERS, startNs, params);
+  await callers.askUntilOver((caller) => {
+    const work = async (): Promise<void> => {
+      const enterNs = nowNs();
+      if (callers.enters(caller, enterNs, waitsNs)) await sections.run(enterNs);
+    };
+    return () => client.using('hot', work);
   });
-  await Promise.race([sleep((endNs - nowNs()) / 1e6), failed]);
-  for (const sinceNs of waitingSinceNs) if (sinceNs > 0) waitsNs.add(endNs - sinceNs);
+  callers.stillWaiting((_, lastedNs) => waitsNs.add(lastedNs));
   for (let waitedMs = 0; sections.inside > 0 && waitedMs < LAST_SECTION_MS; waitedMs++) await sleep(1);
   const { overlaps } = sections;
-  return { spans: sections.take(), sections: inWindow, overlaps, waitsNs: waitsNs.take() };
+  return { spans: sections.take(), sections: callers.sections, overlaps, waitsNs: waitsNs.take() };
 });
 
 interface ChainParams {
@@ -96,18 +74,6 @@ const chain = role('chain', async (place, params: ChainParams): Promise<number> 
   for (let done = 0; done < params.measured; done++) await sections.run(nowNs());
   return (params.measured * 1e9) / (nowNs() - startNs);
 });
-
-/** A number in a file for the time of the work. */
-async function withCounter<T>(work: (path: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-counter-'));
-  try {
-    const path = join(folder, 'counter');
-    writeFileSync(path, Buffer.alloc(8));
-    return await work(path);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 async function measure({ inProcess, ms }: Measuring, sectionMs: number): Promise<Values> {
   const windowMs = ms(WINDOW_MS);
@@ -145,13 +111,6 @@ async function measureBesideChain(measuring: Measuring, sectionMs: number): Prom
   });
   const values = await measure(measuring, sectionMs);
   return { ...values, chainPerSecond, toChain: (values['sectionsPerSecond'] ?? NaN) / chainPerSecond };
-}
-
-function checkCount(counterPath: string, sections: number): void {
-  const counter = new SharedCounter(counterPath);
-  const count = counter.read();
-  counter.close();
-  if (count !== sections) throw new BrokenLockError(`${sections - count} of ${sections} updates lost`);
 }
 
 const RATE: RowByRow['columns'][number] = {

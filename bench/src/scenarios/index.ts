@@ -5,9 +5,11 @@ import { hotInProcess } from './hot-in-process.js';
 import { http } from './http.js';
 import { instructions } from './instructions.js';
 import { leases } from './leases.js';
+import { limit } from './limit.js';
 import { memory } from './memory.js';
+import { readers } from './readers.js';
 import type { Scenario } from './scenario.js';
-import { twoNames } from './two-names.js';
+import { twoNames, twoNamesHot } from './two-names.js';
 import { uncontendedLatency, uncontendedThroughput } from './uncontended.js';
 
 /** In the order of the report. */
@@ -19,6 +21,9 @@ export const SCENARIOS: readonly Scenario[] = [
   hotInProcess,
   hotEmpty,
   hotOneMs,
+  readers,
+  limit,
+  twoNamesHot,
   handOff,
   heldLock,
   leases,

@@ -1,15 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { probeExclusion } from '../child/exclusion-probe.js';
 import { Pairs } from '../child/pairs.js';
 import { role } from '../child/role.js';
 import { formatNumber } from '../report/format.js';
+import { countInstructions, hasCallgrind } from '../run/callgrind.js';
 import { runAlone } from '../run/measured-process.js';
 import { UnableError } from '../run/outcome.js';
-import { startRedis } from '../run/redis-server.js';
 import type { Measuring, RowByRow } from './scenario.js';
 
 const LOOPS = 64;
@@ -34,27 +29,8 @@ const probe = role('instructions-probe', async (place) => {
   await probeExclusion(place);
 });
 
-/** Instructions that a Redis executes from its start to its end. */
-async function instructionsOf({ inProcess }: Measuring, params: Params): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-callgrind-'));
-  const file = join(folder, 'counted');
-  try {
-    const redis = await startRedis({
-      under: ['valgrind', '--quiet', '--tool=callgrind', `--callgrind-out-file=${file}`],
-      settings: ['--hz', '1'], // as little as possible that time causes
-      stopWith: 'SIGTERM', // only then it writes its counts
-    });
-    try {
-      await runAlone(doPairs, params, inProcess(BOUND_MS, { url: redis.url }));
-    } finally {
-      await redis.stop();
-    }
-    const counted = /^(?:summary|totals): (\d+)/m.exec(readFileSync(file, 'utf8'))?.[1];
-    if (counted === undefined) throw new Error('callgrind has not counted');
-    return Number(counted);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+function instructionsOf({ inProcess }: Measuring, params: Params): Promise<number> {
+  return countInstructions((url) => runAlone(doPairs, params, inProcess(BOUND_MS, { url })));
 }
 
 async function perPair(measuring: Measuring, loops: number): Promise<number> {
@@ -82,7 +58,7 @@ export const instructions: RowByRow = {
   takesPart: ({ id }) => id === 'ours' || id === 'floor' || id.startsWith('broken'),
   async measure(measuring) {
     await runAlone(probe, {}, measuring.inProcess(BOUND_MS));
-    if (spawnSync('valgrind', ['--version']).status !== 0) throw new UnableError('valgrind is not installed');
+    if (!hasCallgrind()) throw new UnableError('valgrind is not installed');
     return { alone: await perPair(measuring, 1), together: await perPair(measuring, LOOPS) };
   },
 };

@@ -64,7 +64,13 @@ export interface InTurns extends Described {
 
 export type Scenario = RowByRow | InTurns;
 
-const VARIANTS: ReadonlySet<string> = new Set(['ours-no-cohort', 'ours-sent', 'floor-pipelined', 'none']);
+const VARIANTS: ReadonlySet<string> = new Set([
+  'ours-no-cohort',
+  'ours-exclusive',
+  'ours-sent',
+  'floor-pipelined',
+  'none',
+]);
 
 /** Variants of ours and of the floor are for the scenarios in which they differ. */
 export function isMainRow({ id }: Adapter): boolean {

@@ -127,6 +127,6 @@ export const uncontendedThroughput: RowByRow = {
     { of: 'pairsPerSecond', to: 'floor', title: '× by hand' },
     { of: 'serverUs', to: 'floor', title: 'server µs ÷ by hand', as: 'quotient' },
   ],
-  takesPart: ({ id }) => id !== 'ours-no-cohort' && id !== 'none',
+  takesPart: (adapter) => isMainRow(adapter) || ['ours-sent', 'floor-pipelined'].includes(adapter.id),
   measure: (measuring) => measure(measuring, LOOPS),
 };
