@@ -22,9 +22,6 @@ const COMMANDS: Partial<Record<KindId, [alone: number, together: number]>> = {
   upgradeable: [2, 2 / 16],
   permit: [2, 2 / 16],
   floor: [2, 2],
-  rlock: [3, 3],
-  'rlock-read': [3, 3],
-  'rlock-read-beside': [3, 3],
 };
 
 describe('the commands of a kind of lock', () => {

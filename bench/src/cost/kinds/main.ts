@@ -108,7 +108,7 @@ try {
   console.log(`${cores} cores, load ${number(load, 1)} before it began, Node ${node}, Redis ${version}.`);
   if (instructions && !counts) console.log('Instructions are missing: valgrind is not installed.');
   console.log(`\n${await kindsTable(redis, counts)}`);
-  console.log("\nRedisson's semaphore with leases is missing: it is not described well enough.");
+  console.log('\nRedisson is missing: its scripts cannot be replayed here without its code.');
   console.log(`\n${await reentryTable(redis)}`);
   console.log(`\n${await starvationTable(redis)}`);
   console.log(

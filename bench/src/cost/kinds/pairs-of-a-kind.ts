@@ -3,7 +3,6 @@ import { Redis } from 'ioredis';
 import { floor } from '../../adapters/floor.js';
 import { role } from '../../child/role.js';
 import { openManager } from '../parties.js';
-import { RedissonFlows } from './redisson-flows.js';
 import { ServerCosts } from '../server-costs.js';
 
 /** Takes and gives back, for the `n`th time. */
@@ -74,34 +73,6 @@ export const KINDS = {
     async open(url) {
       const client = await floor.open({ url });
       return (n) => client.using(`n:${n}`, nothing);
-    },
-  },
-  rlock: {
-    title: "Redisson's RLock, as described",
-    async open(url) {
-      const flows = new RedissonFlows(url);
-      return (n) => flows.lock(`n:${n}`);
-    },
-  },
-  'rlock-read': {
-    title: "Redisson's read lock, as described",
-    async open(url) {
-      const flows = new RedissonFlows(url);
-      return async (n) => {
-        await flows.takeRead(`n:${n}`, 'client:1');
-        await flows.giveRead(`n:${n}`, 'client:1');
-      };
-    },
-  },
-  'rlock-read-beside': {
-    title: "Redisson's read lock, one name, beside another reader",
-    async open(url) {
-      const flows = new RedissonFlows(url);
-      await flows.takeRead('beside', 'client:other');
-      return async (n) => {
-        await flows.takeRead('beside', `client:${n}`);
-        await flows.giveRead('beside', `client:${n}`);
-      };
     },
   },
 } satisfies Record<string, Kind>;

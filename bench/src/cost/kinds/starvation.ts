@@ -19,6 +19,7 @@ const WINDOW = { warmUpMs: 1_000, windowMs: 3_000 };
 /** Between two calls of the one, so that the crowd has the name in full swing each time. */
 const GAP_MS = 20;
 const LAST_SECTION_MS = 500;
+const DRAIN_MS = 5_000;
 const BOUND_MS = 20_000;
 
 type Mode = 'exclusive' | 'shared';
@@ -50,6 +51,8 @@ export const starvation = role('cost: starvation', async (place, params: Params)
     const crowd = new Callers(params.callers, startNs, WINDOW);
     const enter = async (): Promise<void> => (nowNs() < endNs ? inside() : undefined);
     await crowd.askUntilOver(() => () => locks.using(NAME, enter, { mode: params.mode }));
+    await crowd.stuckAfter(DRAIN_MS); // a process that dies in the midst would be another question
+    await locks.close();
   } else {
     await sleep(WINDOW.warmUpMs);
     while (nowNs() < endNs) {
