@@ -1,47 +1,15 @@
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from '../holding/kept-hold.js';
-import type { SingleLease } from '../holding/single-lease.js';
 import { isThenable } from '../runtime/thenable.js';
-import { Line, RELEASED } from './line.js';
-import type { Busy, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
+import { CrowdLine } from './crowd-line.js';
+import { RELEASED } from './line.js';
+import type { OnSent, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
  * Permits of a limit: each has a hold of its own, and this process one place in the store's queue for the next one. When a lease ends
  * and others wait here, its permit goes to the next one without a command, for one slice; then it goes back to the store.
  */
-export class PermitLine extends Line {
-  readonly #holds = new Set<KeptHold>();
-
-  get lease(): SingleLease | undefined {
-    const [first] = this.#holds;
-    return first?.lease;
-  }
-
-  protected get isHolding(): boolean {
-    return this.#holds.size > 0;
-  }
-
-  /** Another permit may be free: only the store knows. */
-  protected heldForMs(): number | undefined {
-    return undefined;
-  }
-
-  protected atOnce(): Busy | undefined {
-    return undefined;
-  }
-
-  protected waitsForUs(): boolean {
-    return false;
-  }
-
-  protected began({ kept }: SingleLease): void {
-    this.#holds.add(kept);
-  }
-
-  protected forget(kept: KeptHold): void {
-    this.#holds.delete(kept);
-  }
-
+export class PermitLine extends CrowdLine {
   ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome> {
     const { head } = this.queue;
     const { leases, turns } = this.context;

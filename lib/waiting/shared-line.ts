@@ -2,41 +2,17 @@ import { type ClockReading, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from '../holding/kept-hold.js';
 import type { LeaseTaker } from '../holding/lease-keeper.js';
 import type { SingleLease } from '../holding/single-lease.js';
-import { Line } from './line.js';
-import type { Busy, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
+import { CrowdLine } from './crowd-line.js';
+import type { OnSent, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
  * Readers: those of one process share one hold, so that a thousand of them cost the store one command. Who comes within the slice of
  * the newest hold joins it. Then the store is asked for another one, level-triggered: if a writer has queued meanwhile, it comes
  * first, the old hold ends with its last reader, and a writer waits no longer than for the longest section in progress and one slice.
  */
-export class SharedLine extends Line {
-  /** All that are here: each until its last reader has left. */
-  readonly #holds = new Set<KeptHold>();
+export class SharedLine extends CrowdLine {
   /** The one that newcomers join. */
   #newest: KeptHold | undefined;
-
-  get lease(): SingleLease | undefined {
-    const [first] = this.#holds;
-    return first?.lease;
-  }
-
-  protected get isHolding(): boolean {
-    return this.#holds.size > 0;
-  }
-
-  /** What a reader waits for is not one of ours. */
-  protected heldForMs(): number | undefined {
-    return undefined;
-  }
-
-  protected atOnce(): Busy | undefined {
-    return undefined;
-  }
-
-  protected waitsForUs(): boolean {
-    return false;
-  }
 
   protected override share(taker: LeaseTaker): SingleLease | undefined {
     const kept = this.#newest;
@@ -48,13 +24,13 @@ export class SharedLine extends Line {
     return this.context.leases.handOn(kept, taker, { fencingToken, now });
   }
 
-  protected began({ kept }: SingleLease): void {
-    this.#holds.add(kept);
-    this.#newest = kept;
+  protected override began(lease: SingleLease): void {
+    super.began(lease);
+    this.#newest = lease.kept;
   }
 
-  protected forget(kept: KeptHold): void {
-    this.#holds.delete(kept);
+  protected override forget(kept: KeptHold): void {
+    super.forget(kept);
     if (this.#newest === kept) this.#newest = undefined;
   }
 
