@@ -27,7 +27,7 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'shared: one who asks for a longer lease has a hold of its own',
-    edits: off(KEPT, 'bothShared && settings.leaseMs <= own.leaseMs && ', 'bothShared && '),
+    edits: off(KEPT, 'isSame && settings.leaseMs <= own.leaseMs && ', 'isSame && '),
     suites: [suite(SHARED, 'asks for a longer lease')],
   },
   {
@@ -61,7 +61,7 @@ export const kindsMutants: readonly Mutant[] = [
     name: 'upgradeable: nobody goes down while one is inside who does not share',
     edits: off(
       MODES,
-      "if (lease.kept.leases.some((other) => other !== lease && other.mode !== 'shared'))",
+      "if (lease.kept.leases.some((other) => other !== lease && !covers('shared', other.access)))",
       'if (false)',
     ),
     suites: [suite(SHARED, 'what it cannot become')],
@@ -78,17 +78,25 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'admission: a writer is alone',
-    edits: off(ADMISSION, 'if (isWhole(wanted)) return isEmpty;', 'if (isWhole(wanted)) return true;'),
+    edits: off(
+      'lib/stores/lock-modes.ts',
+      'return BESIDE[mode].includes(other);',
+      "return mode === 'exclusive' || BESIDE[mode].includes(other);",
+    ),
     suites: [suite(SHARED)],
   },
   {
     name: 'admission: nobody beside a writer',
     edits: off(ADMISSION, 'if (isWhole(holder)) return false;'),
-    suites: [suite(SHARED)],
+    suites: [suite(LIMITS)],
   },
   {
     name: 'admission: one upgradeable holder',
-    edits: off(ADMISSION, "return wanted.mode === 'shared' || !hasUpgradeable;", 'return true;'),
+    edits: off(
+      'lib/stores/lock-modes.ts',
+      "upgradeable: ['intention-shared', 'shared'],\n  exclusive: [],",
+      "upgradeable: ['intention-shared', 'shared', 'upgradeable'],\n  exclusive: [],",
+    ),
     suites: [suite(SHARED, 'one at a time')],
   },
   {
@@ -145,7 +153,11 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 're-entry: from shared to exclusive is refused',
-    edits: off(ASK, "settings.mode !== 'shared' || settings.limit !== undefined", 'false'),
+    edits: off(
+      ASK,
+      "!covers(outer.access, settings.limit === undefined ? settings.mode : 'exclusive')",
+      'false',
+    ),
     suites: [suite(SHARED, 'refuses a writer inside')],
   },
   {
