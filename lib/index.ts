@@ -39,6 +39,7 @@ export type {
   Hold,
   HolderInspection,
   Kept,
+  AccessMode,
   LockMode,
   LockStore,
   OnSent,
