@@ -186,6 +186,13 @@ export class KeptHold implements Sleeper {
     this.#fenceIsUnused = true;
   }
 
+  /** Somebody waits after all: the slice ends as if it had not been made longer. */
+  shortenSlice(): void {
+    const { cohortMs } = this.#settings;
+    this.#sliceEndsAtMs -= this.#sliceMs - cohortMs;
+    this.#sliceMs = cohortMs;
+  }
+
   /**
    * The next token to be used under this hold: one more than the last, as long as the store's clock has passed it already, because
    * the promise «no token exceeds the store's clock» is what makes tokens rise over a loss of data. undefined: ask the store for one.

@@ -18,7 +18,9 @@ export class Lines {
   readonly #inner = new Map<SingleLease, ReentryLine>();
   readonly #context: LineContext;
 
-  constructor(given: Omit<LineContext, 'waits' | 'turns' | 'idle' | 'writerWaits'>) {
+  constructor(
+    given: Omit<LineContext, 'waits' | 'turns' | 'idle' | 'writerWaits' | 'sharerWaits' | 'sharerQueued'>,
+  ) {
     const { clock } = given;
     this.#context = {
       ...given,
@@ -26,6 +28,8 @@ export class Lines {
       turns: new EventLoopTurns(clock),
       idle: (line) => void (this.#lines.get(line.key) === line && this.#lines.delete(line.key)),
       writerWaits: (name) => (this.#lines.get(name)?.waiting ?? 0) > 0,
+      sharerWaits: (name) => this.find(name).some(({ isShared, waiting }) => isShared && waiting > 0),
+      sharerQueued: (name) => this.#lines.get(name)?.shortenSlice(),
     };
   }
 

@@ -10,6 +10,7 @@ const LIMIT = 'lib/stores/memory/memory-limit.ts';
 const ASK = 'lib/waiting/acquisitions.ts';
 const SHARED = 'test/engine/shared.spec.ts';
 const LIMITS = 'test/engine/limits.spec.ts';
+const STARVATION = 'test/engine/starvation.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
 
@@ -29,6 +30,19 @@ export const kindsMutants: readonly Mutant[] = [
     name: 'shared: one who asks for a longer lease has a hold of its own',
     edits: off(KEPT, 'bothShared && settings.leaseMs <= own.leaseMs && ', 'bothShared && '),
     suites: [suite(SHARED, 'asks for a longer lease')],
+  },
+  {
+    name: 'turns: a slice that was let double is short again when one of another kind queues here',
+    edits: off('lib/waiting/line.ts', 'if (this.isShared) this.context.sharerQueued(this.name);'),
+    suites: [suite(STARVATION, 'a reader among writers of its process')],
+  },
+  {
+    name: 'turns: a slice does not double while one of another kind waits here',
+    edits: off(
+      'lib/waiting/exclusive-line.ts',
+      'if (this.context.sharerWaits(this.name)) kept.shortenSlice();',
+    ),
+    suites: [suite(STARVATION, 'queued before that answer')],
   },
   {
     name: 'limit: a permit goes back to the store when its slice is over',
