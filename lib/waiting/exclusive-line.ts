@@ -45,10 +45,6 @@ export class ExclusiveLine extends Line {
     if (this.#kept === kept) this.#kept = undefined;
   }
 
-  override shortenSlice(): void {
-    this.#kept?.shortenSlice();
-  }
-
   ended(kept: KeptHold, now: ClockReading, onSent?: OnSent): ReleaseOutcome | Promise<ReleaseOutcome> {
     return this.#passOn(kept, now, { onSent });
   }
@@ -112,7 +108,6 @@ export class ExclusiveLine extends Line {
         this.place = undefined;
         this.context.leases.unused(place.ownerToken);
         this.context.leases.confirmed(kept, answer.deadlineMs, place.asOf);
-        if (this.context.sharerWaits(this.name)) kept.shortenSlice(); // queued since the store answered
         this.#goOn(kept);
         return RELEASED;
       case 'yielded':

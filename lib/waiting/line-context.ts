@@ -19,10 +19,6 @@ export interface LineContext {
   readonly turns: EventLoopTurns;
   /** Does anybody of this process wait to have the name for itself? */
   writerWaits(name: string): boolean;
-  /** Does anybody of this process wait to have the name in another way than alone? */
-  sharerWaits(name: string): boolean;
-  /** One who wants it so is queued in the store: whoever has it here alone must ask soon whose turn it is. */
-  sharerQueued(name: string): void;
   /** A caller must wait. */
   waiting(name: string, settings: AcquireSettings): void;
   /** Nobody uses this line any more. */

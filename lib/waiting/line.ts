@@ -48,14 +48,6 @@ export abstract class Line implements RequestOwner, WaitersLine {
     return this.queue.size;
   }
 
-  /** Is it for those who do not want the name alone: readers, one who is upgradeable, permits? */
-  get isShared(): boolean {
-    return this.key !== this.name;
-  }
-
-  /** Others wait for what is held here. */
-  shortenSlice(): void {}
-
   /** A lease that this process has by this line now. */
   abstract get lease(): SingleLease | undefined;
 
@@ -279,7 +271,6 @@ export abstract class Line implements RequestOwner, WaitersLine {
     const { head } = this.queue;
     if (head !== undefined) this.#tell(head);
     this.report.heard(news, this.context.clock.monotonicMs());
-    if (this.isShared) this.context.sharerQueued(this.name);
   }
 
   #tell(waiter: Waiter): void {

@@ -18,9 +18,7 @@ export class Lines {
   readonly #inner = new Map<SingleLease, ReentryLine>();
   readonly #context: LineContext;
 
-  constructor(
-    given: Omit<LineContext, 'waits' | 'turns' | 'idle' | 'writerWaits' | 'sharerWaits' | 'sharerQueued'>,
-  ) {
+  constructor(given: Omit<LineContext, 'waits' | 'turns' | 'idle' | 'writerWaits'>) {
     const { clock } = given;
     this.#context = {
       ...given,
@@ -28,8 +26,6 @@ export class Lines {
       turns: new EventLoopTurns(clock),
       idle: (line) => void (this.#lines.get(line.key) === line && this.#lines.delete(line.key)),
       writerWaits: (name) => (this.#lines.get(name)?.waiting ?? 0) > 0,
-      sharerWaits: (name) => this.find(name).some(({ isShared, waiting }) => isShared && waiting > 0),
-      sharerQueued: (name) => this.#lines.get(name)?.shortenSlice(),
     };
   }
 

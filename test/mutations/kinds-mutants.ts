@@ -32,17 +32,19 @@ export const kindsMutants: readonly Mutant[] = [
     suites: [suite(SHARED, 'asks for a longer lease')],
   },
   {
-    name: 'turns: a slice that was let double is short again when one of another kind queues here',
-    edits: off('lib/waiting/line.ts', 'if (this.isShared) this.context.sharerQueued(this.name);'),
+    name: 'turns: a slice that was let double is short again when somebody queues',
+    edits: off(KEPT, 'this.#sliceEndsAtMs -= this.#sliceMs - cohortMs;'),
     suites: [suite(STARVATION, 'a reader among writers of its process')],
   },
   {
-    name: 'turns: a slice does not double while one of another kind waits here',
-    edits: off(
-      'lib/waiting/exclusive-line.ts',
-      'if (this.context.sharerWaits(this.name)) kept.shortenSlice();',
-    ),
+    name: 'turns: a slice does not double when somebody has queued meanwhile',
+    edits: off(KEPT, 'this.#isWaitedFor = true;'),
     suites: [suite(STARVATION, 'queued before that answer')],
+  },
+  {
+    name: 'memory: a holder is told of the first who queues behind it',
+    edits: off(MEMORY, 'this.#tellOfWaiter();'),
+    suites: [suite(STARVATION, 'of another process')],
   },
   {
     name: 'limit: a permit goes back to the store when its slice is over',

@@ -245,6 +245,18 @@ describe('an exclusive lock that becomes shared while it is held', () => {
     expect(await b.release((await reader).hold)).toBe('released');
   });
 
+  it('tells its holder that somebody has queued, once, so that its slice does not last longer than the first one', async () => {
+    const [a, b] = [open(), open()];
+    const writer = await a.take(NAME);
+    expect(await b.ask(NAME, shared)).toMatchObject({ outcome: 'busy' });
+    const readers = [b.take(NAME, { ...shared, ...WAIT }), b.take(NAME, { ...shared, ...WAIT })];
+    await eventually(() => a.waitedFor.length > 0);
+    await queued(2);
+    await a.release(writer.hold);
+    for (const { hold } of await Promise.all(readers)) await b.release(hold);
+    expect([a.waitedFor, b.waitedFor]).toEqual([[writer.hold.ownerToken], []]);
+  });
+
   it('is passed on at the end of its slice, and asked for anew', async () => {
     const [a, b] = [open(), open()];
     const writer = await a.take(NAME);

@@ -259,6 +259,7 @@ class RedisStore implements LockStore {
         this.#acquisitions.delete(ownerToken);
         this.context.onLost(ownerToken, 'forced', reason);
       },
+      waitedFor: (ownerToken) => this.context.onWaitedFor?.(ownerToken),
       woken: (ownerToken) => {
         this.#acquisitions.get(ownerToken)?.pollNow();
         this.#home?.gate.pollNow(ownerToken);
