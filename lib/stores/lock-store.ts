@@ -136,8 +136,6 @@ export interface StoreCapabilities {
   readonly modes: readonly LockMode[];
   /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
   readonly limits?: boolean;
-  /** Not asked: the engine takes several names one by one, in one order, on every store. */
-  readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */

@@ -156,7 +156,10 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'memory: readers and a limit exclude each other',
-    edits: off(LIMIT, 'if (others.some((other) => excludesUse({ mode, limit }, other))) {', 'if (false) {'),
+    edits: off(
+      LIMIT,
+      'if (others.some((other) => excludesUse({ mode, limit }, other)))\n      throw otherUseError(name, { mode, limit });',
+    ),
     suites: [suite(LIMITS, 'exclude each other')],
   },
   {

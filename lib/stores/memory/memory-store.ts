@@ -53,7 +53,6 @@ export class MemoryStore implements LockStore {
     kind: 'memory',
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable'],
-    severalNames: false,
     limits: true,
     scope: 'this process',
     releases: 'sent',

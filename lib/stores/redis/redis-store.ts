@@ -58,7 +58,6 @@ class RedisStore implements LockStore {
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable'],
     limits: true,
-    severalNames: false,
     scope: 'processes',
     releases: 'sent',
   };
