@@ -74,6 +74,16 @@ export const kindsMutants: readonly Mutant[] = [
     suites: [suite(SHARED, 'from the call on')],
   },
   {
+    name: 'upgradeable: a downgrade that got no answer may be asked for again',
+    edits: off(MODES, ' && !this.#goingDown.has(lease)'),
+    suites: [suite(SHARED, 'no answer to its downgrade')],
+  },
+  {
+    name: 'upgradeable: and not once it was answered',
+    edits: off(MODES, 'this.#goingDown.delete(lease);'),
+    suites: [suite(SHARED, 'no answer to its downgrade'), suite(SHARED, 'from the call on')],
+  },
+  {
     name: 'upgradeable: nobody goes down while one is inside who does not share',
     edits: off(
       MODES,
