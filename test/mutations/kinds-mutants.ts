@@ -10,6 +10,7 @@ const LIMIT = 'lib/stores/memory/memory-limit.ts';
 const ASK = 'lib/waiting/acquisitions.ts';
 const SHARED = 'test/engine/shared.spec.ts';
 const LIMITS = 'test/engine/limits.spec.ts';
+const STARVATION = 'test/engine/starvation.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
 
@@ -29,6 +30,21 @@ export const kindsMutants: readonly Mutant[] = [
     name: 'shared: one who asks for a longer lease has a hold of its own',
     edits: off(KEPT, 'isSame && settings.leaseMs <= own.leaseMs && ', 'isSame && '),
     suites: [suite(SHARED, 'asks for a longer lease')],
+  },
+  {
+    name: 'turns: a slice that was let double is short again when somebody queues',
+    edits: off(KEPT, 'this.#sliceEndsAtMs -= this.#sliceMs - cohortMs;'),
+    suites: [suite(STARVATION, 'a reader among writers of its process')],
+  },
+  {
+    name: 'turns: a slice does not double when somebody has queued meanwhile',
+    edits: off(KEPT, 'this.#isWaitedFor = true;'),
+    suites: [suite(STARVATION, 'queued before that answer')],
+  },
+  {
+    name: 'memory: a holder is told of the first who queues behind it',
+    edits: off(MEMORY, 'this.#tellOfWaiter();'),
+    suites: [suite(STARVATION, 'of another process')],
   },
   {
     name: 'limit: a permit goes back to the store when its slice is over',
@@ -56,6 +72,16 @@ export const kindsMutants: readonly Mutant[] = [
       ),
     ],
     suites: [suite(SHARED, 'from the call on')],
+  },
+  {
+    name: 'upgradeable: a downgrade that got no answer may be asked for again',
+    edits: off(MODES, ' && !this.#goingDown.has(lease)'),
+    suites: [suite(SHARED, 'no answer to its downgrade')],
+  },
+  {
+    name: 'upgradeable: and not once it was answered',
+    edits: off(MODES, 'this.#goingDown.delete(lease);'),
+    suites: [suite(SHARED, 'no answer to its downgrade'), suite(SHARED, 'from the call on')],
   },
   {
     name: 'upgradeable: nobody goes down while one is inside who does not share',
@@ -148,7 +174,10 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'memory: readers and a limit exclude each other',
-    edits: off(LIMIT, 'if (others.some((other) => excludesUse({ mode, limit }, other))) {', 'if (false) {'),
+    edits: off(
+      LIMIT,
+      'if (others.some((other) => excludesUse({ mode, limit }, other)))\n      throw otherUseError(name, { mode, limit });',
+    ),
     suites: [suite(LIMITS, 'exclude each other')],
   },
   {
