@@ -23,6 +23,8 @@ export interface LockedSpec {
   readonly whenBusy: 'throw' | 'skip';
   /** Its result is the call's when the lock is busy. */
   readonly fallback: AnyFunction | undefined;
+  /** `onStoreFailure: 'run-unlocked'`. */
+  readonly runsUnlocked: boolean;
   /** Decides, for each call, whether it needs the lock. */
   readonly when: AnyFunction | undefined;
   /** What the caller gets while it waits for the lock. */

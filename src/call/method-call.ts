@@ -1,5 +1,6 @@
 import type { Lease } from '../../lib/index.js';
 import type { LockedSpec } from '../locked-spec.js';
+import { isStandIn } from '../unlocked-runs.js';
 import type { CallNote } from './call-note.js';
 
 /** One call of a method of `@Locked`. */
@@ -24,6 +25,7 @@ export function invoke(
   const { original, leaseArguments } = spec;
   if (leaseArguments.length === 0) return Reflect.apply(original, call.self, call.args);
   const args = [...call.args];
-  for (const index of leaseArguments) args[index] = lease;
+  const shown = lease === null || isStandIn(lease) ? null : lease;
+  for (const index of leaseArguments) args[index] = shown;
   return Reflect.apply(original, call.self, args);
 }

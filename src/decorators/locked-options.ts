@@ -52,6 +52,13 @@ export interface LockedOptions<
    * event, and `@CurrentLease()` is null. What it throws is the call's. `this` is the object of the method.
    */
   when?: Condition;
+  /**
+   * 'fail' (default): a store that cannot be asked is the caller's error. 'run-unlocked': where the store was still away
+   * (LOCK_STORE_UNAVAILABLE, LOCK_STORE_READONLY) when `waitMs` was over, the method runs without the lock, and `@CurrentLease()` is null. Callers
+   * of this process still exclude each other, processes do not. Each time an event (`runsUnlocked`) and a warning tell of it. Never when the lock
+   * is busy, and not when it is lost later.
+   */
+  onStoreFailure?: 'fail' | 'run-unlocked';
   /** The lock service to use, as named in `forRoot({ name })`; default: the default one. */
   service?: string;
 }
@@ -77,13 +84,17 @@ const OPTIONS: readonly string[] = [
   'onBusy',
   'fallback',
   'when',
+  'onStoreFailure',
   'service',
 ];
 const ON_BUSY: readonly unknown[] = ['wait', 'reject', 'skip'];
 const MAX_LABEL_LENGTH = 128;
 
 /** What is the same in every use of one `@Locked`. */
-export type LockedWords = Pick<LockedSpec, 'phase' | 'busyStatus' | 'whenBusy' | 'fallback' | 'when'>;
+export type LockedWords = Pick<
+  LockedSpec,
+  'phase' | 'busyStatus' | 'whenBusy' | 'fallback' | 'when' | 'runsUnlocked'
+>;
 
 /** A function of the decorator is called with the final arguments, and one who skips gives no answer: neither can be before the pipes. */
 export function wordsOf(names: NameSpec, options: LockedOptions): LockedWords {
@@ -95,6 +106,7 @@ export function wordsOf(names: NameSpec, options: LockedOptions): LockedWords {
     whenBusy: onBusy === 'skip' ? 'skip' : 'throw',
     fallback,
     when,
+    runsUnlocked: options.onStoreFailure === 'run-unlocked',
   };
 }
 
@@ -128,6 +140,12 @@ export function checkOptions(options: LockedOptions, place: string): void {
     throw usage(place, `onBusy must be 'wait', 'reject' or 'skip', got ${describeValue(onBusy)}`);
   if (onBusy !== undefined && onBusy !== 'wait' && waitMs !== undefined)
     throw usage(place, `onBusy: '${onBusy}' does not wait; leave waitMs out`);
+  const { onStoreFailure } = options;
+  if (onStoreFailure !== undefined && onStoreFailure !== 'fail' && onStoreFailure !== 'run-unlocked')
+    throw usage(
+      place,
+      `onStoreFailure must be 'fail' or 'run-unlocked', got ${describeValue(onStoreFailure)}`,
+    );
   checkFunctions(options, place);
   if (busyStatus !== undefined && !(Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599)) {
     throw usage(place, `busyStatus must be an HTTP status from 400 to 599, got ${describeValue(busyStatus)}`);

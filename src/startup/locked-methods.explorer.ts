@@ -60,6 +60,8 @@ export class LockedMethodsExplorer implements OnModuleInit {
   #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
     const { mode, limit } = spec.acquire;
     if (mode !== undefined || limit !== undefined) this.#checkStore(spec);
+    // From now on the service looks whom a grant would meet.
+    if (spec.runsUnlocked) void (serviceIn(this.moduleRef, spec) as Partial<LockService>).unlockedRuns;
     if (spec.whenBusy === 'skip') refuseSkippedAnswers(spec, targetClass);
     try {
       return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');

@@ -143,7 +143,7 @@ describe('@Locked on a provider', () => {
   class Accounts extends Library implements OnModuleInit {
     ready = false;
 
-    onModuleInit(): void {
+    async onModuleInit(): Promise<void> {
       this.ready = true;
     }
 
