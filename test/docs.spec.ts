@@ -85,7 +85,7 @@ function surrounded(example: string): string {
   if (first.startsWith('@')) {
     const method = /^(async )?\w+\(.*\{$/m.test(text)
       ? ''
-      : 'async method(groupId: string, dto: PayDto): Promise<void> {}';
+      : 'async method(dto: PayDto, groupId: string): Promise<void> {}';
     return `${imports}export class Reader {\n${text}${method}\n${members}\n}\n`;
   }
   return `${imports}export class Reader {\nasync method(request: any) {\n${text}\n}\n${members}\n}\n`;

@@ -179,6 +179,6 @@ export const nestOptionMutants: readonly Mutant[] = [
   {
     name: 'run-unlocked: a section ends however its lease did',
     edits: [{ file: 'src/call/open-work.ts', find: '        sectionEnded(lease);\n', put: '' }],
-    suites: [suite(RUN_UNLOCKED, 'excludes each other')],
+    suites: [suite(RUN_UNLOCKED, 'one who is granted')],
   },
 ];
