@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 export const NESTS = ['11', '12'];
 
 /** Outside of the checkout: its `node_modules` must not be found from there. */
-function cacheFolder() {
+export function cacheFolder() {
   const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   return process.env.ECOSYSTEM_CACHE ?? join(caches, 'nestjs-distributed-lock');
 }

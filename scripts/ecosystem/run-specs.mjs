@@ -1,26 +1,18 @@
 /**
  * Runs test/ecosystem/specs against the packed package, in an application on Nest 11 (CommonJS) and one on Nest 12 (ES modules):
- * `npm run test:ecosystem [-- --nest 11|12] [--no-check] [--keep] [--tarball file] [what jest takes: spec patterns, -t 'name', …]`.
+ * `npm run test:ecosystem [-- --nest 11|12] [--no-check] [--keep] [--tarball file] [--results folder] [what jest takes: patterns, -t 'name', …]`.
  * How to write such a spec: test/ecosystem/README.md.
  */
 import { spawnSync } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { findRedisServer, HOW_TO_INSTALL_REDIS } from '../find-redis.mjs';
-import { packPackage, unpackInto } from '../pack-package.mjs';
-import { installedCell, NESTS, newRunFolder } from './installed-cell.mjs';
+import { packPackage } from '../pack-package.mjs';
+import * as application from './application.mjs';
+import { NESTS } from './installed-cell.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Helpers of test/support that need nothing else from the checkout. */
-const SHARED_SUPPORT = ['failure-of.ts', 'in-time.ts', 'served-time.ts'];
-
-const { nests, check, keep, tarball: given, jestArgs } = readArguments(process.argv.slice(2));
-const redis = findRedisServer();
-if (redis === null) fail(HOW_TO_INSTALL_REDIS);
-
+const { nests, check, keep, tarball: given, results, jestArgs } = readArguments(process.argv.slice(2));
 const packed = await mkdtemp(join(tmpdir(), 'packed-'));
 try {
   const tarball = given ?? (await packPackage(packed));
@@ -36,59 +28,41 @@ try {
 }
 
 async function passes(nest, tarball) {
-  const run = await newRunFolder(await installedCell(nest));
+  const app = await application.makeApplication({ nest, tarball, specs: 'specs' });
   try {
-    await fill(run, nest, tarball);
-    const checked = !check || isWellTyped(run);
-    return runJest(run, nest) && checked;
+    const checked = !check || application.isWellTyped(app);
+    const output =
+      results === undefined ? [] : ['--json', '--outputFile', join(results, `ecosystem-${nest}.json`)];
+    const jest = runs(app, nest, [...application.jestArguments(app), ...output, ...jestArgs]);
+    const files = await vitestFiles(app);
+    const vitest = files.length === 0 || runs(app, nest, [...application.vitestArguments(app), ...files]);
+    return checked && jest && vitest;
   } finally {
-    if (keep) console.log(`kept: ${run}`);
-    else await rm(run, { recursive: true, force: true });
+    await application.removeApplication(app, keep);
   }
 }
 
-/** What the folder of an application has: a manifest, a compiler's settings, sources, and our package beside the others. */
-async function fill(run, nest, tarball) {
-  const source = (path) => join(ROOT, path);
-  for (const part of ['specs', 'support']) {
-    await cp(source(`test/ecosystem/${part}`), join(run, part), { recursive: true });
-  }
-  for (const file of SHARED_SUPPORT) await cp(source(`test/support/${file}`), join(run, 'support', file));
-  await cp(source('test/jest/ecosystem.config.mjs'), join(run, 'jest.config.mjs'));
-  await cp(source('test/ecosystem/tsconfig.json'), join(run, 'tsconfig.json'));
-  const rules = JSON.parse(await readFile(source('.oxlintrc.json'), 'utf8'));
-  await writeFile(join(run, '.oxlintrc.json'), JSON.stringify({ ...rules, ignorePatterns: [] }));
-  const type = nest === '11' ? 'commonjs' : 'module';
-  await writeFile(join(run, 'package.json'), JSON.stringify({ name: 'application', private: true, type }));
-  await unpackInto(tarball, join(run, 'node_modules/nestjs-distributed-lock'));
+function runs(cwd, nest, args) {
+  const env = application.environment(nest);
+  return spawnSync(process.execPath, args, { cwd, env, stdio: 'inherit' }).status === 0;
 }
 
-/** The rules of the house and the compiler's, with this Nest's types. */
-function isWellTyped(run) {
-  const oxlint = join(ROOT, 'node_modules/oxlint/bin/oxlint');
-  const args = [oxlint, '--quiet', 'specs', 'support'];
-  return spawnSync(process.execPath, args, { cwd: run, stdio: 'inherit' }).status === 0;
-}
-
-function runJest(run, nest) {
-  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const jest = [join(run, '../../node_modules/jest/bin/jest.js'), '--config', join(run, 'jest.config.mjs')];
-  const env = { ...process.env, ECOSYSTEM_NEST: nest, REDIS_SERVER_BIN: redis };
-  const { status } = spawnSync(process.execPath, [...flags, ...jest, ...jestArgs], {
-    cwd: run,
-    env,
-    stdio: 'inherit',
-  });
-  return status === 0;
+/** Those of the patterns, or all. Options are Jest's only: with `-t` and the like Vitest is left out. */
+async function vitestFiles(app) {
+  if (jestArgs.some((arg) => arg.startsWith('-'))) return [];
+  const files = (await readdir(join(app, 'specs'))).filter((file) => file.endsWith('.vitest.ts'));
+  return files.filter((file) => jestArgs.length === 0 || jestArgs.some((pattern) => file.includes(pattern)));
 }
 
 function readArguments(args) {
-  const known = { nests: NESTS, check: true, keep: false, tarball: undefined, jestArgs: [] };
+  const known = { nests: NESTS, check: true, keep: false, jestArgs: [] };
   const rest = [...args];
+  const path = (option) => resolve(rest.shift() ?? application.fail(`${option} needs a path`));
   while (rest.length > 0) {
     const arg = rest.shift();
     if (arg === '--nest') known.nests = [oneOf(rest.shift())];
-    else if (arg === '--tarball') known.tarball = resolve(rest.shift() ?? fail('--tarball needs a file'));
+    else if (arg === '--tarball') known.tarball = path(arg);
+    else if (arg === '--results') known.results = path(arg);
     else if (arg === '--no-check') known.check = false;
     else if (arg === '--keep') known.keep = true;
     else known.jestArgs.push(arg);
@@ -97,10 +71,5 @@ function readArguments(args) {
 }
 
 function oneOf(nest) {
-  return NESTS.includes(nest) ? nest : fail(`--nest is ${NESTS.join(' or ')}, not ${nest}`);
-}
-
-function fail(message) {
-  console.error(message);
-  process.exit(1);
+  return NESTS.includes(nest) ? nest : application.fail(`--nest is ${NESTS.join(' or ')}, not ${nest}`);
 }

@@ -5,7 +5,7 @@ const isEsm = process.env.ECOSYSTEM_NEST !== '11';
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/specs'],
-  testRegex: '\\.spec\\.ts$',
+  testRegex: '\\.(spec|jest)\\.ts$',
   // For a hang, as in the suite of the package itself.
   testTimeout: 60_000,
   cacheDirectory: '<rootDir>/.jest-cache',
