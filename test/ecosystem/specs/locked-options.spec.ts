@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   CurrentLease,
   DistributedLockModule,
+  FeatureLocks,
   Lease,
   Locked,
   LockService,
@@ -199,6 +200,32 @@ describe('handlers of other transports', () => {
       'not locked',
     ]);
     expect([await app.get(Books).book('7'), app.get(Books).helper()]).toEqual(['book:7', 'at once']);
+    await app.close();
+  });
+});
+
+describe.each(ADAPTERS)('forFeature, on %s', (adapter) => {
+  @Controller('invoices')
+  class Invoices {
+    constructor(readonly locks: FeatureLocks) {}
+
+    @Get(':id')
+    @Locked('order:<id>')
+    async show(@Param('id') _id: string, @CurrentLease() lease: Lease): Promise<string> {
+      return lease.name;
+    }
+  }
+
+  @Module({ imports: [DistributedLockModule.forFeature({ prefix: 'billing' })], controllers: [Invoices] })
+  class BillingModule {}
+
+  it('puts its prefix before the names of the module, for @Locked and by hand', async () => {
+    const root = DistributedLockModule.forRoot({ store: memoryStore(), waitMs: 0 });
+    const { app, ask } = await served(adapter, { imports: [root, BillingModule] });
+    expect(await ask('invoices/7')).toBe('200 billing:order:7');
+    const lease = await app.get(Invoices, { strict: false }).locks.acquire('order:7');
+    expect(await ask('invoices/7')).toMatch(/^423 /);
+    await lease.release();
     await app.close();
   });
 });
