@@ -1,7 +1,7 @@
 import type {
+  AcquireOptions,
   Lease,
   LockInspection,
-  LockManager,
   LockNames,
   NamedLock,
   TryUsingResult,
@@ -26,12 +26,12 @@ export class FeatureLocks {
   }
 
   /** As `LockService.acquire`. */
-  acquire(name: LockNames, options?: Parameters<LockManager['acquire']>[1]): Promise<Lease> {
+  acquire(name: LockNames, options?: AcquireOptions): Promise<Lease> {
     return this.locks.acquire(this.#names(name), options);
   }
 
   /** As `LockService.tryAcquire`. */
-  tryAcquire(name: LockNames, options?: Parameters<LockManager['tryAcquire']>[1]): Promise<Lease | null> {
+  tryAcquire(name: LockNames, options?: Omit<AcquireOptions, 'waitMs'>): Promise<Lease | null> {
     return this.locks.tryAcquire(this.#names(name), options);
   }
 
@@ -39,7 +39,7 @@ export class FeatureLocks {
   using<T>(
     name: LockNames,
     work: (lease: Lease) => T | PromiseLike<T>,
-    options?: Parameters<LockManager['using']>[2],
+    options?: AcquireOptions,
   ): Promise<T> {
     return this.locks.using(this.#names(name), work, options);
   }
@@ -48,7 +48,7 @@ export class FeatureLocks {
   tryUsing<T>(
     name: LockNames,
     work: (lease: Lease) => T | PromiseLike<T>,
-    options?: Parameters<LockManager['tryUsing']>[2],
+    options?: Omit<AcquireOptions, 'waitMs'>,
   ): Promise<TryUsingResult<T>> {
     return this.locks.tryUsing(this.#names(name), work, options);
   }
