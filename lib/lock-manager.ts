@@ -20,7 +20,7 @@ import {
 } from './lock-answers.js';
 import { canonicalName } from './lock-name.js';
 import type { LockNames } from './several-names.js';
-import type { AcquireOptions } from './acquire-options.js';
+import type { AcquireOptions, AcquireSettings } from './acquire-options.js';
 import { type LockManagerOptions, type ManagerSettings, resolveManagerOptions } from './lock-options.js';
 import { checkForce, checkLimit, checkReason } from './option-checks.js';
 import type { ForcedRelease } from './stores/lock-store.js';
@@ -196,6 +196,21 @@ export class LockManager {
   /** Listens to what happens to locks of this manager; returns the function that stops listening. */
   on<E extends LockEventName>(event: E, listener: LockEventListener<E>): () => void {
     return this.#events.on(event, listener);
+  }
+
+  /** Is the running call chain inside of a lease on this canonical name? For frameworks round the engine. @internal */
+  isInside(name: string): boolean {
+    return this.#leases.frames.innermost(name) !== undefined;
+  }
+
+  /** What a call gets that says nothing else. @internal */
+  get callDefaults(): AcquireSettings {
+    return this.#settings.defaults;
+  }
+
+  /** Tells what a framework round the engine does with its locks. @internal */
+  tell<E extends LockEventName>(event: E, payload: LockEvents[E]): void {
+    this.#emit(event, payload);
   }
 
   /**

@@ -31,8 +31,10 @@ export type {
   DistributedLockExtras,
   DistributedLockOptions,
   DistributedLockOptionsFactory,
+  LockFeatureOptions,
 } from './distributed-lock.module-options.js';
 export { DistributedLockModule } from './distributed-lock.module.js';
+export { FeatureLocks } from './feature-locks.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
 export { LockInterceptor } from './call/lock.interceptor.js';
@@ -40,4 +42,7 @@ export { LockKey } from './decorators/lock-key.decorator.js';
 export type { LockProblem } from './transports/http/lock-problem.js';
 export { LockService } from './lock.service.js';
 export { lockServiceToken } from './lock.tokens.js';
-export { Locked, type LockedDecorator, type LockedOptions } from './decorators/locked.decorator.js';
+export type { BusyFallback, LockCondition, LockedDecorator } from './decorators/decorator-types.js';
+export { Locked } from './decorators/locked.decorator.js';
+export type { LockedOptions } from './decorators/locked-options.js';
+export { NotLocked } from './decorators/not-locked.decorator.js';

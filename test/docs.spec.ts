@@ -37,6 +37,7 @@ describe('the examples of the README and of docs/', () => {
     all.forEach(({ title, text }) => write(fileOf(title), surrounded(text)));
     write('reader.d.ts', LEFT_TO_THE_READER);
     write('vitest.d.ts', "declare module 'vitest' { export { describe, it } from '@jest/globals'; }\n");
+    write('nestjs-config.d.ts', NESTJS_CONFIG);
     write('package.json', '{ "type": "module" }');
     const paths = {
       'nestjs-distributed-lock': [join(ROOT, 'src/index.ts')],
@@ -49,7 +50,7 @@ describe('the examples of the README and of docs/', () => {
         extends: '../../../tsconfig.json',
         compilerOptions: { noEmit: true, paths, rootDir: ROOT, typeRoots: ['../../@types'] },
         include: [],
-        files: ['reader.d.ts', 'vitest.d.ts', ...all.map(({ title }) => fileOf(title))],
+        files: ['reader.d.ts', 'vitest.d.ts', 'nestjs-config.d.ts', ...all.map(({ title }) => fileOf(title))],
       }),
     );
     const run = promisify(execFile)(process.execPath, [TSC, '-p', folder], { cwd: folder });
@@ -85,11 +86,18 @@ function surrounded(example: string): string {
   if (first.startsWith('@')) {
     const method = /^(async )?\w+\(.*\{$/m.test(text)
       ? ''
-      : 'async method(groupId: string, dto: PayDto): Promise<void> {}';
+      : 'async method(dto: PayDto, groupId: string): Promise<void> {}';
     return `${imports}export class Reader {\n${text}${method}\n${members}\n}\n`;
   }
   return `${imports}export class Reader {\nasync method(request: any) {\n${text}\n}\n${members}\n}\n`;
 }
+
+/** Not installed here; test/ecosystem runs such an application with the package itself. */
+const NESTJS_CONFIG = `declare module '@nestjs/config' {
+  export class ConfigModule { static forRoot(): import('@nestjs/common').DynamicModule }
+  export class ConfigService { get<T>(key: string, otherwise: T): T; getOrThrow<T>(key: string): T }
+}
+`;
 
 /** Names that examples take for granted. What is ours has its true type. */
 const LEFT_TO_THE_READER = `

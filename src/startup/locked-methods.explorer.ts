@@ -3,13 +3,15 @@ import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { checkStore, LockUsageError } from '../../lib/index.js';
 import type { LockService } from '../lock.service.js';
 import { LOCK_INTERCEPTOR, LOCK_REGISTRY } from '../lock.tokens.js';
-import { leaseArgumentsOf, type LockedSpec, specAt } from '../locked-spec.js';
-import { lockKeysOf } from '../template/lock-key-metadata.js';
+import { CLASS_REMEDY, type LockedSpec, specAt } from '../locked-spec.js';
 import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { PATH } from '../transports/http/route-metadata.js';
 import { LayeredRoots } from './layered-roots.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
+import { type HandlerKind, handlerKindsOf } from './handler-kind.js';
+import { type Member, refuseInert } from './inert-decorators.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
+import { warnOfWholeNames } from './feature-prefix.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
 /**
@@ -47,6 +49,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
       if (instance !== undefined) this.#giveService(instance, targetClass);
       if (classes.has(targetClass)) continue;
       classes.add(targetClass);
+      warnOfWholeNames(this.#logger, targetClass, this.container);
       for (const spec of lockedMethodsOf(targetClass)) {
         const known = this.#check(spec, targetClass, roots);
         untyped.push(...known.names.untyped);
@@ -59,10 +62,19 @@ export class LockedMethodsExplorer implements OnModuleInit {
 
   /** Compiles the names of one method, which throws what is wrong with them. @throws LockStoreError LOCK_STORE_UNSUPPORTED · LockUsageError */
   #check(spec: LockedSpec, targetClass: AnyFunction, roots: LayeredRoots): KnownMethod {
-    const { settings } = serviceIn(this.moduleRef, spec) as Partial<LockService>; // a test may have put a double in its place
+    const service = serviceIn(this.moduleRef, spec) as Partial<LockService>; // a test may have put a double in its place
+    const { settings } = service;
     roots.add(spec, spec.acquire.layers ?? settings?.manager.layers ?? false);
     if (settings !== undefined) checkStore(spec.acquire, settings.manager.store, `@Locked on ${spec.place}`);
-    return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
+    // From now on the service looks whom a grant would meet.
+    if (spec.runsUnlocked) void service.unlockedRuns;
+    if (spec.whenBusy === 'skip') refuseSkippedAnswers(spec, targetClass);
+    try {
+      return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
+    } catch (error) {
+      if (!spec.ofClass || !(error instanceof LockUsageError)) throw error;
+      throw new LockUsageError(error.code, error.message + CLASS_REMEDY, { cause: error });
+    }
   }
 
   /** Controllers and providers of every module, with their instances where Nest has them already. */
@@ -118,7 +130,7 @@ function isHiddenRoute(targetClass: AnyFunction, { key, method }: Member): boole
 /**
  * The decorated methods of a class, inherited ones included, also where a subclass overrides one (it may call `super`).
  *
- * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked, and for a @Locked that would lock nothing
+ * @throws LockUsageError for @CurrentLease, @LockKey or @NotLocked where they do nothing, and for a @Locked that would lock nothing
  */
 function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   const specs: LockedSpec[] = [];
@@ -130,12 +142,30 @@ function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   return specs;
 }
 
-interface Member {
-  readonly holder: object;
-  readonly key: string | symbol;
-  /** Absent: an accessor or a value. */
-  readonly method: AnyFunction | undefined;
+/**
+ * Whoever waits for an answer would take `undefined` for one.
+ *
+ * @throws LockUsageError LOCK_OPTIONS_INVALID
+ */
+function refuseSkippedAnswers(spec: LockedSpec, targetClass: AnyFunction): void {
+  const current = methodOf(targetClass, spec.methodName);
+  const kind = handlerKindsOf(typeof current === 'function' ? current : spec.original).find(
+    (one) => SKIPS[one],
+  );
+  if (kind === undefined) return;
+  throw new LockUsageError(
+    'LOCK_OPTIONS_INVALID',
+    `@Locked on ${spec.place}: onBusy: 'skip' would answer ${SKIPS[kind]} with nothing, as if it had been done; ` +
+      "use onBusy: 'reject', or fallback to say what the answer is",
+  );
 }
+
+/** What waits for an answer. */
+const SKIPS: Readonly<Partial<Record<HandlerKind, string>>> = {
+  http: 'an HTTP request',
+  graphql: 'a GraphQL operation',
+  rpc: 'a message that waits for its answer',
+};
 
 function* membersOf(targetClass: AnyFunction): Generator<Member> {
   const chains = [targetClass.prototype as object | null | undefined, targetClass];
@@ -149,14 +179,4 @@ function* membersOf(targetClass: AnyFunction): Generator<Member> {
       holder = Object.getPrototypeOf(holder) as object | null;
     }
   }
-}
-
-function refuseInert(targetClass: AnyFunction, { holder, key }: Member): void {
-  const owner = typeof holder === 'function' ? holder : holder.constructor;
-  const usesLease = leaseArgumentsOf(holder, key).length > 0;
-  if (!usesLease && lockKeysOf(owner, key).length === 0) return;
-  throw new LockUsageError(
-    'LOCK_OPTIONS_INVALID',
-    `${targetClass.name}.${String(key)} has ${usesLease ? '@CurrentLease()' : '@LockKey'} but no @Locked, so there is no lock; add @Locked, or remove it`,
-  );
 }
