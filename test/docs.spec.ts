@@ -41,7 +41,8 @@ describe('the examples of the README and of docs/', () => {
     const paths = {
       'nestjs-distributed-lock': [join(ROOT, 'src/index.ts')],
       'nestjs-distributed-lock/engine': [join(ROOT, 'lib/index.ts')],
-      'nestjs-distributed-lock/testing': [join(ROOT, 'lib/testing/index.ts')],
+      'nestjs-distributed-lock/testing': [join(ROOT, 'src/testing/index.ts')],
+      'nestjs-distributed-lock/engine/testing': [join(ROOT, 'lib/testing/index.ts')],
     };
     write(
       'tsconfig.json',
@@ -95,7 +96,7 @@ function surrounded(example: string): string {
 const LEFT_TO_THE_READER = `
 declare const locks: import('nestjs-distributed-lock').LockService;
 declare const db: any, id: string, amount: number, url: string, groupId: string, rows: any[], groups: any;
-declare const REDIS: symbol, OTHER: string, GroupsModule: any;
+declare const REDIS: symbol, OTHER: string, GroupsModule: any, AppModule: any;
 declare const Cron: (expression: string) => MethodDecorator;
 declare const clock: import('nestjs-distributed-lock/testing').ManualClock;
 declare const expect: typeof import('@jest/globals').expect;

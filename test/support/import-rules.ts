@@ -65,7 +65,18 @@ const LAYERS: readonly Layer[] = [
     files: /^src\/decorators\//,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/(decorators|call|startup)\//],
   },
-  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\//] },
+  {
+    files: /^src\/testing\//, // doubles of the module for its users' tests
+    may: [
+      ANY_PACKAGE,
+      ENGINE,
+      NEST_WORDS,
+      /^lib\/testing\/index$/,
+      /^src\/(testing|startup)\//,
+      /^src\/distributed-lock\.module$/,
+    ],
+  },
+  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!testing\/)/] },
   {
     files: /^src\/distributed-lock\.module\.ts$/,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/(call|startup|transports)\//],
