@@ -176,7 +176,7 @@ describe('TestLocks', () => {
 });
 
 describe('NoLocks', () => {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   const warnings: unknown[] = [];
 
   beforeAll(() => {
