@@ -10,6 +10,7 @@ const ENTRY_POINTS = [
   'nestjs-distributed-lock/engine',
   'nestjs-distributed-lock/testing',
   'nestjs-distributed-lock/engine/testing',
+  'nestjs-distributed-lock/terminus',
 ];
 
 describe('the package, as npm would install it', () => {

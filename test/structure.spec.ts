@@ -63,6 +63,8 @@ const LAWS: readonly Law[] = [
       ['src/locked-spec.ts', `import { x } from './distributed-lock.module.js';`],
       ['src/distributed-lock.module.ts', `import { x } from './decorators/locked.decorator.js';`],
       ['src/distributed-lock.module.ts', `import { x } from './index.js';`],
+      ['src/terminus/a.ts', `import { x } from '../startup/lock.registry.js';`],
+      ['src/index.ts', `export * from './terminus/index.js';`],
       ['src/testing/a.ts', `import { x } from '../call/locked-call.js';`],
       ['src/testing/a.ts', `import { x } from '../../lib/stores/memory/memory-store.js';`],
       ['src/index.ts', `export * from './testing/index.js';`],

@@ -33,7 +33,7 @@ const LAYERS: readonly Layer[] = [
     may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME, MECHANICS, '^lib/stores/$1/'],
   },
   { files: /^lib\/stores\//, may: [PLAIN_PACKAGE, ERRORS, RUNTIME] }, // the port
-  { files: /^lib\/index\.ts$/, may: [/^lib\/(?!testing\/)/] },
+  { files: /^lib\/index\.ts$/, may: [/^lib\/(?!(testing|terminus)\/)/] },
   { files: /^lib\/testing\//, may: [PLAIN_PACKAGE, PORT, /^lib\/(?!stores\/)/] },
   {
     files: /^lib\/lock-manager\.ts$/,
@@ -76,7 +76,8 @@ const LAYERS: readonly Layer[] = [
       /^src\/distributed-lock\.module$/,
     ],
   },
-  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!testing\/)/] },
+  { files: /^src\/terminus\//, may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/terminus\//] },
+  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!(testing|terminus)\/)/] }, // these are entry points of their own
   {
     files: /^src\/distributed-lock\.module\.ts$/,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/(call|startup|transports)\//],
