@@ -27,7 +27,9 @@ export default {
   moduleNameMapper: {
     '^nestjs-distributed-lock$': '<rootDir>/src/index.ts',
     '^nestjs-distributed-lock/engine$': '<rootDir>/lib/index.ts',
-    '^nestjs-distributed-lock/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-distributed-lock/testing$': '<rootDir>/src/testing/index.ts',
+    '^nestjs-distributed-lock/terminus$': '<rootDir>/src/terminus/index.ts',
+    '^nestjs-distributed-lock/engine/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -9,7 +9,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY_POINTS = {
   nest: 'dist/src/index.d.ts',
   engine: 'dist/lib/index.d.ts',
-  testing: 'dist/lib/testing/index.d.ts',
+  testing: 'dist/src/testing/index.d.ts',
+  terminus: 'dist/src/terminus/index.d.ts',
+  'engine-testing': 'dist/lib/testing/index.d.ts',
 };
 const isCheck = process.argv.includes('--check');
 

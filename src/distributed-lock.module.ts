@@ -25,14 +25,19 @@ import {
   DEFAULT_SERVICE,
   LOCK_FEATURE,
   LOCK_INTERCEPTOR,
+  LOCK_MODULE_OPTIONS,
   LOCK_REGISTRY,
+  LOCK_SERVICE_NAME,
   LOCK_SETTINGS,
   lockServiceToken,
 } from './lock.tokens.js';
 import { LockedMethodsExplorer } from './startup/locked-methods.explorer.js';
 
-const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<DistributedLockOptions>({ moduleName: 'DistributedLock' })
+const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<DistributedLockOptions>({
+    moduleName: 'DistributedLock',
+    optionsInjectionToken: LOCK_MODULE_OPTIONS,
+  })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createDistributedLockOptions')
     .setExtras<DistributedLockExtras>({ name: DEFAULT_SERVICE, isGlobal: true }, (definition, extras) => {
@@ -107,10 +112,11 @@ export class DistributedLockModule extends ConfigurableModuleClass {
 
 function serviceProviders(name: string): Provider[] {
   return [
+    { provide: LOCK_SERVICE_NAME, useValue: name },
     {
       provide: LOCK_SETTINGS,
-      useFactory: (options: DistributedLockOptions) => resolveModuleOptions(options, name),
-      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: resolveModuleOptions,
+      inject: [LOCK_MODULE_OPTIONS, LOCK_SERVICE_NAME],
     },
     {
       provide: LOCK_REGISTRY,

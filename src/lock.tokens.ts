@@ -3,6 +3,10 @@ import { LockService } from './lock.service.js';
 
 export const DEFAULT_SERVICE = 'default';
 
+/** The options of one registration as they were given, and its name; private to its module. Tests put others in their place. */
+export const LOCK_MODULE_OPTIONS = copySymbol('module-options');
+export const LOCK_SERVICE_NAME = copySymbol('service-name');
+
 /** The checked options of one registration; private to its module. */
 export const LOCK_SETTINGS = copySymbol('settings');
 

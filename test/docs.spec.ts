@@ -38,11 +38,14 @@ describe('the examples of the README and of docs/', () => {
     write('reader.d.ts', LEFT_TO_THE_READER);
     write('vitest.d.ts', "declare module 'vitest' { export { describe, it } from '@jest/globals'; }\n");
     write('nestjs-config.d.ts', NESTJS_CONFIG);
+    write('terminus.d.ts', TERMINUS);
     write('package.json', '{ "type": "module" }');
     const paths = {
       'nestjs-distributed-lock': [join(ROOT, 'src/index.ts')],
       'nestjs-distributed-lock/engine': [join(ROOT, 'lib/index.ts')],
-      'nestjs-distributed-lock/testing': [join(ROOT, 'lib/testing/index.ts')],
+      'nestjs-distributed-lock/testing': [join(ROOT, 'src/testing/index.ts')],
+      'nestjs-distributed-lock/terminus': [join(ROOT, 'src/terminus/index.ts')],
+      'nestjs-distributed-lock/engine/testing': [join(ROOT, 'lib/testing/index.ts')],
     };
     write(
       'tsconfig.json',
@@ -50,7 +53,13 @@ describe('the examples of the README and of docs/', () => {
         extends: '../../../tsconfig.json',
         compilerOptions: { noEmit: true, paths, rootDir: ROOT, typeRoots: ['../../@types'] },
         include: [],
-        files: ['reader.d.ts', 'vitest.d.ts', 'nestjs-config.d.ts', ...all.map(({ title }) => fileOf(title))],
+        files: [
+          'reader.d.ts',
+          'vitest.d.ts',
+          'nestjs-config.d.ts',
+          'terminus.d.ts',
+          ...all.map(({ title }) => fileOf(title)),
+        ],
       }),
     );
     const run = promisify(execFile)(process.execPath, [TSC, '-p', folder], { cwd: folder });
@@ -103,11 +112,19 @@ const NESTJS_CONFIG = `declare module '@nestjs/config' {
 const LEFT_TO_THE_READER = `
 declare const locks: import('nestjs-distributed-lock').LockService;
 declare const db: any, id: string, amount: number, url: string, groupId: string, rows: any[], groups: any;
-declare const REDIS: symbol, OTHER: string, GroupsModule: any;
+declare const REDIS: symbol, OTHER: string, GroupsModule: any, AppModule: any;
 declare const Cron: (expression: string) => MethodDecorator;
 declare const clock: import('nestjs-distributed-lock/testing').ManualClock;
 declare const expect: typeof import('@jest/globals').expect;
 declare function myStore(options: { url: string }): import('nestjs-distributed-lock').LockStore;
 declare function myProbe(prefix: string): any;
 interface PayDto { orderId: string }
+`;
+
+/** Not installed here; the ecosystem specs run with it. */
+const TERMINUS = `
+declare module '@nestjs/terminus' {
+  export const HealthCheck: () => MethodDecorator;
+  export class HealthCheckService { check(of: (() => Promise<Record<string, object>>)[]): Promise<object>; }
+}
 `;

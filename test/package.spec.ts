@@ -9,6 +9,8 @@ const ENTRY_POINTS = [
   'nestjs-distributed-lock',
   'nestjs-distributed-lock/engine',
   'nestjs-distributed-lock/testing',
+  'nestjs-distributed-lock/engine/testing',
+  'nestjs-distributed-lock/terminus',
 ];
 
 describe('the package, as npm would install it', () => {

@@ -240,7 +240,8 @@ export class HeldLeases implements LeaseKeeper {
   }
 
   #drained(): Promise<void> {
-    if (this.#holds.size === 0) return Promise.resolve();
+    // A test that moves the clock itself has nobody to move it by 0 ms.
+    if (this.#holds.size === 0 || this.settings.drainMs === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.clock.setTimer(this.settings.drainMs, resolve);
       this.#onEmpty = () => {

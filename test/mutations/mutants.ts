@@ -17,6 +17,7 @@ import { redisScriptMutants } from './redis-script-mutants.js';
 import { reentryMutants } from './reentry-mutants.js';
 import { sentMutants } from './sent-mutants.js';
 import { severalNamesMutants } from './several-names-mutants.js';
+import { testingMutants } from './testing-mutants.js';
 import { templateMutants } from './template-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -39,4 +40,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...nestMutants,
   ...nestOptionMutants,
   ...templateMutants,
+  ...testingMutants,
 ];

@@ -66,6 +66,16 @@ class Orders {
     return this.room.visit(lease);
   }
 
+  @Locked('house:<0>/room:<1>', { ...open, layers: true })
+  async room1(_house: string, _room: string, hold = false, @CurrentLease() lease?: Lease | null) {
+    return this.room.visit(lease, hold);
+  }
+
+  @Locked('house:<0>', { ...open, layers: true })
+  async house(_house: string, @CurrentLease() lease?: Lease | null) {
+    return this.room.visit(lease);
+  }
+
   @Locked(['order:<0>', 'stock'], open)
   async both(id: string, inner: (orders: Orders) => Promise<unknown>): Promise<unknown> {
     this.room.seen.push(`outer ${id}`);
@@ -252,6 +262,19 @@ describe("onStoreFailure: 'run-unlocked', on a Redis that ends", () => {
     expect(await failureOf(writing)).toMatchObject({ code: 'LOCK_LOST' });
     expect(await next).toBe('unlocked');
     expect(app.room.most).toBe(1);
+  });
+
+  it('with layers a whole waits for its part that got the lock while the store served, and other parts do not', async () => {
+    await using app = await application(redis.url);
+    const inPart = app.orders.room1('1', '1', true);
+    await app.room.gate.arrived();
+    await redis.kill();
+    expect(await app.orders.room1('1', '2')).toBe('unlocked');
+    expect(await failureOf(app.orders.house('1'))).toMatchObject({ code: 'LOCK_BUSY' });
+    await app.room.gate.open();
+    expect(await inPart).toBe('locked held');
+    expect(await app.orders.house('1')).toBe('unlocked');
+    expect(app.room.most).toBe(2); // the two parts
   });
 
   it('lets in together who would be: readers, and two names', async () => {

@@ -34,7 +34,7 @@ const LAYERS: readonly Layer[] = [
     may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME, MECHANICS, '^lib/stores/$1/'],
   },
   { files: /^lib\/stores\//, may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME] }, // the port
-  { files: /^lib\/index\.ts$/, may: [/^lib\/(?!testing\/)/] },
+  { files: /^lib\/index\.ts$/, may: [/^lib\/(?!(testing|terminus)\/)/] },
   { files: /^lib\/testing\//, may: [PLAIN_PACKAGE, PORT, /^lib\/(?!stores\/)/] },
   {
     files: /^lib\/lock-manager\.ts$/,
@@ -66,7 +66,19 @@ const LAYERS: readonly Layer[] = [
     files: /^src\/decorators\//,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/(decorators|call|startup)\//],
   },
-  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\//] },
+  {
+    files: /^src\/testing\//, // doubles of the module for its users' tests
+    may: [
+      ANY_PACKAGE,
+      ENGINE,
+      NEST_WORDS,
+      /^lib\/testing\/index$/,
+      /^src\/(testing|startup)\//,
+      /^src\/distributed-lock\.module$/,
+    ],
+  },
+  { files: /^src\/terminus\//, may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/terminus\//] },
+  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!(testing|terminus)\/)/] }, // these are entry points of their own
   {
     files: /^src\/distributed-lock\.module\.ts$/,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/(call|startup|transports)\//],

@@ -15,7 +15,9 @@ if (isMainThread) register(import.meta.url);
 const OWN_NAMES = new Map([
   ['nestjs-distributed-lock', new URL('../../src/index.ts', import.meta.url).href],
   ['nestjs-distributed-lock/engine', new URL('../../lib/index.ts', import.meta.url).href],
-  ['nestjs-distributed-lock/testing', new URL('../../lib/testing/index.ts', import.meta.url).href],
+  ['nestjs-distributed-lock/testing', new URL('../../src/testing/index.ts', import.meta.url).href],
+  ['nestjs-distributed-lock/terminus', new URL('../../src/terminus/index.ts', import.meta.url).href],
+  ['nestjs-distributed-lock/engine/testing', new URL('../../lib/testing/index.ts', import.meta.url).href],
 ]);
 
 export async function resolve(specifier, context, next) {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Redis } from 'ioredis';
-import { FaultProxy } from 'nestjs-distributed-lock/testing';
+import { FaultProxy } from 'nestjs-distributed-lock/engine/testing';
 import { median } from 'simple-statistics';
 
 import type { BenchRedis } from '../run/redis-server.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { FaultProxy } from 'nestjs-distributed-lock/testing';
+import { FaultProxy } from 'nestjs-distributed-lock/engine/testing';
 import { median } from 'simple-statistics';
 
 import { nowMs, nowNs } from '../child/clock.js';

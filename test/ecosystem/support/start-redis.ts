@@ -38,7 +38,7 @@ function running(child: ChildProcess, port: number, folder: string): RedisServer
     port,
     async stop() {
       cancelReaper();
-      if (child.exitCode === null) {
+      if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGKILL');
         await once(child, 'exit');
       }

@@ -1,0 +1,1 @@
+export { LockHealthIndicator, type LockHealth, type LockHealthOptions } from './lock-health.indicator.js';
