@@ -162,6 +162,11 @@ export const gateMutants: readonly Mutant[] = [
   ),
   inScript('a limit that is raised lets in at once', 'gate-limit.lua', 'let_in(gate, keys)', ''),
   {
+    name: 'gate: a refusal half-way keeps the word by which a client knows it',
+    edits: [{ file: GATE, find: 'return { err = text }', put: 'error(text, 0)' }],
+    suites: [suite(SPEC, 'what the server refuses in the middle')],
+  },
+  {
     name: 'gate: the client asks plainly when it is told to, and the gate when it is told to',
     edits: [
       {

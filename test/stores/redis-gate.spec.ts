@@ -5,6 +5,7 @@ import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
 import type { AcquireRequest, Grant } from '../../lib/stores/lock-store.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
+import { failureOf } from '../support/failure-of.js';
 import { GateProcess } from '../support/gate-process.js';
 import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { MeddledRedis } from '../support/meddled-redis.js';
@@ -480,6 +481,42 @@ describe('a server whose memory is full', () => {
     const { hold } = await writer;
     await b.store.downgrade!(hold);
     expect(await b.release(hold)).toBe('released');
+  });
+});
+
+describe('what the server refuses in the middle of an upgrade or a downgrade', () => {
+  it('because it became a replica is told as such, and the client connects anew', async () => {
+    const a = open();
+    const { hold } = await a.take(NAME, upgradeable);
+    const connections = async () =>
+      Number(/total_connections_received:(\d+)/.exec(await bench.raw.info('stats'))?.[1]);
+    const before = await connections();
+    await bench.raw.call('REPLICAOF', '127.0.0.1', '1');
+    try {
+      const upgrade = a.store.upgrade!(hold, { wait: false }, new Stop());
+      expect(await failureOf(upgrade)).toMatchObject({ code: 'LOCK_STORE_READONLY' });
+      await eventually(async () => (await connections()) > before);
+    } finally {
+      await bench.raw.call('REPLICAOF', 'NO', 'ONE');
+    }
+    expect(await a.release(hold)).toBe('released');
+  });
+
+  it('because another program uses a key of the gate is a conflict of keys, also for force and a limit', async () => {
+    const a = open();
+    const { hold } = await a.take(NAME, upgradeable);
+    await bench.raw.set(`${STATE}:i`, 'mine');
+    const permits = await a.take('door', { limit: 2, weight: 1 });
+    await bench.raw.set('lock:{door}:q2', 'mine');
+    const calls = [
+      a.store.upgrade!(hold, { wait: false }, new Stop()),
+      a.store.downgrade!(hold),
+      a.store.forceRelease(NAME, 'by hand'),
+      a.store.setLimit!('door', 3),
+    ];
+    for (const call of calls) expect(await failureOf(call)).toMatchObject({ code: 'LOCK_KEY_CONFLICT' });
+    expect(permits.hold.name).toBe('door');
+    await bench.raw.del(STATE, `${STATE}:h`, `${STATE}:i`, 'lock:{door}:q2');
   });
 });
 

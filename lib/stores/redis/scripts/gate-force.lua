@@ -21,7 +21,7 @@ local function issued(hold)
   return hold.mode == 'x' and only > hold.fence and only <= now
 end
 
-local answer = at_gate(keys, { keep_ms = keep_ms }, function(gate)
+return reply_at_gate(nonce, keys, { keep_ms = keep_ms }, function(gate)
   local first
   for _, token in ipairs(redis.call('ZRANGE', keys.holders, 0, -1)) do
     local hold = hold_of(gate, keys, token)
@@ -39,5 +39,3 @@ local answer = at_gate(keys, { keep_ms = keep_ms }, function(gate)
   let_in(gate, keys)
   return { 1, first.fence, string.match(first.tail, '|(.*)$') }
 end)
-table.insert(answer, 1, nonce)
-return answer

@@ -227,3 +227,16 @@ local function at_gate(keys, told, work)
   if not ok then error(result, 0) end
   return result
 end
+
+-- The reply of a script about one name: its nonce, then the answer of at_gate. What the server refused half-way is replied as it would have
+-- refused the command alone: raised once more, its first word, by which a client knows it (READONLY, OOM), would be ERR.
+local function reply_at_gate(nonce, keys, told, work)
+  local ok, answer = pcall(at_gate, keys, told, work)
+  if ok then
+    table.insert(answer, 1, nonce)
+    return answer
+  end
+  local text = type(answer) == 'table' and answer.err or tostring(answer)
+  text = string.gsub(text, '^@?user_script:? ?%d+: %-?', '')
+  return { err = text }
+end
