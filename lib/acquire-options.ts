@@ -1,7 +1,7 @@
 import { stopOf } from './caller-signal.js';
 import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LIMIT } from './option-checks.js';
 import type { Stop } from './runtime/stop-signal.js';
-import type { LockMode, StopSignal } from './stores/lock-store.js';
+import type { AccessMode, LockMode, StopSignal } from './stores/lock-store.js';
 
 /** Options of one call; what is left out comes from the manager's options. */
 export interface AcquireOptions {
@@ -34,6 +34,12 @@ export interface AcquireOptions {
   /** How much of the limit this call takes; 1 to `limit`; default 1. */
   weight?: number;
   /**
+   * Does a lock on `group:42` exclude those on `group:42/message:7`, and all that is below it? Default false. With true every part of a name
+   * that ends before a `/` is held too, in a mode that keeps away only who wants all of it; at most 16 levels. All callers of a root must
+   * say the same: who does not say true sees only the very name. LOCK_STORE_UNSUPPORTED where the store cannot.
+   */
+  layers?: boolean;
+  /**
    * How long the lock may go from caller to caller inside this process, without a command, before the store is asked whether another
    * process waits, in ms; 0 to 1 000; default 10. While nobody else waits the time doubles, up to 80 ms. 0: every caller takes its
    * turn in the store, so that callers of all processes are served in the order in which they came.
@@ -65,9 +71,11 @@ export interface AcquireSettings {
   /** Stands for the caller's signal, see caller-signal.ts. */
   readonly signal: Stop | undefined;
   readonly label: string;
-  readonly mode: LockMode;
+  /** Of a part that nobody asked for by its name, one of the intention modes. */
+  readonly mode: AccessMode;
   readonly limit: number | undefined;
   readonly weight: number;
+  readonly layers: boolean;
   readonly cohortMs: number;
   readonly release: 'confirmed' | 'sent';
   readonly reentrant: boolean;
@@ -81,6 +89,7 @@ export const CALL_DEFAULTS = {
   renew: true,
   cohortMs: 10,
   release: 'confirmed',
+  layers: false,
   reentrant: true,
   maxWaiters: 1_000,
   maxWaitingProcesses: 10_000,
@@ -105,6 +114,7 @@ export const CALL_OPTIONS = [
   'mode',
   'limit',
   'weight',
+  'layers',
   'cohortMs',
   'release',
   'reentrant',
@@ -151,6 +161,7 @@ export function checkCall(
     mode = defaults.mode,
     limit = defaults.limit,
     weight = defaults.weight,
+    layers = defaults.layers,
     cohortMs = defaults.cohortMs,
     release = defaults.release,
     reentrant = defaults.reentrant,
@@ -172,6 +183,7 @@ export function checkCall(
     checkInteger(place, ['cohortMs', cohortMs], { min: 0, max: MAX_COHORT_MS, unit: ' ms' });
   if (release !== 'confirmed' && release !== 'sent')
     throw invalid(place(), ['release', release], "'confirmed' or 'sent'");
+  if (typeof layers !== 'boolean') throw invalid(place(), ['layers', layers], 'true or false');
   if (typeof reentrant !== 'boolean') throw invalid(place(), ['reentrant', reentrant], 'true or false');
   if (maxWaiters !== defaults.maxWaiters)
     checkInteger(place, ['maxWaiters', maxWaiters], { min: 1, max: MAX_WAITERS });
@@ -186,6 +198,7 @@ export function checkCall(
     mode,
     limit,
     weight,
+    layers,
     cohortMs,
     release,
     reentrant,
@@ -197,7 +210,7 @@ export function checkCall(
 /** How a name is asked for: whom it lets in beside us. */
 export type LockKind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
 
-const MODES: readonly LockMode[] = ['exclusive', 'shared', 'upgradeable'];
+const MODES: readonly AccessMode[] = ['exclusive', 'shared', 'upgradeable'];
 
 /** @throws LockUsageError LOCK_OPTIONS_INVALID */
 export function checkKind({ mode, limit, weight }: LockKind, place: () => string): void {

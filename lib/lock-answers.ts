@@ -1,6 +1,6 @@
 import type { SingleLease } from './holding/single-lease.js';
 import type { LeaseState } from './holding/lease-keeper.js';
-import type { HeldMode, HolderInspection, LockMode, StoreInspection } from './stores/lock-store.js';
+import type { AccessMode, HeldMode, HolderInspection, StoreInspection } from './stores/lock-store.js';
 
 /** What `tryUsing` resolves to: `acquired: false` when somebody else has the lock and the work was not run. */
 export type TryUsingResult<T> = { readonly acquired: true; readonly value: T } | { readonly acquired: false };
@@ -46,7 +46,8 @@ export interface LockInspection {
 export interface HeldLock {
   readonly name: string;
   readonly label: string;
-  readonly mode: LockMode;
+  /** 'intention-…': of a name above one that is held further down (layers). */
+  readonly mode: AccessMode;
   readonly fencingToken: number;
   readonly state: LeaseState;
   readonly acquiredAt: Date;
@@ -62,7 +63,9 @@ export function inspection(
   const { held, remainingMs, heldSinceMs, waiting, limit = null } = told;
   // Of an exclusive hold that was handed on in this process the store only knows the first lease.
   const isOurs =
-    held && told.mode !== 'shared' && told.mode !== 'limited' && (told.holders?.length ?? 1) === 1;
+    held &&
+    ['exclusive', 'upgradeable'].includes(told.mode ?? 'exclusive') &&
+    (told.holders?.length ?? 1) === 1;
   const { fencingToken = told.fencingToken, label = told.label } = (isOurs && here.lease) || {};
   const heldSince = heldSinceMs === null ? null : new Date(heldSinceMs);
   const mode = held ? (told.mode ?? 'exclusive') : null;
@@ -104,6 +107,6 @@ export function heldLocks(lease: SingleLease): HeldLock[] {
 }
 
 function heldLock(lease: SingleLease): HeldLock {
-  const { name, label, mode, fencingToken, state, acquiredAt } = lease;
+  const { name, label, access: mode, fencingToken, state, acquiredAt } = lease;
   return { name, label, mode, fencingToken, state, acquiredAt, remainingMs: lease.remainingMs() };
 }

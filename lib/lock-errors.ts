@@ -186,7 +186,11 @@ export function reentrantError(lockName: string): LockUsageError {
 
 /** A call chain asks for more than it holds, and would wait for itself. */
 export function weakerError(lockName: string, held: string, asked: string): LockUsageError {
-  const message = `lock "${lockName}" is held with mode: '${held}' by this call chain, and '${asked}' from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take it '${asked}' from the start`;
+  // Nobody asks for an intention mode by its name.
+  const wanted = asked.startsWith('intention') ? 'a lock below it that is not shared' : `'${asked}'`;
+  const message = held.startsWith('intention')
+    ? `a lock below "${lockName}" is held by this call chain, and ${wanted} from inside of it would wait for itself; take "${lockName}" first, and what is below it from inside`
+    : `lock "${lockName}" is held with mode: '${held}' by this call chain, and ${wanted} from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take as much as is needed from the start`;
   return new LockUsageError('LOCK_REENTRANT', message, { lockName });
 }
 

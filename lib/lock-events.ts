@@ -1,5 +1,5 @@
 import type { LockError, LockLostError, LossCause } from './lock-errors.js';
-import type { LockMode } from './stores/lock-store.js';
+import type { AccessMode } from './stores/lock-store.js';
 import { isThenable } from './runtime/thenable.js';
 import { warnOfThrown } from './runtime/thrown.js';
 
@@ -7,14 +7,15 @@ import { warnOfThrown } from './runtime/thrown.js';
 export interface LeaseEvent {
   readonly name: string;
   readonly label: string;
-  readonly mode: LockMode;
+  /** 'intention-…': of a name above the one that was asked for (layers). `acquired` and `released` tell of those that were asked for only. */
+  readonly mode: AccessMode;
   readonly fencingToken: number;
 }
 
 /** What `locks.on(…)` can listen to. No event carries an owner token. */
 export interface LockEvents {
   /** A caller must wait: somebody else has the lock. */
-  waiting: { readonly name: string; readonly label: string; readonly mode: LockMode };
+  waiting: { readonly name: string; readonly label: string; readonly mode: AccessMode };
   acquired: LeaseEvent & { readonly waitedMs: number };
   released: LeaseEvent & { readonly heldMs: number };
   /** We cannot tell whether the lease still holds; a renewal is under way. Ends in `renewed` or `lost`. */

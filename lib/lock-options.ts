@@ -10,7 +10,8 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
 import { checkInteger, checkKeys, invalid, MAX_KEEP_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
-import type { LockMode, LockStore } from './stores/lock-store.js';
+import { isIntention } from './stores/lock-modes.js';
+import type { AccessMode, LockStore } from './stores/lock-store.js';
 
 export interface LockManagerOptions extends Omit<AcquireOptions, 'signal' | 'limit' | 'weight'> {
   /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
@@ -86,22 +87,34 @@ export function resolveAcquireOptions(
   if (options === undefined) return settings.defaults;
   checkKeys(options, CALL_OPTIONS, place);
   const resolved = checkCall(options, settings.defaults, place);
-  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined)
+  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined || resolved.layers)
     checkStore(resolved, settings.store, place());
   return resolved;
 }
 
+/** What a store may be asked for. */
+interface AskedKind {
+  readonly mode?: AccessMode;
+  readonly limit?: number | undefined;
+  readonly layers?: boolean;
+}
+
 /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when this store does not have such locks */
-export function checkStore(
-  { mode = 'exclusive', limit }: { readonly mode?: LockMode; readonly limit?: number | undefined },
-  { capabilities }: LockStore,
-  place: string,
-): void {
+export function checkStore(asked: AskedKind, { capabilities }: LockStore, place: string): void {
+  const { mode = 'exclusive', limit, layers = false } = asked;
   const { kind, modes, limits } = capabilities;
-  const missing = modes.includes(mode)
-    ? limit !== undefined && limits !== true && 'limits'
-    : `mode: '${mode}'`;
-  if (missing === false) return;
-  const message = `${place}: the store "${kind}" has no ${missing}; it has ${modes.join(', ')}${limits === true ? ' and limits' : ''}`;
+  const missing = [
+    !modes.includes(mode) && `mode: '${mode}'`,
+    limit !== undefined && limits !== true && 'limits',
+    layers && !hasLayers(modes) && 'layers',
+  ].find((what) => what !== false);
+  if (missing === undefined) return;
+  const has = modes.filter((each) => !isIntention(each)).join(', ');
+  const more = `${limits === true ? ' and limits' : ''}${hasLayers(modes) ? ' and layers' : ''}`;
+  const message = `${place}: the store "${kind}" has no ${missing}; it has ${has}${more}`;
   throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
+}
+
+function hasLayers(modes: readonly AccessMode[]): boolean {
+  return modes.includes('intention-shared') && modes.includes('intention-exclusive');
 }

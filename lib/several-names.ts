@@ -19,6 +19,8 @@ export interface NamedLock {
 export interface OrderedName {
   readonly name: string;
   readonly kind: LockKind;
+  /** Not asked for: it stands above one that is, see layers.ts. */
+  readonly isAncestor?: true;
 }
 
 /** What is to be locked: one name; or a list of names, all of them or none. At most 100; a name that stands there twice counts once. */

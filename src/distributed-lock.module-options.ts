@@ -55,6 +55,7 @@ const ENGINE_OPTIONS = [
   'renew',
   'label',
   'mode',
+  'layers',
   'cohortMs',
   'release',
   'reentrant',

@@ -17,6 +17,7 @@ import { SingleLease } from './single-lease.js';
 import type { ManagerSettings } from '../lock-options.js';
 import { describe, Releases } from './releases.js';
 import { renewalsOf } from './store-renewals.js';
+import { isIntention } from '../stores/lock-modes.js';
 import type { Grant, OnSent } from '../stores/lock-store.js';
 
 /**
@@ -86,7 +87,8 @@ export class HeldLeases implements LeaseKeeper {
     const now = readClocks(this.clock);
     const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
     if (grant.limit !== undefined) this.#limits.otherInForce(hold.name, settings.limit, grant.limit);
-    const lease = SingleLease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
+    const { fencingToken } = hold;
+    const lease = SingleLease.begin(this, kept, { taker, now, fencingToken, isFirst: true });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
@@ -130,7 +132,7 @@ export class HeldLeases implements LeaseKeeper {
   /** false: it ended before it was in its caller's hands. */
   handOut(lease: SingleLease): boolean {
     if (lease.isOver) return false;
-    if (this.audience.has('acquired')) {
+    if (this.audience.has('acquired') && !isIntention(lease.access)) {
       this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
     }
     return true;
@@ -151,9 +153,9 @@ export class HeldLeases implements LeaseKeeper {
     await pause(this.clock, boundMs, answered.signal);
   }
 
-  /** All parts of a lease on several names are in its caller's hands. */
-  join(parts: readonly SingleLease[], taker: LeaseTaker): JointLease {
-    const lease = new JointLease(this, parts, { taker, now: readClocks(this.clock) });
+  /** All parts of a lease on several names are in its caller's hands. @param ancestors those that it did not ask for by their names */
+  join(parts: readonly SingleLease[], ancestors: ReadonlySet<string>, taker: LeaseTaker): JointLease {
+    const lease = new JointLease(this, parts, { ancestors, taker, now: readClocks(this.clock) });
     for (const part of parts) if (part.outer === undefined) this.handOut(part);
     return lease;
   }

@@ -4,6 +4,7 @@ import { isThenable } from '../runtime/thenable.js';
 import { newAbort } from '../runtime/stop-signal.js';
 import type { LockMode, OnSent } from '../stores/lock-store.js';
 import { Lease } from './lease.js';
+import type { UpgradeOptions } from './mode-changes.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
 import type { SingleLease } from './single-lease.js';
 
@@ -15,6 +16,8 @@ const MODES: readonly LockMode[] = ['shared', 'upgradeable', 'exclusive'];
 /**
  * A lease on several names: one right, made of a lease on each. The loss of one is the loss of all, because the work counts on all of
  * them; those that are still held stay so until the work has ended, so that nobody comes in between.
+ *
+ * With layers it is made of what stands above its names, too; its caller sees of these what they do to it, and no more.
  */
 export class JointLease extends Lease {
   readonly label: string;
@@ -25,22 +28,23 @@ export class JointLease extends Lease {
   readonly #keeper: LeaseKeeper;
   /** By name, in the order in which they are taken. */
   readonly #parts: ReadonlyMap<string, SingleLease>;
+  /** Those of them that were asked for. */
+  readonly #asked: readonly SingleLease[];
   readonly #startedAtMs: number;
+  readonly #hasLayers: boolean;
   #loss: LockLostError | undefined;
   #abort: AbortController | undefined;
   #ending: Ending | Promise<Ending> | undefined;
 
   /** @internal */
-  constructor(
-    keeper: LeaseKeeper,
-    parts: readonly SingleLease[],
-    { taker, now }: Pick<LeaseStart, 'taker' | 'now'>,
-  ) {
+  constructor(keeper: LeaseKeeper, parts: readonly SingleLease[], { ancestors, taker, now }: JointStart) {
     super();
     const { settings } = taker;
     this.#keeper = keeper;
     this.#parts = new Map(parts.map((part) => [part.name, part]));
+    this.#asked = parts.filter(({ name }) => !ancestors.has(name));
     this.#startedAtMs = now.wallMs;
+    this.#hasLayers = settings.layers;
     this.label = settings.label;
     this.leaseMs = settings.leaseMs;
     this.renews = parts.every(({ renews }) => renews);
@@ -51,25 +55,25 @@ export class JointLease extends Lease {
 
   /** There is none for all of them: a text that joins them would be the name of another lock. */
   get name(): string {
-    throw severalNamesError(this.names, 'name', 'names');
+    return this.#only('name', 'names').name;
   }
 
   get names(): readonly string[] {
-    return [...this.#parts.keys()];
+    return this.#asked.map(({ name }) => name);
   }
 
   /** Of a mode for each name, the one that lets fewest in. */
   get mode(): LockMode {
-    return worst(MODES, this.#leases, ({ mode }) => mode);
+    return worst(MODES, this.#asked, ({ mode }) => mode);
   }
 
   /** There is none for all of them: the largest would make a resource refuse valid writers of the other names. */
   get fencingToken(): number {
-    throw severalNamesError(this.names, 'fencingToken', 'fencingTokens.get(name)');
+    return this.#only('fencingToken', 'fencingTokens.get(name)').fencingToken;
   }
 
   get fencingTokens(): ReadonlyMap<string, number> {
-    return new Map(this.#leases.map(({ name, fencingToken }) => [name, fencingToken]));
+    return new Map(this.#asked.map(({ name, fencingToken }) => [name, fencingToken]));
   }
 
   get acquiredAt(): Date {
@@ -101,12 +105,13 @@ export class JointLease extends Lease {
     return this.#keeper.run(this, work);
   }
 
-  upgrade(): Promise<void> {
-    return Promise.reject(severalNamesError(this.names, 'upgrade', 'upgrade() of a lease on one name'));
+  async upgrade(options?: UpgradeOptions): Promise<void> {
+    await this.#only('upgrade', 'upgrade() of a lease on one name').upgrade(options);
   }
 
-  downgrade(): Promise<void> {
-    return Promise.reject(severalNamesError(this.names, 'downgrade', 'downgrade() of a lease on one name'));
+  /** What stands above it stays as it is: it keeps those away who want all of that. */
+  async downgrade(): Promise<void> {
+    await this.#only('downgrade', 'downgrade() of a lease on one name').downgrade();
   }
 
   end(onSent?: OnSent): Ending | Promise<Ending> {
@@ -125,6 +130,13 @@ export class JointLease extends Lease {
     return this.#loss;
   }
 
+  /** The name that it has, where what is asked makes sense for one only. @throws LockUsageError LOCK_SEVERAL_NAMES */
+  #only(asked: string, instead: string): SingleLease {
+    const [only, ...others] = this.#asked;
+    if (only === undefined || others.length > 0) throw severalNamesError(this.names, asked, instead);
+    return only;
+  }
+
   get #leases(): SingleLease[] {
     return [...this.#parts.values()];
   }
@@ -136,8 +148,18 @@ export class JointLease extends Lease {
     this.#abort?.abort(lossError);
   }
 
+  /** Whoever has all of it later gets a token above those that were used below. */
+  #noteTokensAbove(): void {
+    for (const above of this.#leases) {
+      const below = this.#asked.filter(({ name }) => name.startsWith(`${above.name}/`));
+      const used = below.map(({ fencingToken, hold }) => Math.max(fencingToken, hold.lastFencingToken));
+      above.hold.lastFencingToken = Math.max(above.hold.lastFencingToken, ...used);
+    }
+  }
+
   /** All in one turn, so that they travel together. Sent is it when each of them is. */
   #endAll(onSent: OnSent | undefined): Ending | Promise<Ending> {
+    if (this.#hasLayers) this.#noteTokensAbove();
     const unsent = new Set(this.#leases);
     const sent = (part: SingleLease) => {
       if (unsent.delete(part) && unsent.size === 0) onSent?.();
@@ -150,6 +172,12 @@ export class JointLease extends Lease {
     return endings.some(isThenable) ? worstOf(endings) : endingOf(endings as Ending[]);
   }
 }
+
+/** What such a lease begins with. */
+type JointStart = Pick<LeaseStart, 'taker' | 'now'> & {
+  /** The parts that were not asked for. */
+  readonly ancestors: ReadonlySet<string>;
+};
 
 async function worstOf(endings: readonly (Ending | Promise<Ending>)[]): Promise<Ending> {
   const settled = await Promise.allSettled(endings.map((ending) => Promise.resolve(ending)));

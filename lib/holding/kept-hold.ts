@@ -2,6 +2,7 @@ import type { Sleeper } from '../runtime/alarm-clock.js';
 import type { ClockReading } from '../runtime/clock.js';
 import type { SingleLease } from './single-lease.js';
 import type { AcquireSettings } from '../acquire-options.js';
+import { isShareable } from '../stores/lock-modes.js';
 import type { Grant, Hold, OnSent, ReleaseOutcome } from '../stores/lock-store.js';
 
 /**
@@ -145,8 +146,8 @@ export class KeptHold implements Sleeper {
   /** May one who asked for this join it, beside those who use it? Its lease must be long enough. */
   letsIn(settings: AcquireSettings): boolean {
     const own = this.#settings;
-    const bothShared = own.mode === 'shared' && settings.mode === 'shared';
-    return bothShared && settings.leaseMs <= own.leaseMs && this.#staysHere(settings);
+    const isSame = own.mode === settings.mode && isShareable(own.mode);
+    return isSame && settings.leaseMs <= own.leaseMs && this.#staysHere(settings);
   }
 
   /** May it be handed on to one who asked for this? Another lease is a promise that it cannot keep. */

@@ -51,6 +51,8 @@ export interface LeaseStart {
   readonly now: ClockReading;
   /** It is entered again, through this lease. */
   readonly outer?: SingleLease;
+  /** The hold has just been granted, and this is its first lease. */
+  readonly isFirst?: true;
   /** It has ended, either way. Must not throw. */
   readonly onOver?: () => void;
 }

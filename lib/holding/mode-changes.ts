@@ -10,6 +10,7 @@ import { checkKeys, invalid } from '../option-checks.js';
 import { attempt } from '../runtime/attempt.js';
 import { type Clock, readClocks } from '../runtime/clock.js';
 import { Stop } from '../runtime/stop-signal.js';
+import { covers } from '../stores/lock-modes.js';
 import type { Grant, LockStore, StopSignal } from '../stores/lock-store.js';
 import type { SingleLease } from './single-lease.js';
 
@@ -89,7 +90,7 @@ export class ModeChanges {
         lease.name,
         'it was entered again: downgrade the lease that it was entered through',
       );
-    if (lease.kept.leases.some((other) => other !== lease && other.mode !== 'shared'))
+    if (lease.kept.leases.some((other) => other !== lease && !covers('shared', other.access)))
       throw reentrantDowngradeError(lease.name, 'somebody is inside of it who does not share it');
     const { store } = this.place;
     if (store.downgrade === undefined) throw unsupported(lease, 'downgrade');

@@ -2,6 +2,7 @@ import { type Clock, readClocks } from '../runtime/clock.js';
 import { isThenable } from '../runtime/thenable.js';
 import { LockStoreError } from '../lock-errors.js';
 import type { LeaseEvent, LockAudience } from '../lock-events.js';
+import { isIntention } from '../stores/lock-modes.js';
 import type { OnSent, ReleaseOutcome, StoreCapabilities } from '../stores/lock-store.js';
 import type { Lease } from './lease.js';
 import type { SingleLease } from './single-lease.js';
@@ -99,7 +100,7 @@ export class Releases {
   }
 
   #tellReleased(lease: SingleLease): void {
-    if (this.audience.has('released'))
+    if (this.audience.has('released') && !isIntention(lease.access))
       this.audience.emit('released', { ...describe(lease), heldMs: lease.heldMs });
   }
 
@@ -113,6 +114,6 @@ export class Releases {
 
 /** What every event tells of a hold, whoever of its call chain speaks for it now. */
 export function describe({ name, outermost, fencingToken }: SingleLease): LeaseEvent {
-  const { label, mode } = outermost;
+  const { label, access: mode } = outermost;
   return { name, label, mode, fencingToken };
 }

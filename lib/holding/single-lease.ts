@@ -6,7 +6,8 @@ import { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
 import type { UpgradeOptions } from './mode-changes.js';
 import { newAbort } from '../runtime/stop-signal.js';
-import type { Hold, LockMode, OnSent } from '../stores/lock-store.js';
+import { isIntention } from '../stores/lock-modes.js';
+import type { AccessMode, Hold, LockMode, OnSent } from '../stores/lock-store.js';
 
 /** A lease on one name: one of those who use one hold, see {@link KeptHold}. */
 export class SingleLease extends Lease {
@@ -20,6 +21,8 @@ export class SingleLease extends Lease {
   /** @internal */
   readonly weight: number;
   readonly sends: boolean;
+  /** Of its hold: its token is the store's. @internal */
+  readonly isFirst: boolean;
   /** Entered again: the lease that it was entered through. @internal */
   readonly outer: SingleLease | undefined;
 
@@ -29,7 +32,7 @@ export class SingleLease extends Lease {
   #fencingToken: number;
   readonly #started: ClockReading;
   readonly #onOver: (() => void) | undefined;
-  #mode: LockMode;
+  #access: AccessMode;
   #onLoss: (() => void) | undefined;
   #released = false;
   #loss: LockLostError | undefined;
@@ -44,7 +47,7 @@ export class SingleLease extends Lease {
     this.#kept = kept;
     this.name = kept.hold.name;
     this.label = settings.label;
-    this.#mode = settings.mode;
+    this.#access = settings.mode;
     this.limit = settings.limit;
     this.weight = settings.weight;
     // Who enters again changes nothing about the hold.
@@ -53,6 +56,7 @@ export class SingleLease extends Lease {
     this.sends = settings.release === 'sent';
     this.waitedMs = now.monotonicMs - taker.calledAtMs;
     this.outer = outer;
+    this.isFirst = start.isFirst === true;
     this.#fencingToken = start.fencingToken;
     this.#started = outer === undefined ? now : outer.#started;
     this.#onOver = start.onOver;
@@ -64,13 +68,19 @@ export class SingleLease extends Lease {
     return new SingleLease(keeper, kept, start);
   }
 
+  /** Of a part that nobody is given, above a lock further down: it lets others in, as a shared one does. */
   get mode(): LockMode {
-    return this.#mode;
+    return isIntention(this.#access) ? 'shared' : this.#access;
+  }
+
+  /** How the store was asked for it. @internal */
+  get access(): AccessMode {
+    return this.#access;
   }
 
   /** @internal */
   changeMode(mode: LockMode): void {
-    this.#mode = mode;
+    this.#access = mode;
   }
 
   get names(): readonly string[] {

@@ -2,6 +2,9 @@
 import type { Clock } from '../runtime/clock.js';
 import type { LockStoreError, LossCause } from '../lock-errors.js';
 import type { Randomness } from '../runtime/owner-token.js';
+import type { AccessMode, HeldMode } from './lock-modes.js';
+
+export type { AccessMode, HeldMode, LockMode } from './lock-modes.js';
 
 /**
  * THE PORT: what the engine asks of a place where locks are kept.
@@ -133,7 +136,8 @@ export interface StoreCapabilities {
   readonly kind: string;
   /** `leased`: a hold has a deadline and is renewed. `session`: the store tells of its loss through `onLost`. */
   readonly holds: 'leased' | 'session';
-  readonly modes: readonly LockMode[];
+  /** With both intention modes it has layers. */
+  readonly modes: readonly AccessMode[];
   /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
   readonly limits?: boolean;
   /** Not asked: the engine takes several names one by one, in one order, on every store. */
@@ -143,8 +147,6 @@ export interface StoreCapabilities {
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
   readonly releases?: 'confirmed' | 'sent';
 }
-
-export type LockMode = 'exclusive' | 'shared' | 'upgradeable';
 
 /** What the manager gives its store. */
 export interface StoreContext {
@@ -165,7 +167,7 @@ export interface AcquireRequest {
   readonly name: string;
   readonly ownerToken: string;
   readonly leaseMs: number;
-  readonly mode: LockMode;
+  readonly mode: AccessMode;
   /** So many permits may be held at once, over all processes; with `mode: 'exclusive'` only. Absent: no limit, one holder. */
   readonly limit?: number | undefined;
   /** How many of them this hold takes; default 1. */
@@ -292,9 +294,6 @@ export interface StoreInspection {
   /** The limit in force while it is held or waited for with one; else null. */
   readonly limit?: number | null;
 }
-
-/** `limited`: permits up to a limit. */
-export type HeldMode = LockMode | 'limited';
 
 /** One holder of a name, as `inspect` sees it. */
 export interface HolderInspection {

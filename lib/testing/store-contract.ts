@@ -8,6 +8,7 @@ import { forceCases } from './contract/force-cases.js';
 import { fullCases } from './contract/full-cases.js';
 import { leaseEndCases } from './contract/lease-end-cases.js';
 import { limitCases } from './contract/limit-cases.js';
+import { layersCases } from './contract/layers-cases.js';
 import { lossCases } from './contract/loss-cases.js';
 import { outsideCases } from './contract/outside-cases.js';
 import { reentryCases } from './contract/reentry-cases.js';
@@ -38,6 +39,10 @@ const SECTIONS: Record<string, ContractCases> = {
   'limits (a store without them has nothing to show here)': where(
     ({ capabilities }) => capabilities.limits === true,
     limitCases,
+  ),
+  'layers (a store without them has nothing to show here)': where(
+    ({ capabilities }) => capabilities.modes.includes('intention-exclusive'),
+    layersCases,
   ),
   'what a store cannot do': unsupportedCases,
   'operations executed twice': repeatCases,

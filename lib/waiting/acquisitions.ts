@@ -11,8 +11,10 @@ import {
 } from '../lock-errors.js';
 import { AlarmClock } from '../runtime/alarm-clock.js';
 import { checkNames, describeNames, inOrder, type LockNames } from '../several-names.js';
+import { withAncestors } from '../layers.js';
 import { type AcquireOptions, refuseWait } from '../acquire-options.js';
 import { checkStore, type ManagerSettings, resolveAcquireOptions } from '../lock-options.js';
+import { covers } from '../stores/lock-modes.js';
 import type { Busy } from '../stores/lock-store.js';
 import {
   endRounds,
@@ -120,8 +122,10 @@ export class Acquisitions implements OneByOne {
     const settings = resolveAcquireOptions(this.manager, options, place);
     if (settings.signal?.aborted === true) throw settings.signal.reason;
     const calledAtMs = this.manager.clock.monotonicMs();
-    if (typeof names === 'string') return { name: names, settings, calledAtMs };
-    const parts = inOrder(names, settings, place);
+    const isAlone = typeof names === 'string';
+    if (isAlone && !(settings.layers && names.includes('/'))) return { name: names, settings, calledAtMs };
+    const asked = inOrder(isAlone ? [{ name: names }] : names, settings, place);
+    const parts = settings.layers ? withAncestors(asked, place) : asked;
     for (const { kind } of parts) if (kind !== settings) checkStore(kind, this.manager.store, place());
     const [only] = parts;
     if (parts.length > 1 || only === undefined) return { parts, settings, calledAtMs };
@@ -146,8 +150,8 @@ export class Acquisitions implements OneByOne {
     if (outer.limit !== undefined) {
       const fits = settings.limit !== undefined && settings.weight <= outer.weight;
       if (!fits) throw smallerPermitError(name, outer.weight);
-    } else if (outer.mode !== 'exclusive' && (settings.mode !== 'shared' || settings.limit !== undefined)) {
-      throw weakerError(name, outer.mode, settings.limit === undefined ? settings.mode : 'limit');
+    } else if (!covers(outer.access, settings.limit === undefined ? settings.mode : 'exclusive')) {
+      throw weakerError(name, outer.access, settings.limit === undefined ? settings.mode : 'limit');
     }
     return outer;
   }

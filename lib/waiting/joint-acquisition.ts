@@ -8,6 +8,7 @@ import type { AlarmClock, Sleeper } from '../runtime/alarm-clock.js';
 import type { Clock } from '../runtime/clock.js';
 import { Stop } from '../runtime/stop-signal.js';
 import type { OrderedName } from '../several-names.js';
+import { firstOvertaken, type Part } from './tokens-above.js';
 import type { Busy } from '../stores/lock-store.js';
 import { WaitReport } from './wait-report.js';
 
@@ -46,12 +47,6 @@ export interface JointPlace {
   readonly rounds: AlarmClock<JointAcquisition>;
 }
 
-interface Part {
-  readonly wanted: Wanted;
-  /** What we have of it, perhaps lost meanwhile. */
-  lease: SingleLease | undefined;
-}
-
 /** The first name in order that is not ours. */
 interface Missing {
   readonly at: number;
@@ -82,10 +77,10 @@ export class JointAcquisition implements Sleeper {
     private readonly place: JointPlace,
   ) {
     const { parts, settings, calledAtMs } = asked;
-    this.#parts = parts.map(({ name, kind }) => ({
-      wanted: { name, settings: { ...settings, ...kind, signal: this.#stop }, calledAtMs, isPart: true },
-      lease: undefined,
-    }));
+    this.#parts = parts.map(({ name, kind, isAncestor = false }) => {
+      const own = { ...settings, ...kind, signal: this.#stop, ...(isAncestor && { reentrant: true }) };
+      return { wanted: { name, settings: own, calledAtMs, isPart: true }, isAncestor, lease: undefined };
+    });
   }
 
   /** Waits until all are ours, at most `waitMs`. @throws as `LockManager.acquire`; then nothing is locked */
@@ -116,8 +111,8 @@ export class JointAcquisition implements Sleeper {
     const leave = signal && (() => this.#stop.abort(signal.reason));
     try {
       if (signal !== undefined && leave !== undefined) listenTo(signal, leave, this.#nameAt(0));
-      const missing = waits ? await this.#takeAll() : await this.#askRest();
-      if (missing === undefined) return this.place.leases.join(this.#leases(), this.asked);
+      const missing = waits ? await this.#takeAll() : await this.#askAll();
+      if (missing === undefined) return this.place.leases.join(this.#leases(), this.#ancestors(), this.asked);
       await this.#giveBackFrom(0);
       return missing;
     } catch (error) {
@@ -136,8 +131,22 @@ export class JointAcquisition implements Sleeper {
       const missing = await this.#inTime(() => this.#askRest());
       if (missing !== undefined) await this.#waitFor(missing.at);
       else if (this.#haveAged) await this.#renew();
-      else return;
+      else if (!(await this.#giveBackOvertaken())) return;
     }
+  }
+
+  /** One round; another one where a token was not high enough. */
+  async #askAll(): Promise<Missing | undefined> {
+    const missing = await this.#askRest();
+    return missing === undefined && (await this.#giveBackOvertaken()) ? this.#askRest() : missing;
+  }
+
+  /** @returns was any token not high enough? Then its name is to be asked for again */
+  async #giveBackOvertaken(): Promise<boolean> {
+    const first = this.asked.settings.layers ? firstOvertaken(this.#parts) : -1;
+    if (first === -1) return false;
+    await this.#giveBackFrom(first); // and what comes after it: who waits keeps the order
+    return true;
   }
 
   /** Asks once for each that is not ours, all at the same time. undefined: all are ours now. */
@@ -203,6 +212,10 @@ export class JointAcquisition implements Sleeper {
 
   #leases(): SingleLease[] {
     return this.#parts.flatMap(({ lease }) => lease ?? []);
+  }
+
+  #ancestors(): ReadonlySet<string> {
+    return new Set(this.#parts.flatMap(({ isAncestor, wanted }) => (isAncestor ? [wanted.name] : [])));
   }
 
   #nameAt(at: number): string {

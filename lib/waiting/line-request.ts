@@ -3,7 +3,7 @@ import type { LineContext } from './line-context.js';
 import type { HoldOrigin, HoldOwner } from '../holding/kept-hold.js';
 import type { AcquireSettings } from '../acquire-options.js';
 import { Stop } from '../runtime/stop-signal.js';
-import type { LockMode, OnSent, WaitingNews, YieldRequest } from '../stores/lock-store.js';
+import type { AccessMode, OnSent, WaitingNews, YieldRequest } from '../stores/lock-store.js';
 
 /** How a line asks: once; for a place in the store's queue; or for a new place while it gives the hold away. */
 export type RequestKind = 'once' | 'place' | 'yield';
@@ -22,7 +22,7 @@ export class LineRequest extends Stop implements YieldRequest, HoldOrigin {
   readonly name: string;
   readonly ownerToken: string;
   readonly leaseMs: number;
-  readonly mode: LockMode;
+  readonly mode: AccessMode;
   readonly limit: number | undefined;
   readonly weight: number;
   readonly label: string;

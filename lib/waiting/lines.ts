@@ -63,6 +63,8 @@ const LINES = {
   exclusive: ExclusiveLine,
   shared: SharedLine,
   upgradeable: ExclusiveLine,
+  'intention-shared': SharedLine,
+  'intention-exclusive': SharedLine,
   limited: PermitLine,
 } as const;
 type Kind = keyof typeof LINES;

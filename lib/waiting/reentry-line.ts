@@ -1,6 +1,7 @@
 import type { SingleLease } from '../holding/single-lease.js';
 import { LockBusyError, queueFullError } from '../lock-errors.js';
 import type { AcquireSettings } from '../acquire-options.js';
+import { goTogether } from '../stores/lock-modes.js';
 import type { LineContext } from './line-context.js';
 import { LocalQueue, Waiter, type WaitersLine } from './local-queue.js';
 
@@ -80,8 +81,8 @@ export class ReentryLine implements WaitersLine {
   }
 
   #fits({ mode }: AcquireSettings): boolean {
-    const [first] = this.#inside;
-    return first === undefined || (mode === 'shared' && first.mode === 'shared');
+    for (const { access } of this.#inside) if (!goTogether(mode, access)) return false;
+    return true;
   }
 
   #enter(taker: Pick<Waiter, 'settings' | 'calledAtMs'>): SingleLease {

@@ -19,6 +19,7 @@ export interface LockedOptions extends Pick<
   | 'mode'
   | 'limit'
   | 'weight'
+  | 'layers'
   | 'cohortMs'
   | 'release'
   | 'reentrant'
@@ -46,6 +47,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'mode',
   'limit',
   'weight',
+  'layers',
   'cohortMs',
   'release',
   'reentrant',

@@ -7,6 +7,7 @@ import { leaseArgumentsOf, type LockedSpec, specAt } from '../locked-spec.js';
 import { lockKeysOf } from '../template/lock-key-metadata.js';
 import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { PATH } from '../transports/http/route-metadata.js';
+import { LayeredRoots } from './layered-roots.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { warnOfUntypedValues } from './untyped-values.js';
@@ -39,6 +40,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
 
   #explore(): void {
     const classes = new Set<AnyFunction>();
+    const roots = new LayeredRoots();
     const untyped: string[] = [];
     let locksRequests = false;
     for (const { targetClass, instance } of this.#hosts()) {
@@ -46,7 +48,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
       if (classes.has(targetClass)) continue;
       classes.add(targetClass);
       for (const spec of lockedMethodsOf(targetClass)) {
-        const known = this.#check(spec, targetClass);
+        const known = this.#check(spec, targetClass, roots);
         untyped.push(...known.names.untyped);
         locksRequests ||= known.isRoute && spec.phase === 'request';
       }
@@ -55,17 +57,12 @@ export class LockedMethodsExplorer implements OnModuleInit {
     if (locksRequests) this.#warnOfOuterInterceptors();
   }
 
-  /** Compiles the names of one method, which throws what is wrong with them. */
-  #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
-    const { mode, limit } = spec.acquire;
-    if (mode !== undefined || limit !== undefined) this.#checkStore(spec);
-    return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
-  }
-
-  /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when its store does not have such locks */
-  #checkStore(spec: LockedSpec): void {
+  /** Compiles the names of one method, which throws what is wrong with them. @throws LockStoreError LOCK_STORE_UNSUPPORTED · LockUsageError */
+  #check(spec: LockedSpec, targetClass: AnyFunction, roots: LayeredRoots): KnownMethod {
     const { settings } = serviceIn(this.moduleRef, spec) as Partial<LockService>; // a test may have put a double in its place
+    roots.add(spec, spec.acquire.layers ?? settings?.manager.layers ?? false);
     if (settings !== undefined) checkStore(spec.acquire, settings.manager.store, `@Locked on ${spec.place}`);
+    return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
   }
 
   /** Controllers and providers of every module, with their instances where Nest has them already. */

@@ -7,7 +7,8 @@ import type { Rule } from './structure-rules.js';
 /** In `npm:` packages; everything else is a path from the root of the checkout, without its suffix. */
 const ANY_PACKAGE = /^npm:/;
 const PLAIN_PACKAGE = /^npm:(?!@nestjs\/|rxjs$|rxjs\/|reflect-metadata$)/;
-const PORT = /^lib\/stores\/lock-store$/;
+/** The port, and the modes that it speaks of. */
+const PORT = /^lib\/stores\/lock-(store|modes)$/;
 const ERRORS = /^lib\/lock-errors$/;
 /** The root of the engine: errors, events, options, names. */
 const WORDS = /^lib\/(?!index$|lock-manager$)[^/]+$/;
@@ -32,7 +33,7 @@ const LAYERS: readonly Layer[] = [
     files: /^lib\/stores\/(\w+)\//, // a store knows the port and what everybody may know, not the engine
     may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME, MECHANICS, '^lib/stores/$1/'],
   },
-  { files: /^lib\/stores\//, may: [PLAIN_PACKAGE, ERRORS, RUNTIME] }, // the port
+  { files: /^lib\/stores\//, may: [PLAIN_PACKAGE, PORT, ERRORS, RUNTIME] }, // the port
   { files: /^lib\/index\.ts$/, may: [/^lib\/(?!testing\/)/] },
   { files: /^lib\/testing\//, may: [PLAIN_PACKAGE, PORT, /^lib\/(?!stores\/)/] },
   {

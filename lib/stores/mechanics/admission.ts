@@ -1,30 +1,27 @@
-import type { LockMode } from '../lock-store.js';
+import { goTogether } from '../lock-modes.js';
+import type { AccessMode } from '../lock-store.js';
 
 /** How somebody has a name, or wants it. */
 export interface Access {
-  readonly mode: LockMode;
+  readonly mode: AccessMode;
   /** A permit of a limit, of this weight; undefined: there is no limit. */
   readonly limit?: number | undefined;
   readonly weight?: number | undefined;
 }
 
 /**
- * Who may have a name beside whom: shared locks and their upgradeable form as in J. Gray et al., «Granularity of Locks and Degrees of
- * Consistency in a Shared Data Base», 1975 (U: at most one, beside S); permits while the sum of their weights is within the limit.
+ * Who may have a name beside whom: by their modes, see lock-modes.ts; permits while the sum of their weights is within the limit.
  *
  * @param limit the one in force
  */
 export function fits(wanted: Access, holders: Iterable<Access>, limit: number): boolean {
-  let [used, isEmpty, hasUpgradeable] = [0, true, false];
+  let used = 0;
   for (const holder of holders) {
-    if (isWhole(holder)) return false;
-    isEmpty = false;
+    if (isWhole(wanted) || isWhole(holder)) return false;
+    if (wanted.limit === undefined && !goTogether(wanted.mode, holder.mode)) return false;
     used += holder.weight ?? 1;
-    hasUpgradeable ||= holder.mode === 'upgradeable';
   }
-  if (isWhole(wanted)) return isEmpty;
-  if (wanted.limit !== undefined) return used + (wanted.weight ?? 1) <= limit;
-  return wanted.mode === 'shared' || !hasUpgradeable;
+  return wanted.limit === undefined || used + (wanted.weight ?? 1) <= limit;
 }
 
 /** Is it all of the name, whatever others want? */
@@ -32,7 +29,7 @@ export function isWhole({ mode, limit }: Access): boolean {
   return mode === 'exclusive' && limit === undefined;
 }
 
-/** Readers and writers, or a limit: one name cannot be used both ways at once. An exclusive lock goes with either. */
+/** Readers and writers (and locks below it), or a limit: one name cannot be used both ways at once. An exclusive lock goes with either. */
 export function excludesUse(wanted: Access, other: Access): boolean {
   if (isWhole(wanted) || isWhole(other)) return false;
   return (wanted.limit === undefined) !== (other.limit === undefined);

@@ -13,7 +13,7 @@ export class FenceChain {
   /** @param isKept is anything known of the name? */
   next(isKept: boolean): number {
     const inChain = !this.#isBroken && isKept;
-    this.#last = inChain ? this.#last + 1 : Math.max(this.#last + 1, this.firstFence());
+    this.#last = Math.max(this.#last + 1, this.firstFence());
     if (!inChain) this.#first = this.#last;
     this.#isBroken = false;
     return this.#last;

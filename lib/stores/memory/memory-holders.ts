@@ -1,5 +1,6 @@
 import { leaseDeadline } from '../../runtime/clock.js';
-import type { AcquireRequest, Grant, HeldMode, Hold, LockMode, StoreInspection } from '../lock-store.js';
+import { strongest } from '../lock-modes.js';
+import type { AccessMode, AcquireRequest, Grant, HeldMode, Hold, StoreInspection } from '../lock-store.js';
 import type { Access } from '../mechanics/admission.js';
 import type { Member } from './memory-waiter.js';
 
@@ -10,7 +11,7 @@ export interface Holder extends Access {
   readonly hold: Hold & { fencingToken: number };
   readonly leaseMs: number;
   readonly heldSinceMs: number;
-  mode: LockMode;
+  mode: AccessMode;
   label: string;
   /** Monotonic: when the name may be given to somebody else. */
   endsAtMs: number;
@@ -38,7 +39,8 @@ export function placeOf({ hold, leaseMs, label }: Holder): AcquireRequest {
 }
 
 /** Was this token issued under the hold, also to a lease that it was handed on to? */
-export function issued({ hold }: Holder, fencingToken: number): boolean {
+export function issued({ hold, mode }: Holder, fencingToken: number): boolean {
+  if (mode !== 'exclusive') return fencingToken === hold.fencingToken; // only an exclusive hold counts on
   return fencingToken >= hold.fencingToken && fencingToken <= hold.lastFencingToken;
 }
 
@@ -62,7 +64,7 @@ export function inspectionOf(
     remainingMs: first?.remainingMs ?? null,
     fencingToken: first?.fencingToken ?? null,
     label: first?.label ?? null,
-    mode: first?.mode ?? null,
+    mode: first === undefined ? null : strongest([first.mode, ...told.map(({ mode }) => mode)]),
     holders: told,
     limit,
     waiting,

@@ -52,7 +52,7 @@ export class MemoryStore implements LockStore {
   readonly capabilities: StoreCapabilities = {
     kind: 'memory',
     holds: 'leased',
-    modes: ['exclusive', 'shared', 'upgradeable'],
+    modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
     severalNames: false,
     limits: true,
     scope: 'this process',

@@ -1,3 +1,4 @@
+import { strongest } from '../lock-modes.js';
 import type { ForcedRelease, HolderInspection, StoreInspection } from '../lock-store.js';
 import { callGate, type GateCaller } from './gate/gate-calls.js';
 import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
@@ -47,9 +48,7 @@ export async function inspect(caller: GateCaller, asked: Asked): Promise<StoreIn
   const told = { waiting: Number(waiting), holders, limit };
   if (first === undefined) return { ...FREE, ...told, mode: null };
   const { weight: _, mode, ...its } = first;
-  // Beside readers an upgradeable hold tells more than they do.
-  const strongest = holders.some((holder) => holder.mode === 'upgradeable') ? 'upgradeable' : mode;
-  return { held: true, ...its, ...told, mode: strongest };
+  return { held: true, ...its, ...told, mode: strongest([mode, ...holders.map((holder) => holder.mode)]) };
 }
 
 function holderAt([mode, weight, fence, grantedUs, leftMs, label]: ScriptReply): HolderInspection {

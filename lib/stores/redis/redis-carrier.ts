@@ -16,7 +16,8 @@ export type RedisBatcher = TurnBatcher<BatchScript, ScriptReply, RedisRequest>;
 
 /** Requests that travel together, as arguments of one script. */
 export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequest> {
-  readonly kinds = ['release', 'gate-release', 'yield', 'acquire', 'gate-acquire'] as const;
+  /** With layers, what is above a name is given back after it and taken before it, so that their tokens come in that order too. */
+  readonly kinds = ['release', 'gate-release', 'yield', 'gate-acquire', 'acquire'] as const;
   /**
    * More would keep the server from others for longer (about 5 µs each), and gain little: the cost of a command that is spread over 16 is a
    * small part of each.

@@ -56,7 +56,7 @@ class RedisStore implements LockStore {
   readonly capabilities: StoreCapabilities = {
     kind: 'redis',
     holds: 'leased',
-    modes: ['exclusive', 'shared', 'upgradeable'],
+    modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
     limits: true,
     severalNames: false,
     scope: 'processes',

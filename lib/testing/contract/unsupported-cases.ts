@@ -11,6 +11,10 @@ export const unsupportedCases: ContractCases = {
           { mode: 'upgradeable' },
           await bench.offers(({ capabilities }) => capabilities.modes.includes('upgradeable')),
         ],
+        [
+          { layers: true },
+          await bench.offers(({ capabilities }) => capabilities.modes.includes('intention-exclusive')),
+        ],
         [{ limit: 2 }, await bench.offers(({ capabilities }) => capabilities.limits === true)],
       ] as const;
       for (const [options, offered] of kinds) {

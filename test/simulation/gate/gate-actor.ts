@@ -22,7 +22,8 @@ export interface Mix {
 export const MIXES: Readonly<Record<string, Mix>> = {
   'readers and writers': { modes: ['s', 's', 's', 'x', 'u', 'u'], olderRelease: false },
   limits: { modes: ['l', 'l', 'l', 'l', 'x'], olderRelease: false },
-  everything: { modes: ['x', 's', 'u', 'l'], olderRelease: false },
+  layers: { modes: ['i', 'i', 'I', 'I', 's', 'u', 'x'], olderRelease: false },
+  everything: { modes: ['x', 's', 'u', 'l', 'i', 'I'], olderRelease: false },
   'a rolling deploy': { modes: ['x', 'x', 's', 'l'], olderRelease: true },
 };
 

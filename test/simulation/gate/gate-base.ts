@@ -97,8 +97,10 @@ export class GateBase {
     const modes = [...this.holders.values()].map((hold) => hold.mode);
     if (modes.includes('x')) return false;
     if (mode === 'x') return modes.length === 0;
-    if (mode === 's') return true;
-    if (mode === 'u') return !modes.includes('u');
+    if (mode === 'i') return true;
+    if (mode === 'I') return modes.every((other) => other.toLowerCase() === 'i');
+    if (mode === 's') return !modes.includes('I');
+    if (mode === 'u') return !modes.includes('u') && !modes.includes('I');
     if (mode === 'U') return modes.length === 1 && modes[0] === 'u';
     return [...this.holders.values()].reduce((sum, hold) => sum + hold.weight, weight) <= limit;
   }

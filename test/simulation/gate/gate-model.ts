@@ -38,7 +38,7 @@ export class GateModel extends PlainModel {
     }
     if (own !== undefined) return this.saved(this.#granted(own));
     if (mode === 'l' && this.family === 'r') return this.saved([-14, 'r']);
-    if ((mode === 's' || mode === 'u') && this.family === 'l') return this.saved([-14, 'l']);
+    if (mode !== 'l' && mode !== 'x' && this.family === 'l') return this.saved([-14, 'l']);
     if (this.queue.length === 0 && this.fits(mode, weight, limit)) {
       this.admit(request, leaseMs);
       this.#enrol(mode, limit);
@@ -122,7 +122,7 @@ export class GateModel extends PlainModel {
     if (!this.enter(token)) return [-1];
     const hold = this.holders.get(token);
     if (hold === undefined) return this.saved([-1]);
-    if (hold.mode === 's' || hold.mode === 'l') return this.saved([-14, hold.mode]);
+    if (hold.mode !== 'u' && hold.mode !== 'x') return this.saved([-14, hold.mode]);
     if (hold.mode === 'u' && (how === 'c' || !this.fits('U', 1))) {
       if (how === 'w') {
         if (!this.queue.some((waiter) => waiter.token === token)) this.queue.unshift(upgradeOf(token, hold));
@@ -147,7 +147,7 @@ export class GateModel extends PlainModel {
     }
     const hold = this.holders.get(token);
     if (hold === undefined) return this.saved([-1]);
-    if (this.family === 'l') return this.saved([-14, hold.mode]);
+    if (this.family === 'l' || hold.mode.toLowerCase() === 'i') return this.saved([-14, hold.mode]);
     if (hold.mode !== 's') {
       if (hold.mode === 'u') this.forget(token);
       hold.mode = 's';

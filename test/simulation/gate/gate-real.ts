@@ -25,15 +25,19 @@ end
 if redis.call('EXISTS', KEYS[2]) == 1 then return 'open, and there is a queue of format 1' end
 local holds, waits, wrong = {}, {}, {}
 local function law(holds_true, says) if not holds_true then wrong[#wrong + 1] = says end end
-local used, upgradeable, exclusive, last = 0, 0, 0, 0
+local used, upgradeable, exclusive, is, ix, last = 0, 0, 0, 0, 0, 0
+local function counter(from) return tonumber(string.sub(state, from, from + 9)) end
 local holders = redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')
-local are_live = redis.call('EXISTS', KEYS[4]) == 1 or tonumber(string.sub(state, 47, 56)) + string.sub(state, 78, 78) == 0
+local are_live = redis.call('EXISTS', KEYS[4]) == 1 or counter(47) + counter(57) + counter(67) + string.sub(state, 78, 78) == 0
 for index = 1, #holders, 2 do
   local is_live = tonumber(holders[index + 1]) >= tonumber(ARGV[1])
   are_live = are_live and is_live
   local record = redis.call('HGET', KEYS[5], holders[index])
   local mode, weight = string.sub(record, 33, 33), tonumber(string.sub(record, 34, 43))
-  if mode == 'x' then exclusive = exclusive + 1 else used = used + weight end
+  if mode == 'x' then exclusive = exclusive + 1
+  elseif mode == 'i' then is = is + 1
+  elseif mode == 'I' then ix = ix + 1
+  else used = used + weight end
   if mode == 'u' then upgradeable = upgradeable + 1 end
   last = math.max(last, tonumber(holders[index + 1]))
   law(string.sub(record, 1, 16) <= string.sub(state, 4, 19), 'a fence is above that of the state')
@@ -41,9 +45,10 @@ for index = 1, #holders, 2 do
 end
 law(#state == 78, 'the state has another length')
 -- Who ran out is counted until a script of the gate comes by.
-law(not are_live or tonumber(string.sub(state, 47, 56)) == used, 'used is not what is held')
+law(not are_live or counter(47) == used, 'used is not what is held')
+law(not are_live or (counter(57) == is and counter(67) == ix), 'IS or IX is not what is held')
 law(not are_live or string.sub(state, 77, 78) == upgradeable .. '' .. exclusive, 'u or x is not what is held')
-law(upgradeable < 2 and exclusive < 2 and (exclusive == 0 or used == 0), 'two that exclude each other')
+law(upgradeable < 2 and exclusive < 2 and (exclusive == 0 or used + is + ix == 0) and (ix == 0 or used == 0), 'two that exclude each other')
 law(not are_live or redis.call('HLEN', KEYS[5]) == #holders / 2, 'records without a holder')
 local left = redis.call('PTTL', KEYS[1])
 law(left >= last - tonumber(ARGV[1]), 'the state ends before a lease')

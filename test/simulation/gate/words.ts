@@ -1,5 +1,5 @@
-/** x exclusive · s shared · u upgradeable · l permits · U an upgrade, in the queue only */
-export type Mode = 'x' | 's' | 'u' | 'l';
+/** x exclusive · s shared · u upgradeable · l permits · i, I held for what is below, shared and not · U an upgrade, in the queue only */
+export type Mode = 'x' | 's' | 'u' | 'l' | 'i' | 'I';
 
 export interface Holder {
   mode: Mode;

@@ -1,14 +1,22 @@
 import type { AcquireRequest, HeldMode } from '../../lock-store.js';
 
 /** How the scripts write a mode; see scripts/PROTOCOL.md. */
-export type GateMode = 'x' | 's' | 'u' | 'l';
+export type GateMode = 'x' | 's' | 'u' | 'l' | 'i' | 'I';
 
-const LETTERS = { exclusive: 'x', shared: 's', upgradeable: 'u' } as const;
+const LETTERS = {
+  exclusive: 'x',
+  shared: 's',
+  upgradeable: 'u',
+  'intention-shared': 'i',
+  'intention-exclusive': 'I',
+} as const;
 const NAMES: Readonly<Record<GateMode, HeldMode>> = {
   x: 'exclusive',
   s: 'shared',
   u: 'upgradeable',
   l: 'limited',
+  i: 'intention-shared',
+  I: 'intention-exclusive',
 };
 
 /** The longest lease for which format 1 has room, in ms. */

@@ -5,7 +5,7 @@
 -- KEYS  of each request: the states, then the queues of format 1, the queues of the gate, the holders, the records, the stored limits
 -- ARGV  1 the terms, when all requests have the same, and a nonce; echoed. Then for each request: its terms, when they differ; its owner
 --         terms  1-10 leaseMs · 11 'w' waits, '-' does not · 12-27 ticket in microseconds, or zeros for a new one · 28-35 how many may be
---                queued · 36 mode: x s u l · 37-46 weight · 47-56 limit, zeros for none · 57-64 keepMs
+--                queued · 36 mode: x s u l i I · 37-46 weight · 47-56 limit, zeros for none · 57-64 keepMs
 --         owner  1-22 owner token · 23- channel|label, see listeners.lua
 -- Reply a text: ARGV 1, then one line each:
 --    1 fence lineage ms limit  granted; milliseconds the lease still runs, and the limit in force (0: none)
@@ -93,7 +93,7 @@ local function acquire(gate, keys, request, limit)
   local mode, weight = request.mode, request.weight
   local own = not gate.is_fresh and hold_of(gate, keys, request.token) -- a duplicate, or a grant whose push was lost
   if own then return granted(gate, own) end
-  if (mode == 'l' and gate.family == 'r') or ((mode == 's' or mode == 'u') and gate.family == 'l') then
+  if (mode == 'l' and gate.family == 'r') or (mode ~= 'l' and mode ~= 'x' and gate.family == 'l') then
     return { -14, gate.family }
   end
   if gate.is_waited_for == nil then gate.is_waited_for = redis.call('EXISTS', keys.waiting) == 1 end

@@ -6,7 +6,7 @@
 -- KEYS  1 state  2 queue of format 1  3 queue of the gate  4 holders  5 records
 -- ARGV  1 nonce, echoed  2 keepMs  3 owner token  4 last fencing token used under the hold, 16 digits
 -- Reply {nonce, 1, fence, lineage, milliseconds left}  shared now
---       {nonce, -1} not ours · {nonce, -13} an older release waits for it · {nonce, -14, mode} of a limit · {nonce, -9, why},
+--       {nonce, -1} not ours · {nonce, -13} an older release waits for it · {nonce, -14, mode} of a limit, or held for what is below · {nonce, -9, why},
 --       {nonce, -10, format}
 --- @include includes/state.lua
 --- @include includes/listeners.lua
@@ -29,7 +29,7 @@ local told = {
 return reply_at_gate(ARGV[1], keys, told, function(gate)
   local hold = hold_of(gate, keys, token)
   if not hold then return { -1 } end
-  if gate.family == 'l' then return { -14, hold.mode } end
+  if gate.family == 'l' or hold.mode == 'i' or hold.mode == 'I' then return { -14, hold.mode } end
   if hold.mode ~= 's' then
     leave(gate, keys, token, hold)
     if used > hold.fence then hold.fence = used end

@@ -32,12 +32,19 @@ end
 local function count(gate, mode, weight, by)
   if mode == 'x' then
     gate.x = by > 0
+  elseif mode == 'i' then
+    gate.is = gate.is + by
+  elseif mode == 'I' then
+    gate.ix = gate.ix + by
   else
     gate.used = gate.used + weight * by
     if mode == 'u' then gate.u = by > 0 end
   end
   gate.changed = true
 end
+
+-- By the counters; they are wrong when records or holders were lost without us, see purge.
+local function is_held(gate) return gate.used > 0 or gate.x or gate.is > 0 or gate.ix > 0 end
 
 local function parse_record(record)
   return {
@@ -74,7 +81,7 @@ end
 
 -- What is left when records or holders were lost without us (an eviction, an operator): count anew, so that nobody waits for a ghost.
 local function recount(gate, keys)
-  gate.used, gate.u, gate.x, gate.is_odd = 0, false, false, true
+  gate.used, gate.is, gate.ix, gate.u, gate.x, gate.is_odd = 0, 0, 0, false, false, true
   for _, token in ipairs(redis.call('ZRANGE', keys.holders, 0, -1)) do
     local record = redis.call('HGET', keys.records, token)
     if record then
@@ -93,7 +100,7 @@ local function purge(gate, keys)
   local first = redis.call('ZRANGE', keys.holders, 0, 0, 'WITHSCORES')
   gate.first, gate.first_ends = first[1], tonumber(first[2])
   if gate.first and gate.first_ends >= now_ms then return false end
-  if not gate.first and gate.used == 0 and not gate.x then return false end
+  if not gate.first and not is_held(gate) then return false end
 
   local over = redis.call('ZRANGEBYSCORE', keys.holders, '-inf', '(' .. string.format('%.0f', now_ms))
   local is_whole = true
@@ -102,7 +109,7 @@ local function purge(gate, keys)
     is_whole = is_whole and record
     if record then leave(gate, keys, token, parse_record(record)) else redis.call('ZREM', keys.holders, token) end
   end
-  is_whole = is_whole and ((gate.used == 0 and not gate.x) or redis.call('EXISTS', keys.holders) == 1)
+  is_whole = is_whole and (not is_held(gate) or redis.call('EXISTS', keys.holders) == 1)
   if not is_whole then recount(gate, keys) elseif #over > 0 then break_lineage(gate) end
   return #over > 0 or not is_whole
 end
@@ -130,6 +137,8 @@ local function fits(gate, mode, weight, limit)
   if mode == 'x' then return gate.used == 0 and gate.is == 0 and gate.ix == 0 end
   if mode == 'l' then return gate.used + weight <= (limit or gate.limit) end
   if mode == 'U' then return gate.u and gate.used == 1 and gate.is == 0 and gate.ix == 0 end
+  if mode == 'i' then return true end
+  if mode == 'I' then return gate.used == 0 end
   return gate.ix == 0 and (mode == 's' or not gate.u)
 end
 
@@ -192,8 +201,7 @@ end
 
 -- Writes what has become of the gate (what is known already is not asked again); closes it when nobody holds and nobody waits.
 local function save(gate, keys, keep_ms)
-  local is_held = gate.used > 0 or gate.x or gate.is > 0 or gate.ix > 0
-  local last = gate.last_ends or (is_held and redis.call('ZREVRANGE', keys.holders, 0, 0, 'WITHSCORES')[2])
+  local last = gate.last_ends or (is_held(gate) and redis.call('ZREVRANGE', keys.holders, 0, 0, 'WITHSCORES')[2])
   local is_waited_for = gate.is_waited_for
   if is_waited_for == nil then is_waited_for = redis.call('EXISTS', keys.waiting) == 1 end
   if not last and not is_waited_for then
