@@ -162,6 +162,17 @@ export const gateMutants: readonly Mutant[] = [
   ),
   inScript('a limit that is raised lets in at once', 'gate-limit.lua', 'let_in(gate, keys)', ''),
   {
+    name: 'gate: who is sent on is not queued yet',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-acquisition.ts',
+        find: 'this.ask();\n      return;',
+        put: 'this.ask();',
+      },
+    ],
+    suites: [suite(SPEC, 'a request that is sent on')],
+  },
+  {
     name: 'gate: a refusal half-way keeps the word by which a client knows it',
     edits: [{ file: GATE, find: 'return { err = text }', put: 'error(text, 0)' }],
     suites: [suite(SPEC, 'what the server refuses in the middle')],

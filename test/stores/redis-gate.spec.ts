@@ -484,6 +484,26 @@ describe('a server whose memory is full', () => {
   });
 });
 
+describe('a request that is sent on to the gate', () => {
+  it('is asked there once, and is queued when the gate says so', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const warm = await b.take('other', shared);
+    const asked = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1]);
+    const before = await asked();
+    const news: unknown[] = [];
+    const writer = b.take(NAME, { ...WAIT, onWaiting: (told) => void news.push(told.retryAfterMs) });
+    await queued(1);
+    await b.ask('other', {}); // behind whatever it sent besides
+    expect(news.map((retryAfterMs) => Number(retryAfterMs) > 0)).toEqual([true]);
+    expect((await asked()) - before).toBe(2 + 2); // both of them went to the gate by way of format 1
+    await a.release(reader.hold);
+    await writer;
+    await b.release(warm.hold);
+  });
+});
+
 describe('what the server refuses in the middle of an upgrade or a downgrade', () => {
   it('because it became a replica is told as such, and the client connects anew', async () => {
     const a = open();
