@@ -124,7 +124,7 @@ function acquire(work: ScriptedGate, request: Request, limit: number): ScriptRep
   const { mode, weight, token } = request;
   const own = gate.isFresh === true ? undefined : work.holdOf(token);
   if (own !== undefined) return granted(work, own);
-  const excluded = (mode === 'l' && gate.family === 'r') || ('su'.includes(mode) && gate.family === 'l');
+  const excluded = (mode === 'l' && gate.family === 'r') || (!'lx'.includes(mode) && gate.family === 'l');
   if (excluded) return [-14, gate.family];
   gate.isWaitedFor ??= redis.exists(keys.waiting);
   if (!gate.isWaitedFor && work.fits(mode, weight, limit)) {

@@ -130,7 +130,7 @@ function downgrade(work: ScriptedGate, [keepMs = '', token = '', used = '']: rea
     const { gate } = work;
     const hold = work.holdOf(token);
     if (hold === undefined) return [-1];
-    if (gate.family === 'l') return [-14, hold.mode];
+    if (gate.family === 'l' || 'iI'.includes(hold.mode)) return [-14, hold.mode];
     if (hold.mode !== 's') {
       work.leave(token, hold);
       if (used > hold.fence) hold.fence = used;

@@ -73,11 +73,18 @@ export class ScriptedGate {
   count({ mode, weight }: { readonly mode: string; readonly weight: number }, by: 1 | -1): void {
     const { gate } = this;
     if (mode === 'x') gate.x = by > 0;
+    else if (mode === 'i') gate.is += by;
+    else if (mode === 'I') gate.ix += by;
     else {
       gate.used += weight * by;
       if (mode === 'u') gate.u = by > 0;
     }
     gate.changed = true;
+  }
+
+  get isHeld(): boolean {
+    const { used, x, is, ix } = this.gate;
+    return used > 0 || x || is > 0 || ix > 0;
   }
 
   recordOf(token: string): string | undefined {
@@ -105,7 +112,7 @@ export class ScriptedGate {
 
   recount(): void {
     const { redis, keys, gate } = this;
-    Object.assign(gate, { used: 0, u: false, x: false, isOdd: true });
+    Object.assign(gate, { used: 0, is: 0, ix: 0, u: false, x: false, isOdd: true });
     for (const { member: token } of redis.zrange(keys.holders)) {
       const found = this.recordOf(token);
       if (found === undefined) redis.zrem(keys.holders, token);
@@ -121,7 +128,7 @@ export class ScriptedGate {
     gate.first = first?.member;
     gate.firstEnds = first?.score;
     if (first !== undefined && first.score >= this.nowMs) return false;
-    if (first === undefined && gate.used === 0 && !gate.x) return false;
+    if (first === undefined && !this.isHeld) return false;
 
     const over = redis.zrange(keys.holders).filter(({ score }) => score < this.nowMs);
     let isWhole = true;
@@ -131,7 +138,7 @@ export class ScriptedGate {
       if (found === undefined) redis.zrem(keys.holders, token);
       else this.leave(token, record.parseRecord(found));
     }
-    isWhole &&= (gate.used === 0 && !gate.x) || redis.exists(keys.holders);
+    isWhole &&= !this.isHeld || redis.exists(keys.holders);
     if (!isWhole) this.recount();
     else if (over.length > 0) this.breakLineage();
     return over.length > 0 || !isWhole;
@@ -157,6 +164,8 @@ export class ScriptedGate {
     if (mode === 'x') return used === 0 && is === 0 && ix === 0;
     if (mode === 'l') return used + weight <= limit;
     if (mode === 'U') return u && used === 1 && is === 0 && ix === 0;
+    if (mode === 'i') return true;
+    if (mode === 'I') return used === 0;
     return ix === 0 && (mode === 's' || !u);
   }
 
@@ -220,8 +229,7 @@ export class ScriptedGate {
 
   save(keepMs: number): void {
     const { redis, keys, gate } = this;
-    const isHeld = gate.used > 0 || gate.x || gate.is > 0 || gate.ix > 0;
-    const last = gate.lastEnds ?? (isHeld ? redis.zrange(keys.holders).at(-1)?.score : undefined);
+    const last = gate.lastEnds ?? (this.isHeld ? redis.zrange(keys.holders).at(-1)?.score : undefined);
     const isWaitedFor = gate.isWaitedFor ?? redis.exists(keys.waiting);
     if (last === undefined && !isWaitedFor) {
       redis.setPx(keys.state, `f${gate.fence}${gate.lineage}`, keepMs);
