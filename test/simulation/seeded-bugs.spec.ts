@@ -4,7 +4,7 @@ import { runSchedule } from './schedule.js';
 import { SeededRandom } from './seeded-random.js';
 import { shapeOf } from './shape.js';
 
-const MOST_SCHEDULES = 150;
+const MOST_SCHEDULES = 600;
 
 const { stackTraceLimit } = Error;
 beforeAll(() => void (Error.stackTraceLimit = 0)); // as in simulation.spec.ts
