@@ -7,6 +7,7 @@ import { KindsOfLocks } from './kinds-of-locks.js';
 import { Operator } from './operator.js';
 import type { Recorder } from './recorder.js';
 import type { SeededRandom } from './seeded-random.js';
+import { Siblings } from './siblings.js';
 import type { SimulatedNode } from './simulated-node.js';
 
 export interface Workplace {
@@ -21,6 +22,7 @@ export interface Workplace {
   readonly hurried: boolean;
   readonly broad: boolean;
   readonly joint: boolean;
+  readonly layered: boolean;
   /** Of each name: readers and writers, or a limit of so many. */
   readonly kinds: ReadonlyMap<string, 'shared' | number>;
 }
@@ -41,6 +43,7 @@ export class Caller {
   readonly #together: JointCaller;
   readonly #kinds: KindsOfLocks;
   readonly #operator: Operator;
+  readonly #siblings: Siblings;
 
   constructor(
     readonly id: string,
@@ -52,6 +55,7 @@ export class Caller {
     this.#endings = random.fork('endings');
     this.#kinds = new KindsOfLocks(place, random.fork('kinds'));
     this.#operator = new Operator(place, random.fork('operator'));
+    this.#siblings = new Siblings(place, random.fork('siblings'));
     this.#together = new JointCaller(this.#tools(), random.fork('joint'));
   }
 
@@ -69,8 +73,8 @@ export class Caller {
   }
 
   get #tryBoundMs(): number {
-    const { commandMs, kinds } = this.place;
-    return commandMs * (COMMANDS_OF_A_TRY + (kinds.size > 0 ? COMMANDS_OF_A_GATE : 0));
+    const { commandMs, kinds, layered } = this.place;
+    return commandMs * (COMMANDS_OF_A_TRY + (kinds.size > 0 || layered ? COMMANDS_OF_A_GATE : 0));
   }
 
   /** Never rejects. Stops early when its process closes. */
@@ -108,6 +112,7 @@ export class Caller {
       began = true;
       this.place.recorder.begin(this.place.node.process, { call, lease });
       await this.#underLock([{ call, lease }], lease);
+      await this.#siblings.run(lease, this.place.recorder.kindOf.get(call));
       // From here on the lease is on its way back, whatever the work still thinks.
       this.#record({ f: 'release', type: 'invoke', call });
     };

@@ -60,6 +60,9 @@ export interface Coverage {
   /** Of several holders: one whose lease ran out, and one that was ended by force. */
   expiredOneOfSeveral: number;
   forcedOneOfSeveral: number;
+  /** Locks with all that is above them; those who entered a lock again from inside of it. */
+  layered: number;
+  entered: number;
 }
 
 export function noCoverage(): Coverage {
@@ -105,6 +108,8 @@ export function noCoverage(): Coverage {
     limitLowered: 0,
     expiredOneOfSeveral: 0,
     forcedOneOfSeveral: 0,
+    layered: 0,
+    entered: 0,
   };
 }
 

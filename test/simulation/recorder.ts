@@ -20,8 +20,10 @@ import {
 } from '../support/history/check-history.js';
 import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from './coverage.js';
 import { JointRule } from './joint-rule.js';
+import { LayerRule } from './layer-rule.js';
 import { type Asked, type Beginning, type Note, settled } from './place-notes.js';
 import type { SimulatedProcess } from './simulated-process.js';
+import type { SiblingSlip } from './siblings.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
 import { single } from '../support/single-lease.js';
@@ -42,6 +44,8 @@ export class Recorder {
   readonly coverage: Coverage = noCoverage();
   readonly slices = new SliceRule();
   readonly joint = new JointRule(this.coverage);
+  readonly layers = new LayerRule(this.coverage);
+  readonly siblings: SiblingSlip[] = [];
   readonly #events: HistoryEvent[] = [];
   /** By owner token: whose the hold is now. One call's after another where it is handed on inside a process; of several that share it. */
   readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }[]>();

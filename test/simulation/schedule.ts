@@ -139,7 +139,8 @@ class Schedule {
   }
 
   result(): ScheduleResult {
-    const { leases, forceful, joint } = this.#shape;
+    const { leases, forceful, layered } = this.#shape;
+    const joint = layered || this.#shape.joint;
     const conditions = { faults: this.#faults, longestLeaseMs: Math.max(...leases), forceful, joint };
     const verdict = judge(this.#recorder, conditions);
     verdict.violations.push(...this.#unfinished());
@@ -214,6 +215,11 @@ class Schedule {
     return slips.filter(({ rule }) => !has(this.#faults, unjudged[rule]));
   }
 
+  /** Tokens follow the store's clock, and what it remembers. */
+  #layerSlips(): Violation[] {
+    return has(this.#faults, 'storeClockBack', 'storeDataLoss') ? [] : this.#recorder.layers.slips;
+  }
+
   #rush(): string[] {
     const { times, bytes } = this.#stage.network.busiest;
     return times > MOST_REPEATS ? [`the same was sent ${times} times within 100 ms: ${bytes}`] : [];
@@ -227,6 +233,8 @@ class Schedule {
       ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
       ...this.#slips(),
       ...this.#recorder.joint.slips,
+      ...this.#recorder.siblings,
+      ...this.#layerSlips(),
       ...this.#rush().map((message) => said('R1', message)),
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];

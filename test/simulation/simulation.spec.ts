@@ -52,6 +52,8 @@ const ENOUGH: readonly (readonly [what: keyof Coverage, times: number])[] = [
   ['limitLowered', 50],
   ['expiredOneOfSeveral', 10],
   ['forcedOneOfSeveral', 1],
+  ['layered', 1_000],
+  ['entered', 1_000],
 ];
 
 const { stackTraceLimit } = Error;

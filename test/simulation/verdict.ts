@@ -66,7 +66,9 @@ function boundsOf({ faults, longestLeaseMs, forceful, joint }: Conditions): Boun
     // Ended by force a moment after its grant, a holder may hear of it after the next one does.
     ordered: faults.length === 0 && !forceful,
     idleMs:
-      faults.length === 0 ? FAIR_IDLE_MS : longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
+      faults.length === 0 && !joint
+        ? FAIR_IDLE_MS
+        : longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
     settleMs: latenessMs,
     tellMs: latenessMs,
   };
