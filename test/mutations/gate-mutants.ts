@@ -162,6 +162,17 @@ export const gateMutants: readonly Mutant[] = [
   ),
   inScript('a limit that is raised lets in at once', 'gate-limit.lua', 'let_in(gate, keys)', ''),
   {
+    name: 'gate: force jumps ahead only where the clock was set back',
+    edits: [
+      {
+        file: `${SCRIPTS}/gate-force.lua`,
+        find: 'if us <= tonumber(gate.found) then',
+        put: 'if us <= tonumber(gate.fence) then',
+      },
+    ],
+    suites: [suite(SPEC, 'force that finds a lease run out')],
+  },
+  {
     name: 'gate: who is sent on is not queued yet',
     edits: [
       {

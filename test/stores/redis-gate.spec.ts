@@ -484,6 +484,25 @@ describe('a server whose memory is full', () => {
   });
 });
 
+describe('force that finds a lease run out, and lets in who waited before it ends them', () => {
+  it('leaves no token ahead of the server’s clock', async () => {
+    const a = open();
+    await a.take(NAME, { ...shared, leaseMs: 100 });
+    const [, ends] = await bench.raw.zrange(`${STATE}:h`, '0', '0', 'WITHSCORES');
+    const nowUs = async () => {
+      const [seconds, micros] = await bench.raw.time();
+      return Number(seconds) * 1_000_000 + Number(micros);
+    };
+    // One who is not pushed to, and does not poll.
+    await bench.raw.zadd(`${STATE}:q2`, 1, `${'w'.repeat(22)}0000030000s0000000001lock:c:~gone!|`);
+    await eventually(async () => (await nowUs()) / 1_000 > Number(ends) + 1);
+    await a.store.forceRelease(NAME, 'by hand');
+    const next = await a.take(NAME, {});
+    expect(tokenOf(next)).toBeLessThanOrEqual(await nowUs());
+    await a.release(next.hold);
+  });
+});
+
 describe('a request that is sent on to the gate', () => {
   it('is asked there once, and is queued when the gate says so', async () => {
     const [a, b] = [open(), open()];

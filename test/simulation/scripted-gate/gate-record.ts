@@ -3,6 +3,8 @@ import { digits, fenceOf, lineageOf } from '../scripted-includes.js';
 /** What a script works on: includes/gate.lua. */
 export interface Gate {
   fence: string;
+  /** As it was before this script. */
+  found?: string;
   lineage: string;
   family: string;
   limit: number;
@@ -65,6 +67,7 @@ export function parseGate(state: string): Gate | undefined {
   const number = (from: number) => Number(state.slice(from - 1, from + 9));
   return {
     fence: state.slice(3, 19),
+    found: state.slice(3, 19),
     lineage: state.slice(19, 35),
     family,
     limit: number(37),

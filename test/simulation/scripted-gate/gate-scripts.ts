@@ -161,8 +161,7 @@ function force(work: ScriptedGate, [keepMs = '', reason = '', only = '']: readon
       work.leave(token, hold);
     }
     if (first === undefined) return [0];
-    const known = toNumber(gate.fence);
-    if (work.us <= known) gate.fence = digits(known + 1_000_000);
+    if (work.us <= toNumber(gate.found)) gate.fence = digits(toNumber(gate.fence) + 1_000_000);
     work.breakLineage();
     work.letIn();
     return withLabel([1, first.fence], first.tail);

@@ -17,6 +17,7 @@ local function find_gate(keys)
   local function number(from) return tonumber(string.sub(state, from, from + 9)) end
   return {
     fence = string.sub(state, 4, 19),
+    found = string.sub(state, 4, 19), -- the fence as it was before this script
     lineage = string.sub(state, 20, 35),
     family = family,
     limit = number(37),
