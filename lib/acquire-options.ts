@@ -105,6 +105,7 @@ export const BUILT_IN: AcquireSettings = {
 };
 
 const MAX_LABEL_LENGTH = 128;
+/** The names of all options of a call. */
 export const CALL_OPTIONS = [
   'leaseMs',
   'waitMs',
@@ -120,7 +121,7 @@ export const CALL_OPTIONS = [
   'reentrant',
   'maxWaiters',
   'maxWaitingProcesses',
-];
+] as const satisfies readonly (keyof AcquireOptions)[];
 /** A local hand-off writes no token to the store; at most a second of them may be unwritten, see force.lua. */
 const MAX_COHORT_MS = 1_000;
 const MAX_WAITERS = 1_000_000;

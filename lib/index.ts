@@ -24,7 +24,7 @@ export type { HeldLock, LockHolder, LockInspection, TryUsingResult } from './loc
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type LockNames, MAX_NAMES, type NamedLock } from './several-names.js';
-export { type AcquireOptions, checkAcquireOptions } from './acquire-options.js';
+export { type AcquireOptions, CALL_OPTIONS, checkAcquireOptions } from './acquire-options.js';
 export { checkStore, type LockManagerOptions } from './lock-options.js';
 export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './runtime/process-wide.js';
 export { type Randomness, systemRandomness } from './runtime/owner-token.js';
@@ -39,6 +39,7 @@ export type {
   Hold,
   HolderInspection,
   Kept,
+  AccessMode,
   LockMode,
   LockStore,
   OnSent,

@@ -71,6 +71,7 @@ export class LockManager {
       clock,
       randomness,
       onLost: (ownerToken, cause, note) => this.#leases.onPushedLoss(ownerToken, cause, note),
+      onWaitedFor: (ownerToken) => this.#leases.onWaitedFor(ownerToken),
       onWarning: (message) => this.#emit('warning', { message }),
     });
   }

@@ -49,7 +49,7 @@ describe('the commands of a kind of lock', () => {
 
 describe('a wait in a crowd', () => {
   const ms = (...times: number[]): Float64Array => Float64Array.from(times, (time) => time * 1e6);
-  const seen = (...waits: number[]) => ({ spans: ms(), waits: ms(...waits), pingsNs: ms(1, 1, 9) });
+  const seen = (...waits: number[]) => ({ waits: ms(...waits), pingsNs: ms(1, 1, 9) });
 
   it('may last as long as the longest section that was open meanwhile, a slice and two round trips', () => {
     const crowds = [ms(0, 5, 40, 80), ms(2, 10, 100, 150)];
@@ -60,5 +60,10 @@ describe('a wait in a crowd', () => {
   it('that lasts longer is counted', () => {
     const { boundOfLongest, above } = judge(seen(1, 22, 60, 61), [ms(2, 10, 40, 80)]);
     assert.deepEqual([boundOfLongest, above], [20, 1]);
+  });
+
+  it('is told in sections of the crowd that began meanwhile, too', () => {
+    const { sections } = judge(seen(1, 20, 41, 42), [ms(0, 5, 5, 9, 9, 30), ms(2, 10, 41.5, 50)]);
+    assert.equal(sections, 3);
   });
 });

@@ -184,6 +184,11 @@ export class HeldLeases implements LeaseKeeper {
     else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });
   }
 
+  /** The store says that somebody is queued behind a hold. */
+  onWaitedFor(ownerToken: string): void {
+    this.#holds.get(ownerToken)?.waitedFor();
+  }
+
   run<T>(lease: Lease | Promise<Lease>, work: Work<T>): Promise<T> {
     return runWork(lease, this, work);
   }

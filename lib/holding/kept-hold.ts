@@ -70,6 +70,8 @@ export class KeptHold implements Sleeper {
   #grantedMs: number;
   #sliceMs: number;
   #sliceEndsAtMs: number;
+  /** Since the slice began. */
+  #isWaitedFor = false;
   /** The token that the store gave last, and when we learned of it: what counting on begins with. */
   #fence: number;
   #fenceKnownAtMs: number;
@@ -179,12 +181,23 @@ export class KeptHold implements Sleeper {
   /** Nobody else waits: the store has kept it for us, with a new fencing token. */
   beginSlice(nowMs: number): void {
     const { cohortMs, leaseMs } = this.#settings;
-    this.#sliceMs = Math.max(cohortMs, Math.min(LONGEST_SLICE_MS, this.#sliceMs * 2));
+    this.#sliceMs = this.#isWaitedFor
+      ? cohortMs
+      : Math.max(cohortMs, Math.min(LONGEST_SLICE_MS, this.#sliceMs * 2));
+    this.#isWaitedFor = false;
     this.#sliceEndsAtMs = nowMs + this.#sliceMs;
     this.#grantedMs = leaseMs;
     this.#fence = this.hold.fencingToken;
     this.#fenceKnownAtMs = nowMs;
     this.#fenceIsUnused = true;
+  }
+
+  /** Somebody is queued behind it: the slice ends as if it had not been made longer, and so does the next one, if that answer is on its way. */
+  waitedFor(): void {
+    const { cohortMs } = this.#settings;
+    this.#sliceEndsAtMs -= this.#sliceMs - cohortMs;
+    this.#sliceMs = cohortMs;
+    this.#isWaitedFor = true;
   }
 
   /**

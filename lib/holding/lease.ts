@@ -80,9 +80,9 @@ export abstract class Lease {
 
   /**
    * Makes an exclusive or upgradeable lease shared: it keeps its fencing token, and others who share are let in. From the call on it counts
-   * as shared, also when the store gives no answer.
+   * as shared, also when the store gives no answer; then nobody knows whether others were let in, and it may be called again.
    *
-   * @throws LockStoreError · LockLostError · LockUsageError when it is shared already, or somebody is inside who does not share it
+   * @throws LockStoreError when the store gave no answer · LockLostError · LockUsageError when it is shared already, or somebody is inside who does not share it
    */
   abstract downgrade(): Promise<void>;
 

@@ -35,6 +35,9 @@ const TOO_LATE = Symbol('too late');
 
 /** From upgradeable to exclusive, and down to shared. */
 export class ModeChanges {
+  /** Leases that count as shared, although the store has not said so. */
+  readonly #goingDown = new WeakSet<SingleLease>();
+
   constructor(private readonly place: ModeChangePlace) {}
 
   /** @throws as `Lease.upgrade` */
@@ -83,7 +86,8 @@ export class ModeChanges {
 
   /** @throws as `Lease.downgrade` */
   async downgrade(lease: SingleLease): Promise<void> {
-    if (lease.mode === 'shared') throw modeError(lease.name, 'downgrade', lease.mode);
+    if (lease.mode === 'shared' && !this.#goingDown.has(lease))
+      throw modeError(lease.name, 'downgrade', lease.mode);
     if (!lease.active) lease.assertHeld();
     if (lease.outer !== undefined)
       throw reentrantDowngradeError(
@@ -95,10 +99,12 @@ export class ModeChanges {
     const { store } = this.place;
     if (store.downgrade === undefined) throw unsupported(lease, 'downgrade');
     lease.kept.stretched = true; // what is shared is not handed on to one who wants it alone
+    this.#goingDown.add(lease);
     lease.changeMode('shared'); // before it is sent: readers may be inside before we hear of it
     await attempt(
       () => store.downgrade?.(lease.hold) ?? Promise.reject(unsupported(lease, 'downgrade')),
     ).catch((error: unknown) => this.#lost(lease, error));
+    this.#goingDown.delete(lease);
     if (lease.lossError !== undefined) throw lease.lossError;
     lease.kept.owner.notHandedOn();
   }

@@ -1,4 +1,5 @@
 import type { Hold, LockStore } from '../stores/lock-store.js';
+import { isThenable } from './thenable.js';
 import { textOf } from './thrown.js';
 
 /**
@@ -16,6 +17,11 @@ export function attempt<T>(work: () => Promise<T>): Promise<T> {
 /** Ends a hold for which nobody waits: what goes wrong is the store's to repeat, and a hold that it cannot end runs out. */
 export function abandon(store: LockStore, hold: Hold): void {
   attempt(() => store.release(hold)).catch(() => undefined);
+}
+
+/** Goes on without the answer to something that nobody waits for: what goes wrong is the store's to repeat. */
+export function unattended(answer: unknown): void {
+  if (isThenable(answer)) answer.then(undefined, () => undefined);
 }
 
 /** A step of closing, which goes on whatever a store does: what went wrong is told. */

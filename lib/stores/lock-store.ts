@@ -140,8 +140,6 @@ export interface StoreCapabilities {
   readonly modes: readonly AccessMode[];
   /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
   readonly limits?: boolean;
-  /** Not asked: the engine takes several names one by one, in one order, on every store. */
-  readonly severalNames: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
@@ -158,6 +156,12 @@ export interface StoreContext {
   readonly randomness: Randomness;
   /** The store learned by itself (push, session end) that a hold is over. */
   onLost(ownerToken: string, cause: LossCause, note?: string): void;
+  /**
+   * Somebody is queued behind a hold of which the store has said that nobody waits ({@link LockStore.yieldOrKeep}), and which goes from
+   * caller to caller for longer therefore. A hint: it makes the hold's slice as short as the first one was. A store that cannot tell
+   * leaves it out, and one who queues waits for up to 80 ms longer.
+   */
+  onWaitedFor?(ownerToken: string): void;
   /** Something an operator should read; said once by whoever listens. */
   onWarning(message: string): void;
 }

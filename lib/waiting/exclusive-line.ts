@@ -1,9 +1,8 @@
-import { attempt } from '../runtime/attempt.js';
+import { attempt, unattended } from '../runtime/attempt.js';
 import type { LineRequest } from './line-request.js';
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from '../holding/kept-hold.js';
 import type { SingleLease } from '../holding/single-lease.js';
-import { isThenable } from '../runtime/thenable.js';
 import { Line, RELEASED } from './line.js';
 import type { Waiter } from './local-queue.js';
 import type { Busy, Kept, OnSent, Refused, ReleaseOutcome, Yielded } from '../stores/lock-store.js';
@@ -80,10 +79,9 @@ export class ExclusiveLine extends Line {
     return this.context.store.yieldOrKeep !== undefined && kept.suits(head.settings);
   }
 
-  /** Nobody has the hold and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
+  /** Nobody has the hold. */
   #goOn(kept: KeptHold): void {
-    const outcome = this.#passOn(kept, readClocks(this.context.clock), { hasTurned: true });
-    if (isThenable(outcome)) outcome.catch(() => undefined);
+    unattended(this.#passOn(kept, readClocks(this.context.clock), { hasTurned: true }));
   }
 
   #yieldOrKeep(kept: KeptHold, head: Waiter, onSent: OnSent | undefined): Promise<ReleaseOutcome> {

@@ -1,6 +1,6 @@
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import type { KeptHold } from '../holding/kept-hold.js';
-import { isThenable } from '../runtime/thenable.js';
+import { unattended } from '../runtime/attempt.js';
 import { CrowdLine } from './crowd-line.js';
 import { RELEASED } from './line.js';
 import type { OnSent, ReleaseOutcome } from '../stores/lock-store.js';
@@ -16,7 +16,8 @@ export class PermitLine extends CrowdLine {
     if (head === undefined || this.closed || !kept.suits(head.settings)) return this.release(kept, onSent);
     if (kept.isDoubtful(now) || kept.sliceIsOver(now.monotonicMs)) return this.release(kept, onSent);
     if (!turns.mayGoOn(now.monotonicMs)) {
-      turns.goOnLater(() => this.#goOn(kept));
+      // Nobody has the permit then.
+      turns.goOnLater(() => unattended(this.ended(kept, readClocks(this.context.clock))));
       return RELEASED;
     }
     this.queue.remove(head);
@@ -24,11 +25,5 @@ export class PermitLine extends CrowdLine {
     head.resolve(leases.handOn(kept, head, { fencingToken, now }));
     this.proceed(); // nobody may be left for whom our place is
     return RELEASED;
-  }
-
-  /** Nobody has the permit and nobody waits for an answer about it: what goes wrong now is the store's to repeat. */
-  #goOn(kept: KeptHold): void {
-    const outcome = this.ended(kept, readClocks(this.context.clock));
-    if (isThenable(outcome)) outcome.catch(() => undefined);
   }
 }

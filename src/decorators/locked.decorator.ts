@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { AcquireOptions } from '../../lib/index.js';
-import { checkAcquireOptions, describeValue, LockUsageError } from '../../lib/index.js';
+import { CALL_OPTIONS, checkAcquireOptions, describeValue, LockUsageError } from '../../lib/index.js';
 import { callLocked } from '../call/locked-call.js';
 import { DEFAULT_SERVICE } from '../lock.tokens.js';
 import { isDecorated, leaseArgumentsOf, type LockedSpec, rememberSpec } from '../locked-spec.js';
@@ -10,22 +10,7 @@ import { type AnyFunction, type NameSpec, phaseOf } from '../template/locked-met
 import { returnsOf } from './returned-type.js';
 
 /** Options of one `@Locked`; what is left out comes from the module's options. */
-export interface LockedOptions extends Pick<
-  AcquireOptions,
-  | 'leaseMs'
-  | 'waitMs'
-  | 'renew'
-  | 'label'
-  | 'mode'
-  | 'limit'
-  | 'weight'
-  | 'layers'
-  | 'cohortMs'
-  | 'release'
-  | 'reentrant'
-  | 'maxWaiters'
-  | 'maxWaitingProcesses'
-> {
+export interface LockedOptions extends Omit<AcquireOptions, 'signal'> {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
    * after the pipes, names from the final arguments. A key function always means 'handler'.
@@ -39,22 +24,9 @@ export interface LockedOptions extends Pick<
   service?: string;
 }
 
-const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
-  'leaseMs',
-  'waitMs',
-  'renew',
-  'label',
-  'mode',
-  'limit',
-  'weight',
-  'layers',
-  'cohortMs',
-  'release',
-  'reentrant',
-  'maxWaiters',
-  'maxWaitingProcesses',
-];
-const OPTIONS: readonly string[] = [...CALL_OPTIONS, 'phase', 'busyStatus', 'onBusy', 'service'];
+/** Each call has a signal of its own. */
+const OPTIONS_OF_CALLS = CALL_OPTIONS.filter((option) => option !== 'signal');
+const OPTIONS: readonly string[] = [...OPTIONS_OF_CALLS, 'phase', 'busyStatus', 'onBusy', 'service'];
 const MAX_LABEL_LENGTH = 128;
 
 /** A method that gives a Promise, an Observable or an AsyncGenerator; over HTTP also what Nest can send as a stream. */
@@ -168,7 +140,7 @@ function acquireOptionsOf(options: LockedOptions, place: string): AcquireOptions
   const { label = place.slice(0, MAX_LABEL_LENGTH), onBusy } = options;
   const waitMs = onBusy === 'reject' ? 0 : options.waitMs;
   const wanted = { ...options, label, waitMs };
-  const given = CALL_OPTIONS.filter((option) => wanted[option] !== undefined);
+  const given = OPTIONS_OF_CALLS.filter((option) => wanted[option] !== undefined);
   const acquire: AcquireOptions = Object.fromEntries(given.map((option) => [option, wanted[option]]));
   checkAcquireOptions(acquire, `@Locked on ${place}`);
   return acquire;

@@ -158,6 +158,21 @@ describe('a layered lease', () => {
     await lease.release();
   });
 
+  it('goes from hand to hand though the hold above has been granted anew, and is not asked for again', async () => {
+    const { locks, asked, work, turn } = countedLocks({ ...LAYERS, cohortMs: 50 });
+    const beside = await locks.acquire('g/u');
+    work(45);
+    const first = await locks.acquire('g/t'); // within the slice of what is held above
+    work(15);
+    const next = lookedAtLater(locks.acquire('g/t')); // after it
+    await turn();
+    asked.length = 0;
+    await first.release();
+    await (await next).release();
+    expect(asked.filter((what) => what === 'acquire')).toEqual([]);
+    await beside.release();
+  });
+
   it('on several names has no name of its own, as ever', async () => {
     const locks = new ManualLocks().open(LAYERS);
     const lease = await locks.acquire(['g/1', 'g/2']);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Lease, LockManagerOptions } from '../../lib/index.js';
+import { type Lease, type LockManagerOptions, LockStoreError } from '../../lib/index.js';
 import { countedLocks } from '../support/counted-locks.js';
 import { failureOf } from '../support/failure-of.js';
 
@@ -227,6 +227,30 @@ describe('an upgradeable lock', () => {
     expect(lease.mode).toBe('shared');
     await going;
     await expect(lease.downgrade()).rejects.toThrow('is shared already');
+  });
+
+  it.each([
+    ['was executed', true],
+    ['was not executed', false],
+  ])('that got no answer to its downgrade, which %s, asks again and lets readers in', async (_, executed) => {
+    const noAnswer = new LockStoreError('LOCK_STORE_UNAVAILABLE', 'no answer');
+    const asked: string[] = [];
+    const { locks, other, turn } = countedLocks({}, (store) => ({
+      downgrade: async (hold) => {
+        asked.push(hold.name);
+        if (asked.length > 1 || executed) await store.downgrade!(hold);
+        if (asked.length === 1) throw noAnswer;
+      },
+    }));
+    const lease = await locks.acquire(NAME);
+    const reading = other.acquire(NAME, SHARED);
+    await turn();
+    await expect(lease.downgrade()).rejects.toBe(noAnswer);
+    expect([lease.mode, lease.state]).toEqual(['shared', 'held']);
+    await lease.downgrade();
+    expect((await reading).state).toBe('held');
+    await expect(lease.downgrade()).rejects.toThrow('is shared already');
+    expect(asked).toHaveLength(2);
   });
 
   it('is not handed on in this process once it has gone down: who wants it alone waits for the readers', async () => {

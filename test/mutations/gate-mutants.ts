@@ -102,6 +102,23 @@ export const gateMutants: readonly Mutant[] = [
     'if (mode',
   ),
   inScript('a limit and shared exclude each other', 'gate-acquire.lua', 'return { -14, gate.family }', ''),
+  inScript(
+    'a holder is told of who opens it and waits',
+    'gate-acquire.lua',
+    "if gate and is_held then redis.call('PUBLISH', channel_of(string.sub(state, 72)), 'S' .. owner_of(state)) end",
+    '',
+  ),
+  {
+    name: 'gate: a holder hears that somebody waits',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-store.ts',
+        find: 'waitedFor: (ownerToken) => this.context.onWaitedFor?.(ownerToken),',
+        put: 'waitedFor: () => undefined,',
+      },
+    ],
+    suites: [suite(SPEC, 'tells its holder')],
+  },
   inScript('a stored limit wins', 'gate-acquire.lua', 'request.stored or gate', 'gate'),
   inScript(
     'an exclusive lock stays in format 1',

@@ -10,6 +10,7 @@ const LIMIT = 'lib/stores/memory/memory-limit.ts';
 const ASK = 'lib/waiting/acquisitions.ts';
 const SHARED = 'test/engine/shared.spec.ts';
 const LIMITS = 'test/engine/limits.spec.ts';
+const STARVATION = 'test/engine/starvation.spec.ts';
 
 const off = (file: string, find: string, put = ''): readonly Edit[] => [{ file, find, put }];
 
@@ -27,8 +28,23 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'shared: one who asks for a longer lease has a hold of its own',
-    edits: off(KEPT, 'bothShared && settings.leaseMs <= own.leaseMs && ', 'bothShared && '),
+    edits: off(KEPT, 'isSame && settings.leaseMs <= own.leaseMs && ', 'isSame && '),
     suites: [suite(SHARED, 'asks for a longer lease')],
+  },
+  {
+    name: 'turns: a slice that was let double is short again when somebody queues',
+    edits: off(KEPT, 'this.#sliceEndsAtMs -= this.#sliceMs - cohortMs;'),
+    suites: [suite(STARVATION, 'a reader among writers of its process')],
+  },
+  {
+    name: 'turns: a slice does not double when somebody has queued meanwhile',
+    edits: off(KEPT, 'this.#isWaitedFor = true;'),
+    suites: [suite(STARVATION, 'queued before that answer')],
+  },
+  {
+    name: 'memory: a holder is told of the first who queues behind it',
+    edits: off(MEMORY, 'this.#tellOfWaiter();'),
+    suites: [suite(STARVATION, 'of another process')],
   },
   {
     name: 'limit: a permit goes back to the store when its slice is over',
@@ -58,10 +74,20 @@ export const kindsMutants: readonly Mutant[] = [
     suites: [suite(SHARED, 'from the call on')],
   },
   {
+    name: 'upgradeable: a downgrade that got no answer may be asked for again',
+    edits: off(MODES, ' && !this.#goingDown.has(lease)'),
+    suites: [suite(SHARED, 'no answer to its downgrade')],
+  },
+  {
+    name: 'upgradeable: and not once it was answered',
+    edits: off(MODES, 'this.#goingDown.delete(lease);'),
+    suites: [suite(SHARED, 'no answer to its downgrade'), suite(SHARED, 'from the call on')],
+  },
+  {
     name: 'upgradeable: nobody goes down while one is inside who does not share',
     edits: off(
       MODES,
-      "if (lease.kept.leases.some((other) => other !== lease && other.mode !== 'shared'))",
+      "if (lease.kept.leases.some((other) => other !== lease && !covers('shared', other.access)))",
       'if (false)',
     ),
     suites: [suite(SHARED, 'what it cannot become')],
@@ -78,17 +104,25 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'admission: a writer is alone',
-    edits: off(ADMISSION, 'if (isWhole(wanted)) return isEmpty;', 'if (isWhole(wanted)) return true;'),
+    edits: off(
+      'lib/stores/lock-modes.ts',
+      'return BESIDE[mode].includes(other);',
+      "return mode === 'exclusive' || BESIDE[mode].includes(other);",
+    ),
     suites: [suite(SHARED)],
   },
   {
     name: 'admission: nobody beside a writer',
     edits: off(ADMISSION, 'if (isWhole(holder)) return false;'),
-    suites: [suite(SHARED)],
+    suites: [suite(LIMITS)],
   },
   {
     name: 'admission: one upgradeable holder',
-    edits: off(ADMISSION, "return wanted.mode === 'shared' || !hasUpgradeable;", 'return true;'),
+    edits: off(
+      'lib/stores/lock-modes.ts',
+      "upgradeable: ['intention-shared', 'shared'],\n  exclusive: [],",
+      "upgradeable: ['intention-shared', 'shared', 'upgradeable'],\n  exclusive: [],",
+    ),
     suites: [suite(SHARED, 'one at a time')],
   },
   {
@@ -140,12 +174,19 @@ export const kindsMutants: readonly Mutant[] = [
   },
   {
     name: 'memory: readers and a limit exclude each other',
-    edits: off(LIMIT, 'if (others.some((other) => excludesUse({ mode, limit }, other))) {', 'if (false) {'),
+    edits: off(
+      LIMIT,
+      'if (others.some((other) => excludesUse({ mode, limit }, other)))\n      throw otherUseError(name, { mode, limit });',
+    ),
     suites: [suite(LIMITS, 'exclude each other')],
   },
   {
     name: 're-entry: from shared to exclusive is refused',
-    edits: off(ASK, "settings.mode !== 'shared' || settings.limit !== undefined", 'false'),
+    edits: off(
+      ASK,
+      "!covers(outer.access, settings.limit === undefined ? settings.mode : 'exclusive')",
+      'false',
+    ),
     suites: [suite(SHARED, 'refuses a writer inside')],
   },
   {

@@ -3,6 +3,7 @@ import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
 import { gateMutants } from './gate-mutants.js';
 import { kindsMutants } from './kinds-mutants.js';
+import { layersMutants } from './layers-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
@@ -33,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...reentryMutants,
   ...kindsMutants,
   ...severalNamesMutants,
+  ...layersMutants,
   ...nestMutants,
   ...templateMutants,
 ];

@@ -106,7 +106,7 @@ export const redisBatchMutants: readonly Mutant[] = [
     name: 'batch: what becomes free goes first',
     edits: off(
       CARRIER,
-      "['release', 'gate-release', 'yield', 'acquire', 'gate-acquire'] as const",
+      "['release', 'gate-release', 'yield', 'gate-acquire', 'acquire'] as const",
       "['acquire', 'gate-acquire', 'yield', 'gate-release', 'release'] as const",
     ),
     suites: [suite(REDIS_BATCHES, 'what becomes free')],

@@ -11,8 +11,8 @@ export const reentryMutants: readonly Mutant[] = [
     edits: [
       {
         file: LINE,
-        find: "return first === undefined || (mode === 'shared' &&",
-        put: "return true || (mode === 'shared' &&",
+        find: 'if (!goTogether(mode, access)) return false;',
+        put: '',
       },
     ],
     suites: [suite(SPEC, 'siblings inside one lock')],

@@ -23,6 +23,8 @@ class Crowd {
   }
 }
 
+const sectionOfCrowd = Object.getOwnPropertyDescriptor(Crowd.prototype, 'section')!;
+
 async function start(options: LockedOptions, store = memoryStore()) {
   @Injectable()
   class Reports extends Crowd {
@@ -54,12 +56,15 @@ describe('@Locked', () => {
     await testing.close();
   });
 
-  it.each([[{ limit: 0 }], [{ limit: 2, weight: 3 }], [{ mode: 'shared', limit: 2 } as const]])(
-    'with %j cannot be defined',
-    async (options) => {
-      await expect(start(options)).rejects.toMatchObject({ code: 'LOCK_OPTIONS_INVALID' });
-    },
-  );
+  it.each([
+    [{ limit: 0 }, 'limit must be an integer from 1 to 1000000000, got 0'],
+    [{ limit: 2, weight: 3 }, 'weight must be an integer from 1 to 2, got 3'],
+    [{ mode: 'shared', limit: 2 } as const, 'mode must be left out where there is a limit'],
+  ])('with %j cannot be defined', (options, problem) => {
+    const define = () => Locked('report:<id>', options)(Crowd.prototype, 'section', sectionOfCrowd);
+    expect(define).toThrow(`@Locked on Crowd.section: ${problem}`);
+    expect(define).toThrow(expect.objectContaining({ code: 'LOCK_OPTIONS_INVALID' }));
+  });
 
   it('that asks for a kind of lock which its store does not have stops the start, and names the method', async () => {
     const plain = memoryStore();

@@ -76,8 +76,10 @@ describe('@Locked with layers', () => {
   });
 
   it('may stand beside other roots without layers, and is right for all when the module says so', async () => {
-    await (await start([Groups, Elsewhere])).close();
-    await (await start([Groups, Plain, Elsewhere], { layers: true })).close();
+    const beside = await start([Groups, Elsewhere]);
+    const all = await start([Groups, Plain, Elsewhere], { layers: true });
+    await expect(all.get(Plain).close('42')).resolves.toBe('42');
+    await Promise.all([beside.close(), all.close()]);
   });
 
   it('stops the start where the store has none', async () => {

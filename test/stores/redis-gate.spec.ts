@@ -246,6 +246,18 @@ describe('an exclusive lock that becomes shared while it is held', () => {
     expect(await b.release((await reader).hold)).toBe('released');
   });
 
+  it('tells its holder that somebody has queued, once, so that its slice does not last longer than the first one', async () => {
+    const [a, b] = [open(), open()];
+    const writer = await a.take(NAME);
+    expect(await b.ask(NAME, shared)).toMatchObject({ outcome: 'busy' });
+    const readers = [b.take(NAME, { ...shared, ...WAIT }), b.take(NAME, { ...shared, ...WAIT })];
+    await eventually(() => a.waitedFor.length > 0);
+    await queued(2);
+    await a.release(writer.hold);
+    for (const { hold } of await Promise.all(readers)) await b.release(hold);
+    expect([a.waitedFor, b.waitedFor]).toEqual([[writer.hold.ownerToken], []]);
+  });
+
   it('is passed on at the end of its slice, and asked for anew', async () => {
     const [a, b] = [open(), open()];
     const writer = await a.take(NAME);
@@ -312,18 +324,18 @@ describe('a limit', () => {
     await queued(1);
     const refusal = heavy.then(String, String);
     await a.store.setLimit!(NAME, 1);
-    expect(await refusal).toMatch(/weight 2 .* above its limit 1/);
+    expect(await refusal).toMatch(/weight must be at most the limit in force, 1, got 2/);
     expect(await bench.raw.zcard(`${STATE}:q2`)).toBe(0);
   });
 
   it('and shared exclude each other on one name, and an exclusive lock takes all of it', async () => {
     const a = open();
     const permit = await a.take(NAME, limited(1));
-    await expect(a.ask(NAME, shared)).rejects.toThrow(/in use with a limit/);
+    await expect(a.ask(NAME, shared)).rejects.toThrow(/is used with a limit/);
     expect((await a.ask(NAME)).outcome).toBe('busy');
     await a.release(permit.hold);
     const reader = await a.take(NAME, shared);
-    await expect(a.ask(NAME, limited(1))).rejects.toThrow(/in use with shared/);
+    await expect(a.ask(NAME, limited(1))).rejects.toThrow(/is used with readers/);
     await a.release(reader.hold);
     await a.take(NAME, limited(2));
   });

@@ -3,13 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { LockUsageError } from '../../lib/index.js';
-import type { Grant, Hold, LockStore, StopSignal, StoreContext } from '../../lib/stores/lock-store.js';
-import type { MemoryLockTable } from '../../lib/stores/memory/memory-lock-table.js';
-import type { Replaced } from '../../lib/testing/contract/contract-bench.js';
+import type { Grant, Hold, StoreContext } from '../../lib/stores/lock-store.js';
 import { storeContract } from '../../lib/testing/index.js';
 import { memoryPlace } from '../support/memory-place.js';
-
-type Spoil = (store: LockStore, table: MemoryLockTable) => Replaced;
+import { BUGS_OF_KINDS, NEVER, type Spoil } from '../support/spoiled-kinds.js';
 
 const alwaysGranted: Spoil = (store) => ({
   acquire: async (request, signal) => {
@@ -114,13 +111,6 @@ const sendsLater: Spoil = (store) => ({
     return store.release(hold);
   },
 });
-
-const NEVER: StopSignal = {
-  aborted: false,
-  reason: undefined,
-  addEventListener: () => undefined,
-  removeEventListener: () => undefined,
-};
 
 function forget(hold: Hold): Hold {
   hold.lastFencingToken = hold.fencingToken;
@@ -333,9 +323,12 @@ describe('the contract suite', () => {
     expect(await failures(confirmsOnly)).toEqual([]);
   });
 
-  it.each(Object.entries(BUGS))('finds a store that %s', async (_bug, [spoil, title]) => {
-    expect(await failures(spoil)).toContain(title);
-  });
+  it.each(Object.entries({ ...BUGS, ...BUGS_OF_KINDS }))(
+    'finds a store that %s',
+    async (_bug, [spoil, title]) => {
+      expect(await failures(spoil)).toContain(title);
+    },
+  );
 
   it('runs under node:test as it is, where an unhandled rejection would fail it', async () => {
     const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));

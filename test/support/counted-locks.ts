@@ -37,8 +37,10 @@ export function countedLocks(
     askedAtMs.push(clock.monotonicMs() - beganMs);
   };
   const locks = process.open(options, (plain) => {
-    const store = wrapStore(plain, spoil(plain));
+    const spoilt = spoil(plain);
+    const store = wrapStore(plain, spoilt);
     return {
+      ...spoilt,
       acquire: (request, signal) => (note('acquire'), store.acquire(request, signal)),
       yieldOrKeep: (hold, request, signal) => (note('yield'), store.yieldOrKeep!(hold, request, signal)),
       renew: (requests) => (note('renew'), store.renew(requests)),

@@ -20,6 +20,8 @@ const KEEP_MS = 400;
 export class GateProcess {
   readonly store: LockStore;
   readonly losses: string[] = [];
+  /** Owner tokens of holds behind which somebody has queued. */
+  readonly waitedFor: string[] = [];
   readonly warnings: string[] = [];
   readonly #signal = new Stop();
 
@@ -35,6 +37,7 @@ export class GateProcess {
       clock: systemClock,
       randomness: systemRandomness,
       onLost: (ownerToken, cause) => void this.losses.push(`${ownerToken} ${cause}`),
+      onWaitedFor: (ownerToken) => void this.waitedFor.push(ownerToken),
       onWarning: (message) => void this.warnings.push(message),
     };
   }

@@ -17,7 +17,7 @@ export interface Access {
 export function fits(wanted: Access, holders: Iterable<Access>, limit: number): boolean {
   let used = 0;
   for (const holder of holders) {
-    if (isWhole(wanted) || isWhole(holder)) return false;
+    if (isWhole(holder)) return false;
     if (wanted.limit === undefined && !goTogether(wanted.mode, holder.mode)) return false;
     used += holder.weight ?? 1;
   }

@@ -83,7 +83,14 @@ export class MemoryLock {
     const retryAfterMs = Math.ceil(this.#firstEndMs() - this.#now());
     if (!request.wait) return { outcome: 'busy', retryAfterMs };
     if (this.#waiters.size >= request.maxWaitingProcesses) return { outcome: 'full', retryAfterMs };
+    this.#tellOfWaiter();
     return this.#queue(member, request);
+  }
+
+  /** The first to queue behind one who was told, perhaps, that nobody does. */
+  #tellOfWaiter(): void {
+    if (!this.#isOpen) return;
+    for (const { member, hold } of this.#holders.values()) member.context.onWaitedFor?.(hold.ownerToken);
   }
 
   /** The waiter gives up its place. No effect once it has been granted. */

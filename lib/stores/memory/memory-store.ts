@@ -53,7 +53,6 @@ export class MemoryStore implements LockStore {
     kind: 'memory',
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
-    severalNames: false,
     limits: true,
     scope: 'this process',
     releases: 'sent',

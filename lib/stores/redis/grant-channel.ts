@@ -19,6 +19,8 @@ export interface GrantChannelEvents {
   granted(push: PushedGrant): void;
   /** The hold with this owner token was ended by force. */
   forced(ownerToken: string, reason: string): void;
+  /** Somebody has queued behind the hold with this owner token, with whom it opened the general gate. */
+  waitedFor(ownerToken: string): void;
   /** A release passed this waiter over, because it did not count us among those who listen: let it ask for itself. */
   woken(ownerToken: string): void;
   /** Subscribed again after a gap, in which pushes may have been lost. */
@@ -178,6 +180,9 @@ export class GrantChannel {
         break;
       case 'L':
         this.events.forced(ownerToken, message.slice(23));
+        break;
+      case 'S':
+        this.events.waitedFor(ownerToken);
         break;
       case 'W':
         this.events.woken(ownerToken);

@@ -58,7 +58,6 @@ class RedisStore implements LockStore {
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
     limits: true,
-    severalNames: false,
     scope: 'processes',
     releases: 'sent',
   };
@@ -259,6 +258,7 @@ class RedisStore implements LockStore {
         this.#acquisitions.delete(ownerToken);
         this.context.onLost(ownerToken, 'forced', reason);
       },
+      waitedFor: (ownerToken) => this.context.onWaitedFor?.(ownerToken),
       woken: (ownerToken) => {
         this.#acquisitions.get(ownerToken)?.pollNow();
         this.#home?.gate.pollNow(ownerToken);

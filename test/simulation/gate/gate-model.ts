@@ -86,6 +86,7 @@ export class GateModel extends PlainModel {
     }
     if (!this.opened()) return [-13];
     if (!waits) this.letIn();
+    if (isHeld) for (const [token, { tail }] of this.holders) this.publish(tail, `S${token}`);
     return undefined;
   }
 

@@ -5,6 +5,7 @@ import {
   answersTo,
   type Asked,
   BATCHES,
+  channelOf,
   fenceOf,
   grantedOf,
   listenersOn,
@@ -98,7 +99,9 @@ function openFor(work: ScriptedGate, request: Request, state: string | undefined
   if (held && !waits) return [0, left];
   if ((held || waiting > 0) && waits && waiting >= most && ticket === NO_TICKET) return [4, left];
   const gate = openGate(work, state);
-  if (!Array.isArray(gate) && !waits) work.letIn();
+  if (Array.isArray(gate)) return gate;
+  if (!waits) work.letIn();
+  if (held) redis.publish(channelOf(tailOf(state)), `S${ownerOf(state)}`);
   return gate;
 }
 

@@ -84,35 +84,54 @@ async function starvationTable(redis: BenchRedis): Promise<string> {
   for (const crowd of CROWDS) {
     await redis.empty();
     const found = await starve(crowd, { url: redis.url });
-    const { waits, p50, p99, longest, boundOfLongest, above, roundTrip } = found;
+    const { waits, p50, p99, longest, boundOfLongest, above, sections, roundTrip } = found;
     const times = [p50, p99, longest, boundOfLongest].map((ms) => number(ms, 1));
-    rows.push([crowd.title, number(waits, 0), ...times, number(above, 0), number(roundTrip, 2)]);
+    rows.push([
+      crowd.title,
+      number(waits, 0),
+      ...times,
+      number(above, 0),
+      number(sections, 0),
+      number(roundTrip, 2),
+    ]);
     console.error(`${process.uptime().toFixed(0)} s  ${crowd.title}`);
   }
-  const head = ['', 'waits', 'p50, ms', 'p99', 'longest', 'bound of the longest', 'above their bound'];
+  const head = [
+    '',
+    'waits',
+    'p50, ms',
+    'p99',
+    'longest',
+    'bound of the longest',
+    'above their bound',
+    'sections of others meanwhile, at most',
+  ];
   return table([...head, 'round trip, ms'], rows);
 }
 
-const { instructions } = new Command('npm run bench -- kinds')
+const { instructions, onlyStarvation } = new Command('npm run bench -- kinds')
   .description(
     'What each kind of lock costs, re-entry, and how long somebody waits in a crowd of the other mode.',
   )
   .option('--no-instructions', 'does not count instructions, which takes most of the time')
+  .option('--only-starvation', 'only how long somebody waits in a crowd')
   .parse()
-  .opts<{ instructions: boolean }>();
+  .opts<{ instructions: boolean; onlyStarvation?: true }>();
 const [load = 0] = loadavg();
 const redis = await startRedis();
 try {
   const { cores, node, redis: version } = describeMachine(redis.version, load);
-  const counts = instructions && hasCallgrind();
+  const counts = instructions && onlyStarvation === undefined && hasCallgrind();
   console.log(`${cores} cores, load ${number(load, 1)} before it began, Node ${node}, Redis ${version}.`);
-  if (instructions && !counts) console.log('Instructions are missing: valgrind is not installed.');
-  console.log(`\n${await kindsTable(redis, counts)}`);
-  console.log('\nRedisson is missing: its scripts cannot be replayed here without its code.');
-  console.log(`\n${await reentryTable(redis)}`);
+  if (onlyStarvation === undefined) {
+    if (instructions && !counts) console.log('Instructions are missing: valgrind is not installed.');
+    console.log(`\n${await kindsTable(redis, counts)}`);
+    console.log('\nRedisson is missing: its scripts cannot be replayed here without its code.');
+    console.log(`\n${await reentryTable(redis)}`);
+  }
   console.log(`\n${await starvationTable(redis)}`);
   console.log(
-    '\nBound: the longest section that was open during the wait + one slice of 10 ms + 2 round trips.',
+    '\nBound: the longest section that was open during the wait + one slice of 10 ms + 2 round trips. Sections last 1 ms.',
   );
 } finally {
   await redis.stop();

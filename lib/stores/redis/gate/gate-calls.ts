@@ -52,7 +52,9 @@ const NOT_OURS = -1;
 
 /** The answer of a command about a hold, which is lost when the store says so. @throws LockError */
 export function aboutHold(hold: RedisHold, answer: ScriptReply): void {
-  const refused: LockError | undefined = isOfKind(answer[0]) ? kindError(answer, hold) : undefined;
+  const refused: LockError | undefined = isOfKind(answer[0])
+    ? kindError(answer, { name: hold.name })
+    : undefined;
   if (refused !== undefined) throw refused;
   if (answer[0] === NOT_OURS) throw new LockLostError(hold.name, { cause: 'taken' });
 }

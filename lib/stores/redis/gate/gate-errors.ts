@@ -1,5 +1,6 @@
-import { type LockError, LockStoreError, LockUsageError } from '../../../lock-errors.js';
-import type { AcquireRequest } from '../../lock-store.js';
+import { type LockError, LockStoreError } from '../../../lock-errors.js';
+import type { AcquireRequest, AccessMode } from '../../lock-store.js';
+import { otherUseError, tooHeavyError } from '../../mechanics/admission-errors.js';
 import type { ScriptReply } from '../redis-link.js';
 
 /** Detours: the other script answers this request. */
@@ -17,17 +18,12 @@ export function isOfKind(code: unknown): boolean {
 /** The error for such an answer. */
 export function kindError(
   [code, what]: ScriptReply,
-  request: Pick<AcquireRequest, 'name' | 'weight'>,
+  request: Pick<AcquireRequest, 'name' | 'weight'> & { readonly mode?: AccessMode },
 ): LockError {
-  const { name, weight = 1 } = request;
+  const { name, weight = 1, mode = 'shared' } = request;
   if (code === OLDER_RELEASE) return olderRelease(name);
-  if (code === TOO_HEAVY) {
-    const text = `weight ${weight} for lock "${name}" is above its limit ${String(what)}, so it could never be granted; ask for less, or raise the limit (setLimit)`;
-    return new LockUsageError('LOCK_OPTIONS_INVALID', text, { lockName: name });
-  }
-  const [present, asked] = what === 'l' ? ['a limit', 'shared'] : ['shared', 'a limit'];
-  const text = `lock "${name}" is in use with ${present}, so it cannot be asked for with ${asked}: one name has one kind; use another name, or the same options everywhere`;
-  return new LockUsageError('LOCK_OPTIONS_INVALID', text, { lockName: name });
+  if (code === TOO_HEAVY) return tooHeavyError({ name, weight }, Number(what));
+  return otherUseError(name, what === 'l' ? { mode } : { mode: 'exclusive', limit: weight });
 }
 
 function olderRelease(name: string): LockStoreError {

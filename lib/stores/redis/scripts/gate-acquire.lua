@@ -65,6 +65,8 @@ local function open_for(keys, request, state)
   end
   local gate, answer = open_gate(keys, state)
   if gate and not request.waits then let_in(gate, keys) end
+  -- Its process may have been told by yield.lua that nobody waits, and passes the lock on for longer therefore.
+  if gate and is_held then redis.call('PUBLISH', channel_of(string.sub(state, 72)), 'S' .. owner_of(state)) end
   return gate, answer
 end
 
