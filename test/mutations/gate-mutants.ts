@@ -179,6 +179,33 @@ export const gateMutants: readonly Mutant[] = [
   ),
   inScript('a limit that is raised lets in at once', 'gate-limit.lua', 'let_in(gate, keys)', ''),
   {
+    name: 'gate: force jumps ahead only where the clock was set back',
+    edits: [
+      {
+        file: `${SCRIPTS}/gate-force.lua`,
+        find: 'if us <= tonumber(gate.found) then',
+        put: 'if us <= tonumber(gate.fence) then',
+      },
+    ],
+    suites: [suite(SPEC, 'force that finds a lease run out')],
+  },
+  {
+    name: 'gate: who is sent on is not queued yet',
+    edits: [
+      {
+        file: 'lib/stores/redis/redis-acquisition.ts',
+        find: 'this.ask();\n      return;',
+        put: 'this.ask();',
+      },
+    ],
+    suites: [suite(SPEC, 'a request that is sent on')],
+  },
+  {
+    name: 'gate: a refusal half-way keeps the word by which a client knows it',
+    edits: [{ file: GATE, find: 'return { err = text }', put: 'error(text, 0)' }],
+    suites: [suite(SPEC, 'what the server refuses in the middle')],
+  },
+  {
     name: 'gate: the client asks plainly when it is told to, and the gate when it is told to',
     edits: [
       {

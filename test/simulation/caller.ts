@@ -1,9 +1,13 @@
+// over budget: one user of locks, and all that it may do
 import type { Lease } from '../../lib/holding/lease.js';
 import type { AcquireOptions } from '../../lib/acquire-options.js';
 import type { FencedResource } from './fenced-resource.js';
 import { type CallerTools, type Held, JointCaller } from './joint-caller.js';
+import { KindsOfLocks } from './kinds-of-locks.js';
+import { Operator } from './operator.js';
 import type { Recorder } from './recorder.js';
 import type { SeededRandom } from './seeded-random.js';
+import { Siblings } from './siblings.js';
 import type { SimulatedNode } from './simulated-node.js';
 
 export interface Workplace {
@@ -18,11 +22,16 @@ export interface Workplace {
   readonly hurried: boolean;
   readonly broad: boolean;
   readonly joint: boolean;
+  readonly layered: boolean;
+  /** Of each name: readers and writers, or a limit of so many. */
+  readonly kinds: ReadonlyMap<string, 'shared' | number>;
 }
 
 const LONGEST_WAIT_MS = 8_000;
 /** One try is one command; before the first one the store connects and checks the server, a command each. */
 const COMMANDS_OF_A_TRY = 6;
+/** Whether it may ask gates at all, and the way to the gate and back. */
+const COMMANDS_OF_A_GATE = 4;
 
 /** One user of a lock manager: takes locks, works under them, gives them back, changes its mind. */
 export class Caller {
@@ -32,6 +41,9 @@ export class Caller {
   readonly #crowd: SeededRandom;
   readonly #endings: SeededRandom;
   readonly #together: JointCaller;
+  readonly #kinds: KindsOfLocks;
+  readonly #operator: Operator;
+  readonly #siblings: Siblings;
 
   constructor(
     readonly id: string,
@@ -41,13 +53,16 @@ export class Caller {
     this.#leaving = random.fork('leaving');
     this.#crowd = random.fork('crowd');
     this.#endings = random.fork('endings');
+    this.#kinds = new KindsOfLocks(place, random.fork('kinds'));
+    this.#operator = new Operator(place, random.fork('operator'));
+    this.#siblings = new Siblings(place, random.fork('siblings'));
     this.#together = new JointCaller(this.#tools(), random.fork('joint'));
   }
 
   #tools(): CallerTools {
     return {
       place: this.place,
-      tryBoundMs: this.place.commandMs * COMMANDS_OF_A_TRY,
+      tryBoundMs: this.#tryBoundMs,
       nextLabel: () => `${this.id}#${this.#count++}`,
       optionsOf: (label, tries) => this.#optionsOf(label, tries),
       underLock: (held, lease) => this.#underLock(held, lease),
@@ -55,6 +70,11 @@ export class Caller {
       failed: (call, name, error) => this.#failed(call, name, error),
       record: (happening) => this.#record(happening),
     };
+  }
+
+  get #tryBoundMs(): number {
+    const { commandMs, kinds, layered } = this.place;
+    return commandMs * (COMMANDS_OF_A_TRY + (kinds.size > 0 || layered ? COMMANDS_OF_A_GATE : 0));
   }
 
   /** Never rejects. Stops early when its process closes. */
@@ -76,7 +96,8 @@ export class Caller {
       return;
     }
     const name = this.random.pick(this.place.names);
-    if (what < 0.03 && this.place.forceful) await this.#force(name);
+    await this.#operator.setLimit(name);
+    if (what < 0.03 && this.place.forceful) await this.#operator.force(name);
     else if (what < 0.06) await this.place.node.locks.inspect(name).catch(() => undefined);
     else if (what < 0.4) await this.#use(name);
     else await this.#take(name, what < 0.55);
@@ -91,6 +112,7 @@ export class Caller {
       began = true;
       this.place.recorder.begin(this.place.node.process, { call, lease });
       await this.#underLock([{ call, lease }], lease);
+      await this.#siblings.run(lease, this.place.recorder.kindOf.get(call));
       // From here on the lease is on its way back, whatever the work still thinks.
       this.#record({ f: 'release', type: 'invoke', call });
     };
@@ -140,16 +162,15 @@ export class Caller {
   }
 
   #begin(name: string, tries: boolean): { call: string; options: AcquireOptions } {
-    const { commandMs } = this.place;
     const call = `${this.id}#${this.#count++}`;
+    const { options: kind, noted } = this.#kinds.wanted(name);
     const options = this.#optionsOf(call, tries, (waitMs) => {
       const inLine = !tries && waitMs > 0;
-      const tryBoundMs = commandMs * COMMANDS_OF_A_TRY;
       const waitBoundMs = waitMs === Infinity ? null : waitMs;
-      const boundMs = inLine ? waitBoundMs : tryBoundMs;
-      this.#record({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine });
+      const boundMs = inLine ? waitBoundMs : this.#tryBoundMs;
+      this.#record({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine, ...noted });
     });
-    return { call, options };
+    return { call, options: { ...options, ...kind } };
   }
 
   #optionsOf(
@@ -184,6 +205,7 @@ export class Caller {
     const { recorder, resource } = this.place;
     const { process } = this.place.node;
     const { hurried } = this.place;
+    if (held.length === 1) await this.#kinds.change(held[0]!.call, lease);
     if (hurried && this.#crowd.chance(0.15)) return; // an empty section
     const steps = this.random.integer(1, hurried ? 2 : 3);
     const longMs = this.random.chance(hurried ? 0.97 : 0.8) ? (hurried ? 2 : 30) : lease.leaseMs;
@@ -192,6 +214,7 @@ export class Caller {
       if (lease.state === 'held') {
         for (const { call, lease: part } of held) {
           recorder.held(process, call, part);
+          if (recorder.kindOf.get(call) !== 'exclusive') continue; // a reader does not write
           const { name, fencingToken: fence } = part;
           this.#record({ f: 'write', type: 'invoke', call, name, fence, checkedAtMs });
           resource.write({ call, name, fence, sentMs: process.nowMs });
@@ -220,15 +243,6 @@ export class Caller {
     if (first === second || second === undefined) return;
     this.#record({ f: 'release', type: 'invoke', call });
     this.#record({ f: 'release', type: 'ok', call, result: second });
-  }
-
-  async #force(name: string): Promise<void> {
-    this.#record({ f: 'force', type: 'invoke', name });
-    const type = await this.place.node.locks.forceRelease(name, 'an operator').then(
-      () => 'ok' as const,
-      () => 'info' as const,
-    );
-    this.#record({ f: 'force', type, name });
   }
 
   #failed(call: string, name: string, error: unknown): void {

@@ -32,6 +32,37 @@ export interface Coverage {
   /** Subscriptions that went on at a server where nobody counts them, and how often one was told there to ask for itself. */
   strayListeners: number;
   woken: number;
+  /** Gates that were opened, opened although somebody held or waited, and closed again. */
+  gateOpened: number;
+  gateTakenOver: number;
+  gateClosed: number;
+  /** Requests that were sent on: to the gate, and away from it. */
+  toTheGate: number;
+  fromTheGate: number;
+  /** Refused because shared and limited exclude each other on one name, and because the weight is above the limit. */
+  otherKind: number;
+  tooHeavy: number;
+  /** Upgrades as the store answered: queued, given up before they were granted, and just after. */
+  upgradeQueued: number;
+  upgradeGivenUp: number;
+  upgradeGivenUpLate: number;
+  /** As the caller was told. */
+  upgraded: number;
+  upgradeRefused: number;
+  downgraded: number;
+  /** Readers who joined a hold of their process, and permits that went to the next one there. */
+  readerJoined: number;
+  permitHandedOn: number;
+  /** Several of a queue were let in by one script. */
+  letInTogether: number;
+  limitRaised: number;
+  limitLowered: number;
+  /** Of several holders: one whose lease ran out, and one that was ended by force. */
+  expiredOneOfSeveral: number;
+  forcedOneOfSeveral: number;
+  /** Locks with all that is above them; those who entered a lock again from inside of it. */
+  layered: number;
+  entered: number;
 }
 
 export function noCoverage(): Coverage {
@@ -57,6 +88,28 @@ export function noCoverage(): Coverage {
     jointNone: 0,
     strayListeners: 0,
     woken: 0,
+    gateOpened: 0,
+    gateTakenOver: 0,
+    gateClosed: 0,
+    toTheGate: 0,
+    fromTheGate: 0,
+    otherKind: 0,
+    tooHeavy: 0,
+    upgradeQueued: 0,
+    upgradeGivenUp: 0,
+    upgradeGivenUpLate: 0,
+    upgraded: 0,
+    upgradeRefused: 0,
+    downgraded: 0,
+    readerJoined: 0,
+    permitHandedOn: 0,
+    letInTogether: 0,
+    limitRaised: 0,
+    limitLowered: 0,
+    expiredOneOfSeveral: 0,
+    forcedOneOfSeveral: 0,
+    layered: 0,
+    entered: 0,
   };
 }
 

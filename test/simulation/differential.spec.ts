@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { answersMet, compare, shrink } from './differential/compare.js';
+import { MixedPlan } from './differential/mixed-plan.js';
 import { Plan } from './differential/plan.js';
+import { MIXES } from './gate/gate-actor.js';
 import { RealServer } from './differential/real-run.js';
 import { ScriptedWorld } from './differential/scripted-run.js';
 import type { Step } from './differential/step.js';
@@ -21,6 +23,19 @@ const ANSWERS = [
   'force 1 · force 0 · force -9 · force -10 · force refused READONLY',
   'inspect free · inspect held · inspect conflict · inspect later format · inspect at the gate · probe fine',
   'acquire -11 · release -11 · yield -11 · renew -11 · force -11',
+].flatMap((line) => line.split(' · '));
+
+const MIXED_ANSWERS = [
+  'acquire 1 · acquire 2 · acquire -11 · release 1 · release -11 · renew 1',
+  'gate-acquire 1 · gate-acquire 0 · gate-acquire 2 · gate-acquire 4 · gate-acquire -9 · gate-acquire -10 · gate-acquire -12',
+  'gate-acquire -13 · gate-acquire -14 · gate-acquire -15 · gate-acquire several · gate-acquire the same lock twice',
+  'gate-acquire one refused WRONGTYPE · gate-acquire one refused OOM · gate-acquire one refused ERR · gate-acquire refused READONLY',
+  'gate-release 1 · gate-release 2 · gate-release 3 · gate-release -1 · gate-release -9 · gate-release -10 · gate-release -12',
+  'gate-release several · gate-release one refused WRONGTYPE · gate-release refused READONLY',
+  'gate-renew 1 · gate-renew newer · gate-renew -1 · gate-renew -12 · gate-renew several · gate-renew one refused WRONGTYPE',
+  'gate-upgrade 1 · gate-upgrade 2 · gate-upgrade 0 · gate-upgrade -1 · gate-upgrade -14 · gate-upgrade refused WRONGTYPE',
+  'gate-downgrade 1 · gate-downgrade -1 · gate-downgrade -13 · gate-downgrade -14',
+  'gate-force 1 · gate-force 0 · gate-force -12 · gate-inspect 0 · gate-inspect 1 · gate-inspect -12 · gate-limit 1',
 ].flatMap((line) => line.split(' · '));
 
 let redis: RedisServer;
@@ -57,6 +72,27 @@ describe('the scripted server answers as the real scripts do on a real Redis', (
   }, 1_200_000);
 
   it.each(ANSWERS)('among them at least 5 with the answer %s', (answer) => {
+    expect(met.get(answer)).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('and so do those of every kind of lock', () => {
+  const met = new Map<string, number>();
+
+  it.each(Object.entries(MIXES))(
+    `in a tenth of ${DIFFERENTIAL_SEQUENCES} random sequences of ${LENGTH} steps: %s`,
+    async (name, mix) => {
+      for (let i = 0; i < Number(DIFFERENTIAL_SEQUENCES) / 10; i++) {
+        const seed = `${DIFFERENTIAL_SEED}/${name}/${i}`;
+        const { steps } = new MixedPlan(seed, LENGTH, mix);
+        for (const answer of answersMet(steps)) met.set(answer, (met.get(answer) ?? 0) + 1);
+        expect(await differenceOf(steps, seed)).toBeUndefined();
+      }
+    },
+    1_200_000,
+  );
+
+  it.each(MIXED_ANSWERS)('among them at least 5 with the answer %s', (answer) => {
     expect(met.get(answer)).toBeGreaterThanOrEqual(5);
   });
 });

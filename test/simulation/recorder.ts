@@ -12,11 +12,18 @@ import type {
   RenewRequest,
   YieldRequest,
 } from '../../lib/stores/lock-store.js';
-import { type Happening, type HistoryEvent, mergeHistories } from '../support/history/check-history.js';
+import {
+  type Happening,
+  type HeldKind,
+  type HistoryEvent,
+  mergeHistories,
+} from '../support/history/check-history.js';
 import { type Answer, type AskToEnd, countSent, type Coverage, noCoverage } from './coverage.js';
 import { JointRule } from './joint-rule.js';
+import { LayerRule } from './layer-rule.js';
 import { type Asked, type Beginning, type Note, settled } from './place-notes.js';
 import type { SimulatedProcess } from './simulated-process.js';
+import type { SiblingSlip } from './siblings.js';
 import { SliceRule } from './slice-rule.js';
 import type { VirtualWorld } from './virtual-world.js';
 import { single } from '../support/single-lease.js';
@@ -37,9 +44,15 @@ export class Recorder {
   readonly coverage: Coverage = noCoverage();
   readonly slices = new SliceRule();
   readonly joint = new JointRule(this.coverage);
+  readonly layers = new LayerRule(this.coverage);
+  readonly siblings: SiblingSlip[] = [];
   readonly #events: HistoryEvent[] = [];
-  /** By owner token: whose the hold is now. It is one call's after another where it is handed on inside a process. */
-  readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }>();
+  /** By owner token: whose the hold is now. One call's after another where it is handed on inside a process; of several that share it. */
+  readonly #users = new Map<string, { readonly call: string; readonly lease: Lease }[]>();
+  /** How each call has its name. */
+  readonly kindOf = new Map<string, HeldKind>();
+  /** By name, a token that was granted last. */
+  readonly tokens = new Map<string, number>();
   /** Calls that got their lease from another one of their process, without a word from the store; the last one of each owner token. */
   readonly handedOn = new Set<string>();
   /** Calls whose release was answered without a word from the store, or after one that may have been about an earlier try. */
@@ -63,6 +76,8 @@ export class Recorder {
 
   record(process: SimulatedProcess, happening: Happening): void {
     if (happening.f === 'release') this.#release(happening);
+    if (happening.f === 'acquire' && happening.type === 'invoke')
+      this.kindOf.set(happening.call, happening.kind ?? 'exclusive');
     if (happening.f === 'acquire' && 'code' in happening && happening.code === 'LOCK_QUEUE_FULL')
       this.coverage.fullHere += 1;
     this.#events.push({ ...happening, p: process.id, seq: this.#seq++, atMs: process.nowMs });
@@ -90,14 +105,18 @@ export class Recorder {
     const { ownerToken } = known.hold;
     const users = this.#usersOf.get(ownerToken) ?? [];
     // Whoever had it before may have given it back before it had all that it wanted: then only the token tells.
+    const kind = this.kindOf.get(call);
     if (users.length > 0 || fence !== known.hold.fencingToken) {
-      this.coverage.handOffs += 1;
+      if (kind === 'shared') this.coverage.readerJoined += 1;
+      else if (kind === 'limited') this.coverage.permitHandedOn += 1;
+      else this.coverage.handOffs += 1;
       this.handedOn.add(call);
       this.slices.handedOn(process, { call, ownerToken, agoMs });
     }
     this.slices.used(process, call, fence);
     this.#usersOf.set(ownerToken, [...users, call]);
-    this.#users.set(ownerToken, { call, lease });
+    this.#users.set(ownerToken, [...(this.#users.get(ownerToken) ?? []), { call, lease }]);
+    this.tokens.set(name, fence);
     this.record(process, { f: 'acquire', type: 'ok', call, name, fence, deadlineMs });
     for (let i = 0; i < (this.#renewing.get(ownerToken) ?? 0); i++)
       this.record(process, { f: 'renew', type: 'invoke', call });
@@ -108,6 +127,16 @@ export class Recorder {
       if (cause === 'forced') for (const one of [...users, call]) this.refused.add(one);
       this.record(process, { f: 'lost', call, cause, deadlineMs: process.toWorldMs(known.deadlineMs) });
     });
+  }
+
+  /** A lease was upgraded, or is about to be downgraded. */
+  changed(
+    process: SimulatedProcess,
+    { call, kind, fence, askedAtMs }: { call: string; kind: HeldKind; fence: number; askedAtMs: number },
+  ): void {
+    if (this.#released.has(call)) return;
+    this.kindOf.set(call, kind);
+    this.record(process, { f: 'mode', call, kind, fence, askedAtMs });
   }
 
   held(process: SimulatedProcess, call: string, lease: Lease): void {
@@ -125,7 +154,10 @@ export class Recorder {
     if (store.yieldOrKeep !== undefined)
       observed.yieldOrKeep = (hold, request, signal) =>
         this.#yield(process, store, { hold, request, signal });
-    observed.forceRelease = (name, reason) => store.forceRelease(name, reason);
+    observed.forceRelease = (name, reason, token) => store.forceRelease(name, reason, token);
+    observed.upgrade = (hold, request, signal) => store.upgrade!(hold, request, signal);
+    observed.downgrade = (hold) => store.downgrade!(hold);
+    observed.setLimit = (name, limit) => store.setLimit!(name, limit);
     observed.inspect = (name) => store.inspect(name);
     observed.stopGranting = () => store.stopGranting();
     observed.close = () => store.close();
@@ -164,7 +196,11 @@ export class Recorder {
 
   #ended(call: string): void {
     this.#released.add(call);
-    for (const [ownerToken, user] of this.#users) if (user.call === call) this.#users.delete(ownerToken);
+    for (const [ownerToken, users] of this.#users) {
+      const others = users.filter((user) => user.call !== call);
+      if (others.length === 0) this.#users.delete(ownerToken);
+      else if (others.length < users.length) this.#users.set(ownerToken, others);
+    }
   }
 
   async #acquire(process: SimulatedProcess, store: LockStore, asked: Asked): Promise<Grant | Busy | Full> {
@@ -181,12 +217,13 @@ export class Recorder {
 
   /** The same request, with what becomes of its place in the queue written down. */
   #place(process: SimulatedProcess, { request }: Asked): { request: YieldRequest; note: Note } {
-    const { ownerToken: place, name } = request;
+    const { ownerToken: place, name, mode, limit } = request;
+    const kind = limit === undefined ? mode : 'limited';
     this.ownerOf.set(place, process);
     const note: Note = (type) => {
       if (type === 'full') this.coverage.fullInStore += 1;
       if (type === 'granted') this.slices.begin(process, place);
-      this.record(process, { f: 'place', type: type === 'full' ? 'left' : type, place, name });
+      this.record(process, { f: 'place', type: type === 'full' ? 'left' : type, place, name, kind });
     };
     const waiting: YieldRequest = {
       ...request,
@@ -232,21 +269,21 @@ export class Recorder {
     for (const [index, outcome] of outcomes.entries()) {
       const { ownerToken } = requests[index]?.hold ?? { ownerToken: '' };
       this.#countRenewals(process, ownerToken, -1);
-      const user = this.#users.get(ownerToken);
-      if (user === undefined) continue;
-      const { call, lease } = user;
-      if (outcome.outcome === 'renewed') {
-        const fence = lease.fencingToken;
-        const deadlineMs = process.toWorldMs(outcome.deadlineMs);
-        this.record(process, { f: 'renew', type: 'ok', call, fence, deadlineMs });
-      } else this.record(process, { f: 'renew', type: outcome.outcome, call });
+      for (const { call, lease } of this.#users.get(ownerToken) ?? []) {
+        if (outcome.outcome === 'renewed') {
+          const fence = lease.fencingToken;
+          const deadlineMs = process.toWorldMs(outcome.deadlineMs);
+          this.record(process, { f: 'renew', type: 'ok', call, fence, deadlineMs });
+        } else this.record(process, { f: 'renew', type: outcome.outcome, call });
+      }
     }
     return outcomes;
   }
 
   #countRenewals(process: SimulatedProcess, ownerToken: string, by: 1 | -1): void {
     this.#renewing.set(ownerToken, (this.#renewing.get(ownerToken) ?? 0) + by);
-    const user = this.#users.get(ownerToken);
-    if (by === 1 && user !== undefined) this.record(process, { f: 'renew', type: 'invoke', call: user.call });
+    if (by === -1) return;
+    for (const { call } of this.#users.get(ownerToken) ?? [])
+      this.record(process, { f: 'renew', type: 'invoke', call });
   }
 }

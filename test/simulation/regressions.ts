@@ -10,6 +10,10 @@ export const REGRESSIONS: readonly (readonly [seed: number, found: string])[] = 
   [103_298, 'a pushed grant long over looked new because the clock of the server had been set forward'],
   [116_514, 'a grant that had run out while the machine slept was handed out without a confirmation'],
   [
+    59,
+    'a request that was sent on to the gate counted as queued, and a try that lost its next answer never ended',
+  ],
+  [
     822,
     'a yield into a queue that was full for newcomers got no ticket, and its waiter asked with broken bytes',
   ],

@@ -1,5 +1,5 @@
 import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';
-import { leaseIn, OWN, requestsOf, type ScriptInput } from './scripted-includes.js';
+import { BATCHES, isBatch, leaseIn, requestsOf, type ScriptInput } from './scripted-includes.js';
 
 /** A scripted script's reply as a server sends it: of the scripts that carry many requests one text, without what is as usual. */
 export function asSent(
@@ -7,10 +7,11 @@ export function asSent(
   reply: ScriptReply,
   input: Pick<ScriptInput, 'keys' | 'args'>,
 ): ScriptReply | string {
-  if (script !== 'acquire' && script !== 'release' && script !== 'yield') return reply;
+  if (!isBatch(script)) return reply;
   const [head, ...answers] = reply as [string, ...ScriptReply[]];
   const time = head.slice(-16);
-  const lines = requestsOf(input, OWN[script]).map(({ terms }, index) => {
+  if (script.startsWith('gate-')) return [head, ...answers.map((answer) => answer.join(' '))].join('\n');
+  const lines = requestsOf(input, BATCHES[script]).map(({ terms }, index) => {
     const [code, fence, lineage, leaseMs] = answers[index]!;
     if (script === 'release' && code === 1) return '';
     const isUsual =

@@ -4,7 +4,9 @@ import type { Coverage } from './coverage.js';
 import { type Fault, type FaultKind, planAstray, planFaults } from './fault-plan.js';
 import { FencedResource } from './fenced-resource.js';
 import { clockBackMs, heal, inject, type Stage } from './injector.js';
+import { Leftovers } from './leftovers.js';
 import { Recorder } from './recorder.js';
+import type { Scripts } from './scripted-scripts.js';
 import { SeededRandom } from './seeded-random.js';
 import { type Shape, shapeOf } from './shape.js';
 import { SimulatedNetwork } from './simulated-network.js';
@@ -18,6 +20,8 @@ export interface ScheduleOptions {
   readonly seed: number;
   /** Faults of the plan to be left out, by their index: how a failure is made smaller. */
   readonly without?: ReadonlySet<number>;
+  /** Of the server: those with a seeded bug. */
+  readonly scripts?: Scripts;
 }
 
 export interface ScheduleResult extends Verdict {
@@ -84,7 +88,7 @@ class Schedule {
     const orders = random.fork('order');
     this.#world = new VirtualWorld(() => orders.chance(0.5));
     this.#recorder = new Recorder(this.#world);
-    this.#server = new SimulatedServer(this.#world, this.#recorder.coverage);
+    this.#server = new SimulatedServer(this.#world, this.#recorder.coverage, options.scripts);
     this.#recorder.slices.serverUs = (atMs) => this.#server.clockUs(atMs);
     this.#resource = new FencedResource(this.#world, this.#recorder, random.fork('resource'));
     this.#shape = shapeOf(random.fork('shape'));
@@ -135,8 +139,9 @@ class Schedule {
   }
 
   result(): ScheduleResult {
-    const { leases, forceful } = this.#shape;
-    const conditions = { faults: this.#faults, longestLeaseMs: Math.max(...leases), forceful };
+    const { leases, forceful, layered } = this.#shape;
+    const joint = layered || this.#shape.joint;
+    const conditions = { faults: this.#faults, longestLeaseMs: Math.max(...leases), forceful, joint };
     const verdict = judge(this.#recorder, conditions);
     verdict.violations.push(...this.#unfinished());
     return {
@@ -183,14 +188,15 @@ class Schedule {
     const longestMs = Math.max(...leases, FIRST_LEASE_MS);
     const backMs = clockBackMs(this.#faults);
     await this.#world.runUntil(this.#world.nowMs + GIVEN_BACK_MS);
-    const { data } = this.#server;
-    this.#recorder.observe({ f: 'keys', left: data.keys().flatMap((key) => this.#held(key)) });
+    const { ownerOf } = this.#recorder;
+    const closedWell = (process: SimulatedProcess | undefined) => this.#closedWell(process);
+    const leftovers = new Leftovers({ data: this.#server.data, ownerOf, closedWell });
+    this.#recorder.observe({ f: 'keys', left: leftovers.held() });
     await this.#world.runUntil(this.#world.nowMs + longestMs + keepMs + STRAGGLERS_MS + backMs);
     this.#resource.tell();
-    const left = data.keys().flatMap((key) => (key.endsWith(':q') ? this.#places(key) : [key]));
-    this.#recorder.observe({ f: 'keys', left });
+    this.#recorder.observe({ f: 'keys', left: leftovers.withoutDeadQueues() });
     await this.#world.runUntil(this.#world.nowMs + DEAD_QUEUE_MS);
-    this.#recorder.observe({ f: 'keys', left: data.keys() });
+    this.#recorder.observe({ f: 'keys', left: leftovers.keys() });
   }
 
   /** The dead leave their places behind, and so do those who cannot reach the store for as long as they try. */
@@ -202,28 +208,16 @@ class Schedule {
     return node === undefined || (node.process.alive && node.closingAtMs >= this.#healedAtMs);
   }
 
-  /** Of a lock: the hold of somebody who closed well. */
-  #held(key: string): string[] {
-    const state = /^string [hH].{48}(.{22})/.exec(this.#server.data.dump(key) ?? '');
-    if (state === null) return [];
-    const owner = this.#recorder.ownerOf.get(state[1] ?? '');
-    return this.#closedWell(owner) ? [`${key} held by ${owner?.id ?? 'nobody'}, which has closed`] : [];
-  }
-
-  /** Of a queue: the places of those who closed well. Others go when the queue does. */
-  #places(key: string): string[] {
-    const members = (this.#server.data.dump(key) ?? '').replace(/^zset /, '').split('\n');
-    return members
-      .map((line) => line.slice(line.indexOf(' ') + 1, line.indexOf(' ') + 23))
-      .filter((token) => this.#closedWell(this.#recorder.ownerOf.get(token)))
-      .map((token) => `${key} of ${this.#recorder.ownerOf.get(token)?.id ?? 'nobody'}`);
-  }
-
   #slips(): Violation[] {
     // A slice is measured on a clock that stands still while the machine sleeps; tokens follow a clock that may be set back.
     const unjudged = { F1: 'sleep', M2: 'storeClockBack' } as const;
     const { slips } = this.#recorder.slices;
     return slips.filter(({ rule }) => !has(this.#faults, unjudged[rule]));
+  }
+
+  /** Tokens follow the store's clock, and what it remembers. */
+  #layerSlips(): Violation[] {
+    return has(this.#faults, 'storeClockBack', 'storeDataLoss') ? [] : this.#recorder.layers.slips;
   }
 
   #rush(): string[] {
@@ -239,6 +233,8 @@ class Schedule {
       ...this.#stuck().map(({ id }) => said('L1', `caller ${id} never came to its end`)),
       ...this.#slips(),
       ...this.#recorder.joint.slips,
+      ...this.#recorder.siblings,
+      ...this.#layerSlips(),
       ...this.#rush().map((message) => said('R1', message)),
       ...this.#open().map(({ process }) => said('R1', `${process.id} never closed`)),
     ];

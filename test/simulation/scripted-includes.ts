@@ -10,9 +10,7 @@ export interface ScriptInput {
 }
 
 export type Script = (input: ScriptInput) => ScriptReply;
-/** Those of format 1. The general gate's have a model of their own: gate.spec.ts. */
-export type PlainScriptName = Exclude<ScriptName, `gate-${string}`>;
-export type Scripts = Readonly<Record<PlainScriptName, Script>>;
+export type Scripts = Readonly<Record<ScriptName, Script>>;
 
 /** The two keys of one lock. */
 export interface LockKeys {
@@ -80,7 +78,7 @@ interface Offer {
 }
 
 /** @returns the lease that it has; undefined: it has nothing */
-function offer(
+export function offer(
   redis: ScriptedRedis,
   stateKey: string,
   { token, tail, leaseMs, carried }: Offer,
@@ -151,8 +149,16 @@ export function joinQueue(
   { terms, owner, us, most = Infinity }: { terms: string; owner: string; us: number; most?: number },
 ): string | undefined {
   const member = tokenIn(owner) + leaseIn(terms) + tailIn(owner);
-  let ticket = ticketIn(terms);
-  // take_place
+  return takePlace(redis, queueKey, { member, ticket: ticketIn(terms), us, most });
+}
+
+/** @returns the ticket; undefined: the queue is full */
+export function takePlace(
+  redis: ScriptedRedis,
+  queueKey: string,
+  { member, us, most, ...asked }: { member: string; ticket: string; us: number; most: number },
+): string | undefined {
+  let { ticket } = asked;
   if (ticket === NO_TICKET) {
     const isFull = most !== Infinity && redis.zcard(queueKey) >= most;
     if (isFull && redis.zscore(queueKey, member) === undefined) return undefined;
@@ -167,26 +173,51 @@ export function joinQueue(
 // includes/batch.lua, and the loop before it
 
 /** One request of those that travel together. */
-export interface Asked {
-  readonly lock: LockKeys;
+export interface Asked<K extends string = keyof LockKeys> {
+  readonly lock: Readonly<Record<K, string>>;
   readonly terms: string;
   /** The arguments that are its own. */
   readonly own: readonly string[];
 }
 
 /** Answers one request. */
-export type Work = (asked: Asked) => ScriptReply;
+export type Work<K extends string = keyof LockKeys> = (asked: Asked<K>) => ScriptReply;
 
-/** How many arguments of a request are its own. */
-export const OWN = { acquire: 1, release: 2, yield: 2 } as const;
+const PLAIN_KEYS = ['state', 'queue'] as const;
+const GATE_KEYS = ['state', 'waiting', 'holders', 'records'] as const;
 
-export function requestsOf({ keys, args }: Pick<ScriptInput, 'keys' | 'args'>, own: number): Asked[] {
-  const count = keys.length / 2;
+/** Scripts that carry many requests: how many arguments of each are its own, and which keys. */
+export const BATCHES = {
+  acquire: { own: 1, names: PLAIN_KEYS },
+  release: { own: 2, names: PLAIN_KEYS },
+  yield: { own: 2, names: PLAIN_KEYS },
+  'gate-acquire': { own: 1, names: ['state', 'queue', 'waiting', 'holders', 'records', 'limit'] },
+  'gate-release': { own: 1, names: GATE_KEYS },
+  'gate-renew': { own: 1, names: GATE_KEYS },
+} as const;
+
+export type BatchName = keyof typeof BATCHES;
+
+/** How a batch is put together. */
+interface Batch<K extends string> {
+  readonly own: number;
+  readonly names: readonly K[];
+}
+
+export const isBatch = (script: ScriptName): script is BatchName => script in BATCHES;
+
+export function requestsOf<K extends string>(
+  { keys, args }: Pick<ScriptInput, 'keys' | 'args'>,
+  { own, names }: Batch<K>,
+): Asked<K>[] {
+  const count = keys.length / names.length;
   const each = (args.length - 1) / count;
-  return keys.slice(0, count).map((state, index) => {
+  return Array.from({ length: count }, (_, index) => {
     const end = 1 + (index + 1) * each;
     const terms = each > own ? args[end - own - 1]! : args[0]!;
-    return { lock: { state, queue: keys[count + index]! }, terms, own: args.slice(end - own, end) };
+    const lock: Partial<Record<K, string>> = {};
+    for (const [place, name] of names.entries()) lock[name] = keys[place * count + index]!;
+    return { lock: lock as Record<K, string>, terms, own: args.slice(end - own, end) };
   });
 }
 
@@ -194,12 +225,12 @@ export function requestsOf({ keys, args }: Pick<ScriptInput, 'keys' | 'args'>, o
  * @param usual the usual case, for all of them before anything else is done; undefined: it is another one, or was refused
  * @returns the answers, with all their fields: what is as usual is left out on the wire, see reply-text.ts
  */
-export function answersTo(
+export function answersTo<K extends string>(
   input: ScriptInput,
-  own: number,
-  { usual, work }: { usual?: (...asked: Parameters<Work>) => ScriptReply | undefined; work: Work },
+  batch: Batch<K>,
+  { usual, work }: { usual?: (asked: Asked<K>) => ScriptReply | undefined; work: Work<K> },
 ): ScriptReply[] {
-  const requests = requestsOf(input, own);
+  const requests = requestsOf(input, batch);
   const quick = requests.map((asked) => {
     try {
       return usual?.(asked);

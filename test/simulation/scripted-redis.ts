@@ -1,3 +1,6 @@
+// over budget: one command of Redis after the other
+import { type ScoredMember, withMember, withoutMember } from './sorted-members.js';
+
 /** As ioredis throws it: the server itself refused. `lib/stores/redis/redis-errors.ts` knows it by its name. */
 export class ReplyError extends Error {
   override readonly name = 'ReplyError';
@@ -7,18 +10,17 @@ const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of v
 
 // Jest makes each look at a global slow, and this runs millions of times.
 const NEVER = Infinity;
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 const { floor, max } = Math;
 const { isFinite } = Number;
 
 /** Entries are never changed, only replaced: a copy of the whole server is a copy of one map. */
 type Entry =
   | { readonly type: 'string'; readonly value: string; readonly endsAtMs: number }
-  | { readonly type: 'zset'; readonly members: readonly ScoredMember[]; readonly endsAtMs: number };
+  | { readonly type: 'zset'; readonly members: readonly ScoredMember[]; readonly endsAtMs: number }
+  | { readonly type: 'hash'; readonly fields: ReadonlyMap<string, string>; readonly endsAtMs: number };
 
-export interface ScoredMember {
-  readonly member: string;
-  readonly score: number;
-}
+export type { ScoredMember } from './sorted-members.js';
 
 /** What a server may refuse as a whole: commands that write (READONLY), or that need memory before any other write (OOM). */
 export type Refusal = 'READONLY' | 'OOM';
@@ -34,7 +36,7 @@ export interface ServerPlace {
 }
 
 /**
- * The part of Redis that our scripts use, in memory: strings and sorted sets, each with an end. Time stands still while a script
+ * The part of Redis that our scripts use, in memory: strings, sorted sets and hashes, each with an end. Time stands still while a script
  * runs, as in Redis 7.2 and later. Ends lie on the server's wall clock, as in Redis: when it jumps, leases end early or late.
  */
 export class ScriptedRedis {
@@ -78,6 +80,18 @@ export class ScriptedRedis {
     this.#keys.set(key, { type: 'string', value, endsAtMs: this.#nowMs + leaseMs });
   }
 
+  /** SET key value, without an end */
+  set(key: string, value: string): void {
+    this.#write(true);
+    this.setForever(key, value);
+  }
+
+  /** DEL */
+  del(...keys: readonly string[]): void {
+    this.#write(false);
+    for (const key of keys) this.#keys.delete(key);
+  }
+
   /** SETRANGE key 0 text */
   overwriteStart(key: string, text: string): void {
     this.#write(true);
@@ -101,33 +115,38 @@ export class ScriptedRedis {
     else this.#keys.delete(key);
   }
 
-  exists(key: string): boolean {
-    return this.#entry(key) !== undefined;
+  /** Does any of them? */
+  exists(...keys: readonly string[]): boolean {
+    return keys.some((key) => this.#entry(key) !== undefined);
   }
 
   /** ZADD key NX score member. @returns was it new? */
-  zaddNx(key: string, { member, score }: ScoredMember): boolean {
+  zaddNx(key: string, one: ScoredMember): boolean {
+    return this.zadd(key, one, true);
+  }
+
+  /** ZADD key [NX] score member. @returns was it new? */
+  zadd(key: string, one: ScoredMember, onlyNew = false): boolean {
     this.#write(true);
-    if (!isFinite(score)) throw new ReplyError('ERR value is not a valid float');
+    if (!isFinite(one.score)) throw new ReplyError('ERR value is not a valid float');
     const members = this.#members(key);
-    if (members.some((other) => other.member === member)) return false;
-    const isLater = (other: ScoredMember) =>
-      other.score > score || (other.score === score && other.member > member);
-    const found = members.findIndex(isLater);
-    const place = found === -1 ? members.length : found;
-    this.#putMembers(key, [...members.slice(0, place), { member, score }, ...members.slice(place)]);
-    return true;
+    const others = withoutMember(members, one.member);
+    const isNew = others.length === members.length;
+    if (isNew || !onlyNew) this.#putMembers(key, withMember(others, one));
+    return isNew;
   }
 
   zscore(key: string, member: string): number | undefined {
     return this.#members(key).find((other) => other.member === member)?.score;
   }
 
-  zrem(key: string, member: string): void {
+  /** @returns was it there? */
+  zrem(key: string, member: string): boolean {
     this.#write(false);
     const members = this.#members(key);
-    const others = members.filter((other) => other.member !== member);
+    const others = withoutMember(members, member);
     if (others.length < members.length) this.#putMembers(key, others);
+    return others.length < members.length;
   }
 
   zpopmin(key: string): string | undefined {
@@ -144,6 +163,29 @@ export class ScriptedRedis {
   /** Members in order, with their scores. */
   zrange(key: string): readonly ScoredMember[] {
     return this.#members(key);
+  }
+
+  hset(key: string, field: string, value: string): void {
+    this.#write(true);
+    const fields = new Map(this.#fields(key)).set(field, value);
+    this.#keys.set(key, { type: 'hash', fields, endsAtMs: this.#entry(key)?.endsAtMs ?? NEVER });
+  }
+
+  hget(key: string, field: string): string | undefined {
+    return this.#fields(key).get(field);
+  }
+
+  hdel(key: string, field: string): void {
+    this.#write(false);
+    const fields = new Map(this.#fields(key));
+    if (!fields.delete(field)) return;
+    if (fields.size === 0) this.#keys.delete(key);
+    else this.#keys.set(key, { ...this.#entry(key)!, type: 'hash', fields });
+  }
+
+  /** HGETALL, in the order of the fields' names. */
+  hgetall(key: string): readonly (readonly [field: string, value: string])[] {
+    return [...this.#fields(key)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   }
 
   /** PUBSUB NUMSUB */
@@ -200,6 +242,13 @@ export class ScriptedRedis {
     if (entry === undefined) return [];
     if (entry.type !== 'zset') throw new ReplyError(WRONGTYPE);
     return entry.members;
+  }
+
+  #fields(key: string): ReadonlyMap<string, string> {
+    const entry = this.#entry(key);
+    if (entry === undefined) return NO_FIELDS;
+    if (entry.type !== 'hash') throw new ReplyError(WRONGTYPE);
+    return entry.fields;
   }
 
   #putMembers(key: string, members: readonly ScoredMember[]): void {

@@ -18,7 +18,7 @@ import {
   nextFence,
   NO_TICKET,
   notOurs,
-  OWN,
+  BATCHES,
   ownerOf,
   promote,
   type Script,
@@ -31,6 +31,7 @@ import {
   waitsIn,
   type Work,
 } from './scripted-includes.js';
+import { gateScripts } from './scripted-gate/gate-scripts.js';
 import { force, inspect, probe } from './scripted-operations.js';
 import type { ScriptedRedis } from './scripted-redis.js';
 import type { ScriptReply } from '../../lib/stores/redis/redis-link.js';
@@ -107,7 +108,7 @@ const acquire: Script = (input) => {
   const { redis, args } = input;
   const us = redis.time();
   const asking = ({ lock, terms, own }: Asked): Ask => ({ redis, lock, terms, owner: own[0]!, us });
-  const answers = answersTo(input, OWN.acquire, {
+  const answers = answersTo(input, BATCHES.acquire, {
     usual: (asked) => acquireUsual(asking(asked)),
     work: (asked) => {
       const ask = asking(asked);
@@ -148,7 +149,7 @@ const release: Script = (input) => {
     if (lineage === NO_TICKET) return [3];
     return state !== undefined && lineageOf(state) === lineage && fenceOf(state) >= used ? [2] : [-1];
   };
-  return [args[0]!, ...answersTo(input, OWN.release, { usual, work })];
+  return [args[0]!, ...answersTo(input, BATCHES.release, { usual, work })];
 };
 
 const yields: Script = (input) => {
@@ -181,7 +182,7 @@ const yields: Script = (input) => {
     redis.setPx(lock.state, `h${fence}${lineage}${state.slice(33, 71)}${tailIn(owner)}`, leaseMs);
     return [1, fence, lineage, leaseMs];
   };
-  return [args[0]!, ...answersTo(input, OWN.yield, { work })];
+  return [args[0]!, ...answersTo(input, BATCHES.yield, { work })];
 };
 
 const renew: Script = ({ redis, keys, args }) => {
@@ -209,4 +210,5 @@ export const SCRIPTED: Scripts = {
   force,
   inspect,
   probe,
+  ...gateScripts(),
 };

@@ -19,6 +19,10 @@ export interface Shape {
   readonly broad: boolean;
   /** Callers take two or three names together, all or none. */
   readonly joint: boolean;
+  /** Callers take names with all that is above them. */
+  readonly layered: boolean;
+  /** Of each name: readers and writers, or a limit of so many. Empty: exclusive locks only. */
+  readonly kinds: ReadonlyMap<string, 'shared' | number>;
 }
 
 const BROAD_NAMES = 24;
@@ -26,6 +30,18 @@ const BROAD_NAMES = 24;
 const JOINT_NAMES = ['a', 'b', 'c', 'd'];
 
 export function shapeOf(random: SeededRandom): Shape {
+  const shape = namedShapeOf(random);
+  const kinds = random.fork('kinds');
+  const isMixed = kinds.chance(0.4);
+  const given = isMixed ? shape.names.map((name) => [name, kindOf(kinds)] as const) : [];
+  return { ...shape, kinds: new Map(given), layered: random.fork('layers').chance(0.12) };
+}
+
+function kindOf(random: SeededRandom): 'shared' | number {
+  return random.chance(0.6) ? 'shared' : random.integer(2, 4);
+}
+
+function namedShapeOf(random: SeededRandom): Omit<Shape, 'kinds' | 'layered'> {
   const shape = singleShapeOf(random);
   // From a stream of its own, so that other schedules are what they were before there was this.
   const joint = random.fork('joint').chance(0.25);
@@ -33,7 +49,7 @@ export function shapeOf(random: SeededRandom): Shape {
   return { ...shape, joint, names: shape.broad ? shape.names : JOINT_NAMES.slice(0, shape.names.length + 2) };
 }
 
-function singleShapeOf(random: SeededRandom): Omit<Shape, 'joint'> {
+function singleShapeOf(random: SeededRandom): Omit<Shape, 'joint' | 'kinds' | 'layered'> {
   const basic = {
     names: ['a', 'b'].slice(0, random.chance(0.7) ? 1 : 2),
     leases: [random.integer(150, 900), random.integer(400, 6_000)],

@@ -227,7 +227,7 @@ export class SimulatedNetwork {
   count({ script }: ServerCommand): void {
     if (script === undefined) return;
     const { nowMs } = this.world;
-    const bytes = script.args.slice(1).join(' '); // without the nonce
+    const bytes = [...script.keys, ...script.args.slice(1)].join(' '); // without the nonce
     let recent = this.#sent.get(bytes);
     if (recent === undefined || nowMs > recent.sinceMs + RUSH_MS) {
       recent = { sinceMs: nowMs, times: 0 };

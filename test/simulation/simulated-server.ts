@@ -2,6 +2,8 @@ import type { ScriptName } from '../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
 import { type Coverage, noCoverage } from './coverage.js';
 import { asSent } from './reply-text.js';
+import { GateCoverage } from './gate-coverage.js';
+import type { Scripts } from './scripted-scripts.js';
 import { ReplyError, ScriptedServer } from './scripted-server.js';
 import type { VirtualWorld } from './virtual-world.js';
 
@@ -62,15 +64,23 @@ export class SimulatedServer {
   readonly #waiting: (() => void)[] = [];
   readonly #loaded = new Set<ScriptName>();
 
+  readonly #gates: GateCoverage;
+
   constructor(
     private readonly world: VirtualWorld,
     readonly coverage: Coverage = noCoverage(),
+    /** With a seeded bug. */
+    scripts?: Scripts,
   ) {
-    this.data = new ScriptedServer({
-      nowUs: () => this.#nowUs(),
-      listeners: (channel) => this.#listeners(channel).length,
-      publish: (channel, message) => this.#publish(channel, message),
-    });
+    this.data = new ScriptedServer(
+      {
+        nowUs: () => this.#nowUs(),
+        listeners: (channel) => this.#listeners(channel).length,
+        publish: (channel, message) => this.#publish(channel, message),
+      },
+      scripts,
+    );
+    this.#gates = new GateCoverage(coverage, this.data);
   }
 
   /** What its clock would show then, if nothing sets it. */
@@ -152,7 +162,8 @@ export class SimulatedServer {
     else if (!this.#loaded.has(which)) throw new ReplyError('NOSCRIPT No matching script.');
     this.#count(which, script.keys.length);
     this.#beginScript();
-    return asSent(which, this.data.run(which, script.keys, script.args), script);
+    const run = () => this.data.run(which, script.keys, script.args);
+    return asSent(which, this.#gates.count(which, script, run), script);
   }
 
   #count(script: ScriptName, keys: number): void {
@@ -160,7 +171,7 @@ export class SimulatedServer {
     if (script === 'renew') {
       if (keys > 1) coverage.renewBatches += 1;
       coverage.largestRenewBatch = Math.max(coverage.largestRenewBatch, keys);
-    } else if (keys >= 2) {
+    } else if (keys >= 2 && !script.startsWith('gate-')) {
       if (keys > 2) coverage.batches += 1;
       coverage.largestBatch = Math.max(coverage.largestBatch, keys / 2);
     }

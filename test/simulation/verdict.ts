@@ -14,6 +14,7 @@ export interface Conditions {
   readonly faults: readonly Fault[];
   readonly longestLeaseMs: number;
   readonly forceful: boolean;
+  readonly joint: boolean;
 }
 
 export interface Verdict {
@@ -28,6 +29,8 @@ export interface Verdict {
 
 /** includes/promote.lua */
 export const FIRST_LEASE_MS = 5_000;
+/** Where nothing goes wrong nobody waits for a poll; but for one after a lease that ran out. Names that are held for others are not seen. */
+const FAIR_IDLE_MS = 500;
 /** A busy machine tells a loss and ends a wait late, by so much at most. */
 const SLOW_LOOP_MS = 1_500;
 const USUAL_LATENESS_MS = 250;
@@ -56,13 +59,16 @@ export function judge(recorder: Recorder, conditions: Conditions): Verdict {
   };
 }
 
-function boundsOf({ faults, longestLeaseMs, forceful }: Conditions): Bounds {
+function boundsOf({ faults, longestLeaseMs, forceful, joint }: Conditions): Bounds {
   const latenessMs = has(faults, 'slowLoop') ? SLOW_LOOP_MS : USUAL_LATENESS_MS;
   return {
     exclusive: staysExclusive(faults),
     // Ended by force a moment after its grant, a holder may hear of it after the next one does.
     ordered: faults.length === 0 && !forceful,
-    idleMs: longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
+    idleMs:
+      faults.length === 0 && !joint
+        ? FAIR_IDLE_MS
+        : longestLeaseMs + FIRST_LEASE_MS + 1_000 + clockBackMs(faults),
     settleMs: latenessMs,
     tellMs: latenessMs,
   };
@@ -90,8 +96,8 @@ function isPromised({ rule, message }: Violation, faults: readonly Fault[]): boo
  */
 function isOfStaleHold({ rule, message }: Violation, { handedOn, unsure, refused }: Recorder): boolean {
   const [call = ''] = message.split(' ', 1);
-  const other = / beside (\S+) /.exec(message)?.[1] ?? '';
-  if (rule === 'M1') return [call, other].some((one) => handedOn.has(one) || refused.has(one));
+  const others = (/ beside (\S+) /.exec(message)?.[1] ?? '').split(',');
+  if (rule === 'M1') return [call, ...others].some((one) => handedOn.has(one) || refused.has(one));
   if (rule === 'M2') return (handedOn.has(call) || refused.has(call)) && message.includes(' and got ');
   return rule === 'M5' && unsure.has(call) && message.includes('was told "released" although');
 }

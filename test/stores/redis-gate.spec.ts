@@ -5,6 +5,7 @@ import { systemRandomness } from '../../lib/runtime/owner-token.js';
 import { Stop } from '../../lib/runtime/stop-signal.js';
 import type { AcquireRequest, Grant } from '../../lib/stores/lock-store.js';
 import { SCRIPTS } from '../../lib/stores/redis/redis-scripts.generated.js';
+import { failureOf } from '../support/failure-of.js';
 import { GateProcess } from '../support/gate-process.js';
 import { gateRights, leastPrivilege } from '../support/least-privilege.js';
 import { MeddledRedis } from '../support/meddled-redis.js';
@@ -492,6 +493,81 @@ describe('a server whose memory is full', () => {
     const { hold } = await writer;
     await b.store.downgrade!(hold);
     expect(await b.release(hold)).toBe('released');
+  });
+});
+
+describe('force that finds a lease run out, and lets in who waited before it ends them', () => {
+  it('leaves no token ahead of the server’s clock', async () => {
+    const a = open();
+    await a.take(NAME, { ...shared, leaseMs: 100 });
+    const [, ends] = await bench.raw.zrange(`${STATE}:h`, '0', '0', 'WITHSCORES');
+    const nowUs = async () => {
+      const [seconds, micros] = await bench.raw.time();
+      return Number(seconds) * 1_000_000 + Number(micros);
+    };
+    // One who is not pushed to, and does not poll.
+    await bench.raw.zadd(`${STATE}:q2`, 1, `${'w'.repeat(22)}0000030000s0000000001lock:c:~gone!|`);
+    await eventually(async () => (await nowUs()) / 1_000 > Number(ends) + 1);
+    await a.store.forceRelease(NAME, 'by hand');
+    const next = await a.take(NAME, {});
+    expect(tokenOf(next)).toBeLessThanOrEqual(await nowUs());
+    await a.release(next.hold);
+  });
+});
+
+describe('a request that is sent on to the gate', () => {
+  it('is asked there once, and is queued when the gate says so', async () => {
+    const [a, b] = [open(), open()];
+    const reader = await a.take(NAME, shared);
+    const warm = await b.take('other', shared);
+    const asked = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1]);
+    const before = await asked();
+    const news: unknown[] = [];
+    const writer = b.take(NAME, { ...WAIT, onWaiting: (told) => void news.push(told.retryAfterMs) });
+    await queued(1);
+    await b.ask('other', {}); // behind whatever it sent besides
+    expect(news.map((retryAfterMs) => Number(retryAfterMs) > 0)).toEqual([true]);
+    expect((await asked()) - before).toBe(2 + 2); // both of them went to the gate by way of format 1
+    await a.release(reader.hold);
+    await writer;
+    await b.release(warm.hold);
+  });
+});
+
+describe('what the server refuses in the middle of an upgrade or a downgrade', () => {
+  it('because it became a replica is told as such, and the client connects anew', async () => {
+    const a = open();
+    const { hold } = await a.take(NAME, upgradeable);
+    const connections = async () =>
+      Number(/total_connections_received:(\d+)/.exec(await bench.raw.info('stats'))?.[1]);
+    const before = await connections();
+    await bench.raw.call('REPLICAOF', '127.0.0.1', '1');
+    try {
+      const upgrade = a.store.upgrade!(hold, { wait: false }, new Stop());
+      expect(await failureOf(upgrade)).toMatchObject({ code: 'LOCK_STORE_READONLY' });
+      await eventually(async () => (await connections()) > before);
+    } finally {
+      await bench.raw.call('REPLICAOF', 'NO', 'ONE');
+    }
+    expect(await a.release(hold)).toBe('released');
+  });
+
+  it('because another program uses a key of the gate is a conflict of keys, also for force and a limit', async () => {
+    const a = open();
+    const { hold } = await a.take(NAME, upgradeable);
+    await bench.raw.set(`${STATE}:i`, 'mine');
+    const permits = await a.take('door', { limit: 2, weight: 1 });
+    await bench.raw.set('lock:{door}:q2', 'mine');
+    const calls = [
+      a.store.upgrade!(hold, { wait: false }, new Stop()),
+      a.store.downgrade!(hold),
+      a.store.forceRelease(NAME, 'by hand'),
+      a.store.setLimit!('door', 3),
+    ];
+    for (const call of calls) expect(await failureOf(call)).toMatchObject({ code: 'LOCK_KEY_CONFLICT' });
+    expect(permits.hold.name).toBe('door');
+    await bench.raw.del(STATE, `${STATE}:h`, `${STATE}:i`, 'lock:{door}:q2');
   });
 });
 

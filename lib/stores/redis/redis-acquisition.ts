@@ -123,7 +123,9 @@ export class RedisAcquisition implements RedisRequest {
       // last one, so that nobody goes round for ever.
       this.kind = code === ASK_GATE ? 'gate-acquire' : 'acquire';
       this.ask();
-    } else if (code === GRANTED) {
+      return;
+    }
+    if (code === GRANTED) {
       this.#learn(answer);
       this.#limit = Number(answer[4] ?? 0);
       const leaseMs = Number(answer[3]);

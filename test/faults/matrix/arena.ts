@@ -40,6 +40,9 @@ export const COMMAND_MS = 200;
 export const KEEP_MS = 300;
 export const PREFIX = 'lock';
 
+/** A gate stays so much longer than the last lease. */
+const GATE_MS = 1_000;
+
 /** One process after the other, behind one proxy. */
 interface Seat {
   readonly proxy: FaultProxy;
@@ -110,7 +113,8 @@ export class Arena {
   }
 
   get names(): readonly string[] {
-    return this.#workload.names;
+    const { names, documents, doors } = this.#workload;
+    return [...names, ...documents, ...doors];
   }
 
   get proxies(): readonly FaultProxy[] {
@@ -170,7 +174,7 @@ export class Arena {
     if (options.abrupt !== true) await Promise.all(workers.map((worker) => worker.ask({ verb: 'rest' })));
     await Promise.all(workers.map((worker) => worker.ask({ verb: 'close' })));
     const { server, raw, names, leaseMs } = this;
-    const boundMs = leaseMs + KEEP_MS + 500 + (this.options.keysMs ?? 0);
+    const boundMs = leaseMs + GATE_MS + KEEP_MS + 500 + (this.options.keysMs ?? 0);
     const left = await leftoverKeys({
       url: server.url,
       raw,

@@ -65,7 +65,7 @@ const crashes: FaultCell[] = [
   }),
 ];
 
-const ONE_NAME = { names: ['group:1'], long: 0, thinkMs: 2, holdMs: 2 };
+const ONE_NAME = { names: ['group:1'], kinds: 0, long: 0, thinkMs: 2, holdMs: 2 };
 
 /** A command that is slow on a busy machine would count as a fault, and cost its sender the place in the queue. */
 const PATIENT_MS = 2_000;

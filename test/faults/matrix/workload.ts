@@ -28,6 +28,12 @@ export interface Workload {
   /** Writes to the resource, before and after its work. */
   readonly writes: number;
   readonly forces: number;
+  /** Names that are read (90 %) and written, some by way of an upgrade. */
+  readonly documents: readonly string[];
+  /** Names with a limit, which an operator changes now and then. */
+  readonly doors: readonly string[];
+  /** Takes one of these instead. */
+  readonly kinds: number;
   /** Between two acquisitions, up to. */
   readonly thinkMs: number;
 }
@@ -48,11 +54,17 @@ export function usualWorkload(leaseMs: number): Omit<Workload, 'seed' | 'waitMs'
     sent: 0.2,
     writes: 1,
     forces: 0,
+    documents: ['doc:1'],
+    doors: ['door:1'],
+    kinds: 0.4,
     thinkMs: 5,
   };
 }
 
 const AFTER_FAILURE_MS = 20;
+
+const LIMIT = 3;
+const HIGHEST_LIMIT = 5;
 
 /** The callers: each takes a lock, works under it, writes to the fenced resource, releases, and starts again. */
 export class WorkloadRunner {
@@ -85,6 +97,7 @@ export class WorkloadRunner {
   }
 
   async #once(chance: Seeded): Promise<void> {
+    if (chance.chance(this.workload.kinds)) return this.#shared(chance);
     const { names, forces } = this.workload;
     const name = chance.pick(names);
     if (chance.chance(forces)) await this.locks.forceRelease(name, 'chance');
@@ -95,6 +108,30 @@ export class WorkloadRunner {
       await this.#work(lease, chance);
     } finally {
       await (release === 'sent' ? lease.letGo() : lease.release());
+    }
+  }
+
+  /** A reader, a writer, one who reads and then writes; or a permit of a limit. */
+  async #shared(chance: Seeded): Promise<void> {
+    const { documents, doors, tries, waitMs } = this.workload;
+    const isDoor = chance.chance(0.4);
+    const name = chance.pick(isDoor ? doors : documents);
+    if (isDoor && chance.chance(0.03))
+      await this.locks.setLimit(name, chance.chance(0.5) ? null : chance.between(2, HIGHEST_LIMIT));
+    const mode = chance.chance(0.9) ? 'shared' : chance.chance(0.6) ? 'upgradeable' : 'exclusive';
+    const permit = { limit: LIMIT, weight: chance.chance(0.8) ? 1 : 2 };
+    const kind = !isDoor ? ({ mode } as const) : chance.chance(0.1) ? {} : permit;
+    const lease = await (chance.chance(tries)
+      ? this.locks.tryAcquire(name, kind)
+      : this.locks.acquire(name, kind));
+    if (lease === null) return;
+    try {
+      if (lease.isUpgradeable && chance.chance(0.7))
+        await lease.upgrade(chance.between(0, waitMs / 2)).catch(() => undefined);
+      await this.#work(lease, chance);
+      if (!isDoor && mode !== 'shared' && chance.chance(0.3)) await lease.downgrade();
+    } finally {
+      await lease.release();
     }
   }
 

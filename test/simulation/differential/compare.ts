@@ -72,7 +72,7 @@ export function answersMet(steps: readonly Step[]): string[] {
     if (!isReply(outcome)) return [`${script} refused ${outcome?.refused}`];
     if (script === 'inspect') return [`inspect ${inspected(outcome)}`];
     if (script === 'probe') return [`probe ${outcome.length > 2 ? 'refused' : 'fine'}`];
-    if (script === 'force') return [`force ${String(outcome[1])}`];
+    if (SINGLE.has(script)) return [`${script} ${String(outcome[1])}`];
     const unchanged = JSON.stringify(before) === JSON.stringify(contents);
     const met = outcome.slice(1).map((answer) => describeAnswer(script, answer, unchanged));
     if (met.length > 1) met.push(`${script} several`);
@@ -80,6 +80,17 @@ export function answersMet(steps: readonly Step[]): string[] {
     return met;
   });
 }
+
+/** Scripts about one lock, whose answer is not in a list. */
+const SINGLE = new Set([
+  'force',
+  'gate-force',
+  'gate-upgrade',
+  'gate-downgrade',
+  'gate-inspect',
+  'gate-limit',
+  'gate-probe',
+]);
 
 function inspected([, code, ...others]: readonly unknown[]): string {
   if (code === -9) return 'conflict';
@@ -91,7 +102,7 @@ function inspected([, code, ...others]: readonly unknown[]): string {
 function describeAnswer(script: string, answer: unknown, unchanged: boolean): string {
   if (!isReply(answer)) return `${script} one refused ${(answer as { refused: string }).refused}`;
   const [code] = answer;
-  if (script === 'renew' && answer.length === 4) return 'renew newer';
+  if (script.endsWith('renew') && answer.length === 4) return `${script} newer`;
   if (script === 'yield' && code === 1 && unchanged) return 'yield kept before';
   return `${script} ${String(code)}`;
 }

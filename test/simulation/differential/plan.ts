@@ -9,18 +9,18 @@ import {
 import { SeededRandom } from '../seeded-random.js';
 import { type Actor, Actors, KEEP_MS } from './actors.js';
 import { ScriptedWorld } from './scripted-run.js';
-import { CHANNELS, KEYS, STATE_KEYS, type Step } from './step.js';
+import { CHANNELS, PLAIN_KEYS, STATE_KEYS, type Step } from './step.js';
 
 /** Nothing may run out by itself between two steps of the real server, which takes a little time: ends come with a step `time`. */
 export const MARGIN_MS = 500;
 
 /** Always makes longer: whether a renewal writes must not depend on a millisecond. */
 const LONGER_MS = [9_000_000];
-const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
+export const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
 
-const LATER_FORMAT = `v3:h${'4'.repeat(70)}|`;
+export const LATER_FORMAT = `v3:h${'4'.repeat(70)}|`;
 /** The general gate: its own scripts answer. */
-const AT_GATE = `v2:${'1795132800000000'.repeat(2)}r${'0'.repeat(42)}`;
+export const AT_GATE = `v2:${'1795132800000000'.repeat(2)}r${'0'.repeat(42)}`;
 const STRANGE = [
   'stranger',
   '',
@@ -139,7 +139,7 @@ export class Plan {
 
   #trouble(): void {
     const random = this.#random;
-    const key = random.pick(KEYS);
+    const key = random.pick(PLAIN_KEYS);
     const channel = random.pick(CHANNELS);
     const value = random.pick(STRANGE);
     const actor = this.#actors.any();
@@ -178,7 +178,7 @@ export class Plan {
 
   /** A little longer if something would run out just then. */
   #passTime(wantedMs: number): void {
-    const ends = KEYS.map((key) => this.#world.server.pttl(key)).filter((left) => left >= 0);
+    const ends = PLAIN_KEYS.map((key) => this.#world.server.pttl(key)).filter((left) => left >= 0);
     let ms = wantedMs;
     while (ends.some((left) => left - ms >= -1 && left - ms < MARGIN_MS)) ms += MARGIN_MS;
     this.#take({ does: 'time', ms });
@@ -209,7 +209,7 @@ export class Plan {
   }
 }
 
-function answersOf(outcome: ReturnType<ScriptedWorld['do']>): readonly ScriptReply[] {
+export function answersOf(outcome: ReturnType<ScriptedWorld['do']>): readonly ScriptReply[] {
   if (!Array.isArray(outcome)) return [];
   return (outcome as readonly ScriptReply[]).slice(1).map((answer) => (Array.isArray(answer) ? answer : []));
 }

@@ -1,8 +1,8 @@
 import { type ChainableCommander, Redis } from 'ioredis';
 import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
 import { SCRIPTS } from '../../../lib/stores/redis/redis-scripts.generated.js';
-import { answerTo, withoutHead } from '../../../lib/stores/redis/redis-wire.js';
-import { OWN, requestsOf } from '../scripted-includes.js';
+import { answerOf, answerTo, withoutHead } from '../../../lib/stores/redis/redis-wire.js';
+import { BATCHES, isBatch, requestsOf } from '../scripted-includes.js';
 import {
   CHANNELS,
   KEYS,
@@ -11,6 +11,7 @@ import {
   readable,
   refusal,
   type Run,
+  shownSet,
   START_US,
   type Step,
   STEP_US,
@@ -31,6 +32,7 @@ for index, key in ipairs(KEYS) do
   local content = {}
   if kind == 'string' then content = { redis.call('GET', key) } end
   if kind == 'zset' then content = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+  if kind == 'hash' then content = redis.call('HGETALL', key) end
   shown[index] = { kind, redis.call('PTTL', key), content }
 end
 return shown`;
@@ -158,29 +160,38 @@ function outcomeOf(step: Step, reply: PipelineReply, nowUs: number): Outcome | u
   const content = withoutHead(result, head + at(nowUs));
   if (content === undefined) throw new Error(`not the reply to ${JSON.stringify(step)}: ${String(result)}`);
   const { script } = step;
-  if (script !== 'acquire' && script !== 'release' && script !== 'yield') return readable([head, ...content]);
-  const answers = requestsOf(step, OWN[script]).map(({ terms }, index) =>
-    fieldsOf(answerTo({ kind: script, terms }, content, index)),
-  );
+  if (!isBatch(script)) return readable([head, ...content]);
+  const answers = requestsOf(step, BATCHES[script]).map(({ terms }, index) => {
+    if (script === 'gate-renew') return fieldsOf(answerOf(content[index + 1]));
+    return fieldsOf(answerTo({ kind: script, terms }, content, index));
+  });
   return readable([head + String(content[0]), ...answers]);
 }
 
-/** Fences and times have 16 digits, everything else is a number. */
+/** Fences and times have 16 digits, a family is a letter, everything else is a number. */
 function fieldsOf([code, ...fields]: readonly unknown[]): readonly unknown[] {
-  if (Number(code) < -1) return [code, ...fields];
+  // Of a bare code nothing is left to say; of a refusal all the rest is a text.
+  if (Number(code) <= -8 && Number(code) !== -15) return [code, ...fields.filter((field) => field !== '')];
   return [code, ...fields.map((field) => (String(field).length === 16 ? field : Number(field)))];
 }
 
 function contentsOf(reply: PipelineReply): Observation['contents'] {
   const [error, result] = reply ?? [];
   if (error) throw error;
-  return (result as [string, number, unknown[]][]).map(([kind, pttl, content]) => {
+  return (result as [string, number, unknown[]][]).map(([kind, pttl, content], index) => {
     if (kind === 'none') return { text: kind, pttl };
     const items = content.flat().map(String);
-    const lines =
-      kind === 'string'
-        ? items
-        : items.filter((_, i) => i % 2 === 0).map((member, i) => `${Number(items[i * 2 + 1])} ${member}`);
-    return { text: `${kind} ${lines.join('\n')}`, pttl };
+    if (kind === 'string') return { text: `${kind} ${items[0]}`, pttl };
+    const pairs = items.flatMap((item, i): [string, string][] =>
+      i % 2 === 0 ? [[item, items[i + 1]!]] : [],
+    );
+    if (kind === 'zset')
+      return shownSet(
+        KEYS[index]!,
+        pairs.map(([member, score]) => ({ member, score: Number(score) })),
+        pttl,
+      );
+    const sorted = pairs.toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return { text: `${kind} ${sorted.flat().join('\n')}`, pttl };
   });
 }

@@ -1,3 +1,4 @@
+import { gateKeys } from '../../../lib/stores/redis/redis-keys.js';
 import type { ScriptReply } from '../../../lib/stores/redis/redis-link.js';
 import { ScriptedServer } from '../scripted-server.js';
 import {
@@ -7,6 +8,7 @@ import {
   readable,
   refusal,
   type Run,
+  shownSet,
   START_US,
   type Step,
   STEP_US,
@@ -32,6 +34,13 @@ export class ScriptedWorld {
   /** The time that the next script will see. */
   get nowUs(): number {
     return this.#nowUs;
+  }
+
+  /** When the leases of those end who hold this lock at its gate, one after the other, ms. */
+  ends(stateKey: string): number[] {
+    const { redis } = this.server;
+    const { holders } = gateKeys(stateKey);
+    return redis.type(holders) === 'zset' ? redis.zrange(holders).map(({ score }) => score) : [];
   }
 
   do(step: Step): Outcome | undefined {
@@ -68,10 +77,12 @@ export class ScriptedWorld {
   }
 
   observe(outcome: Outcome | undefined): Observation {
-    const contents = KEYS.map((key) => ({
-      text: this.server.dump(key) ?? 'none',
-      pttl: this.server.pttl(key),
-    }));
+    const { redis } = this.server;
+    const contents = KEYS.map((key) => {
+      const pttl = this.server.pttl(key);
+      if (redis.type(key) === 'zset') return shownSet(key, redis.zrange(key), pttl);
+      return { text: this.server.dump(key) ?? 'none', pttl };
+    });
     return { outcome, contents };
   }
 

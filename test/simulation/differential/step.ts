@@ -1,5 +1,6 @@
 import type { ScriptName } from '../../../lib/stores/redis/redis-link.js';
-import type { Refusal } from '../scripted-redis.js';
+import { gateKeys } from '../../../lib/stores/redis/redis-keys.js';
+import type { Refusal, ScoredMember } from '../scripted-redis.js';
 
 /** One thing that happens to a server. Pure data, so that a sequence can be replayed, printed and made smaller. */
 export type Step =
@@ -21,7 +22,24 @@ export type Outcome = readonly unknown[] | { readonly refused: string };
 export interface Observation {
   readonly outcome: Outcome | undefined;
   /** Of each key: what is in it, and for how long. */
-  readonly contents: readonly { readonly text: string; readonly pttl: number }[];
+  readonly contents: readonly Shown[];
+}
+
+export interface Shown {
+  readonly text: string;
+  readonly pttl: number;
+  /** When the leases of holders end. */
+  readonly ends?: readonly number[];
+}
+
+/** A sorted set. Of holders the scores are apart: the end of a hold that came from format 1 was told by the server's own clock. */
+export function shownSet(key: string, members: readonly ScoredMember[], pttl: number): Shown {
+  if (!key.endsWith(':h')) {
+    return { text: `zset ${members.map(({ member, score }) => `${score} ${member}`).join('\n')}`, pttl };
+  }
+  const sorted = members.toSorted((a, b) => (a.member < b.member ? -1 : 1));
+  const text = `zset ${sorted.map(({ member }) => member).join('\n')}`;
+  return { text, pttl, ends: sorted.map(({ score }) => score) };
 }
 
 export interface Run {
@@ -32,8 +50,11 @@ export interface Run {
 
 /** Three locks. */
 export const STATE_KEYS = ['lock:{a}', 'lock:{b}', 'lock:{c}'] as const;
-export const KEYS = STATE_KEYS.flatMap((key) => [key, `${key}:q`]);
-export const CHANNELS = ['lock:c:one', 'lock:c:two', 'lock:c:three'];
+export const KEYS = STATE_KEYS.flatMap((key) => Object.values(gateKeys(key)));
+/** Those of exclusive locks that nobody shares. */
+export const PLAIN_KEYS = STATE_KEYS.flatMap((key) => [key, `${key}:q`]);
+/** The first is of an older release, whose holds and places no gate takes over. */
+export const CHANNELS = ['lock:c:one', 'lock:c:~two', 'lock:c:~three'];
 
 /** 2026-11-20, in microseconds: tokens and tickets have as many digits as in life. */
 export const START_US = 1_795_132_800_000_000;

@@ -162,6 +162,7 @@ export class GateModel extends PlainModel {
   }
 
   forceAtGate(reason: string, only = 0): Answer {
+    const before = this.fence;
     if (!this.enter()) return [-12];
     const issued = ({ mode, fence }: Holder) =>
       only === 0 || only === fence || (mode === 'x' && only > fence && only <= this.nowUs);
@@ -172,7 +173,7 @@ export class GateModel extends PlainModel {
     }
     const [first] = victims;
     if (first === undefined) return this.saved([0]);
-    if (this.nowUs <= this.fence) this.fence += 1_000_000;
+    if (this.nowUs <= before) this.fence += 1_000_000;
     this.breakLineage();
     this.letIn();
     return this.saved([1, digits(first[1].fence), labelOf(first[1].tail)]);

@@ -1,4 +1,4 @@
-import { OWN, requestsOf } from '../../simulation/scripted-includes.js';
+import { BATCHES, requestsOf } from '../../simulation/scripted-includes.js';
 
 /** A call of a script, but for the script: what lies in Redis is the same in both releases, what travels is not. */
 interface Call {
@@ -10,7 +10,7 @@ interface Call {
 export function asSentBy010(script: string, call: Call): Call {
   if (!isBatch(script)) return call;
   const [head = ''] = call.args;
-  const requests = requestsOf(call, OWN[script]);
+  const requests = requestsOf(call, BATCHES[script]);
   const texts = requests.map(({ terms, own: [first = '', second = ''] }) => {
     if (script === 'acquire') return requestOf(terms, first);
     if (script === 'yield') return first + requestOf(terms, second);
@@ -32,8 +32,8 @@ export function asAnsweredBy010(script: string, reply: unknown): unknown {
   return [head + unused, ...answers].join('\n');
 }
 
-function isBatch(script: string): script is keyof typeof OWN {
-  return Object.hasOwn(OWN, script);
+function isBatch(script: string): script is 'acquire' | 'release' | 'yield' {
+  return ['acquire', 'release', 'yield'].includes(script);
 }
 
 function requestOf(terms: string, owner: string): string {

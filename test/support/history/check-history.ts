@@ -1,13 +1,22 @@
+import * as beside from './beside-rules.js';
 import * as exclusion from './exclusion-rules.js';
 import type { Bounds, HistoryEvent, RuleId, Violation } from './history-events.js';
 import { indexHistory } from './history-index.js';
 import * as progress from './progress-rules.js';
 
 export { believedUntilMs } from './history-index.js';
-export type { Bounds, Happening, HistoryEvent, RuleId, Stamp, Violation } from './history-events.js';
+export type {
+  Bounds,
+  Happening,
+  HeldKind,
+  HistoryEvent,
+  RuleId,
+  Stamp,
+  Violation,
+} from './history-events.js';
 
 const RULES: Readonly<Record<RuleId, exclusion.HistoryRule>> = {
-  M1: exclusion.exclusion,
+  M1: beside.exclusion,
   M2: exclusion.rising,
   M3: exclusion.fencing,
   M4: exclusion.stopsInTime,
@@ -65,7 +74,7 @@ export function measureHistory(events: readonly HistoryEvent[], bounds: Bounds):
   return {
     acquisitions: granted.length,
     worstWaitMs: largest(granted.map(({ settled, invokedAtMs }) => settled!.atMs - invokedAtMs)),
-    overlaps: exclusion.overlaps(history, bounds).length,
+    overlaps: beside.overlaps(history, bounds).length,
     worstTellMs: largest(calls.map((call) => exclusion.lossToldLateMs(call, history.processes.get(call.p)))),
     worstIdleMs: largest(progress.idleTimes(history, NOTEWORTHY_IDLE_MS).map(({ ms }) => ms)),
     refusedWrites: calls.flatMap(({ writes }) => writes).filter((w) => w.answer?.type === 'refused').length,

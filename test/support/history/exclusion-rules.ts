@@ -1,5 +1,12 @@
 import type { Bounds, RuleId, Violation } from './history-events.js';
-import { believedUntilMs, type Call, type HistoryIndex, type ProcessLife } from './history-index.js';
+import {
+  believedUntilMs,
+  type Call,
+  type HistoryIndex,
+  type ProcessLife,
+  type Told,
+} from './history-index.js';
+import { exclude, kindAt } from './kinds.js';
 
 /** A rule looks at a history and says what is wrong with it. */
 export type HistoryRule = (history: HistoryIndex, bounds: Bounds) => Violation[];
@@ -39,78 +46,49 @@ export function pausedMs(life: ProcessLife | undefined, fromMs: number, untilMs:
   return sum;
 }
 
-/** M1: of one name, at no moment two leases that both believe. */
-export const overlaps: HistoryRule = (history) => {
-  const found: Violation[] = [];
-  for (const [name, calls] of byName(history.calls.values())) {
-    const forces = history.forces.filter((force) => force.name === name);
-    let latest: { readonly call: Call; readonly untilMs: number } | undefined;
-    for (const { call, fromMs, untilMs } of beliefs(calls, forces)) {
-      if (latest !== undefined && fromMs < latest.untilMs - ROUNDING_MS) {
-        const bothMs = Math.min(untilMs, latest.untilMs) - fromMs;
-        const message = `${call.call} held "${name}" beside ${latest.call.call} for ${bothMs.toFixed(2)} ms`;
-        found.push(violation('M1', fromMs, message));
-      }
-      if (latest === undefined || untilMs > latest.untilMs) latest = { call, untilMs };
-    }
-  }
-  return found;
-};
-
-function beliefs(calls: readonly Call[], forces: HistoryIndex['forces']) {
-  return calls
-    .filter(({ settled }) => settled?.granted)
-    .map((call) => {
-      const fromMs = call.settled?.atMs ?? 0;
-      let untilMs = Math.max(fromMs, believedUntilMs(call));
-      // Whoever is ended by force believes until it is told: that is not promised to anybody. Its own grant may still have been on
-      // its way at that moment, which only shows in how it ended.
-      const wasLost = call.lost !== undefined || call.releases[0]?.result === 'lost';
-      for (const force of forces) {
-        const mayBeVictim = (wasLost ? call.invokedAtMs : fromMs) <= force.endedAtMs;
-        if (mayBeVictim && untilMs > force.invokedAtMs) untilMs = Math.max(fromMs, force.invokedAtMs);
-      }
-      return { call, fromMs, untilMs };
-    })
-    .filter(({ fromMs, untilMs }) => untilMs > fromMs)
-    .toSorted((a, b) => a.fromMs - b.fromMs);
-}
-
-/** M1 is judged only where the faults stayed inside the declared bounds. */
-export const exclusion: HistoryRule = (history, bounds) =>
-  bounds.exclusive ? overlaps(history, bounds) : [];
-
-interface Granted {
+interface Granted extends Told {
   readonly call: Call;
-  readonly fence: number;
-  readonly atMs: number;
 }
 
 function grantsOf(calls: readonly Call[]): Granted[] {
   return calls
-    .flatMap((call) => call.fences.map(({ fence, atMs }) => ({ call, fence, atMs })))
+    .flatMap((call) => call.fences.map((told) => ({ ...told, call })))
     .toSorted((a, b) => a.atMs - b.atMs);
 }
 
-/** M2: whoever asks after another one was granted gets a larger token; no token is given out twice. */
+/** Readers behind one hold share its token, and so do those to whom a permit is handed on: in one process. */
+function mayShare(one: Granted, other: Granted): boolean {
+  return one.kind !== 'exclusive' && one.kind === other.kind && one.call.p === other.call.p;
+}
+
+/**
+ * M2: whoever asks after another one was granted gets a larger token; no token is given out twice. Of those who share a name only whoever
+ * holds it alone is above, and below.
+ */
 export const rising: HistoryRule = (history, bounds) => {
   const found: Violation[] = [];
   for (const [name, calls] of byName(history.calls.values())) {
     const grants = grantsOf(calls);
-    const owners = new Map<number, Call>();
-    for (const { call, fence, atMs } of grants) {
+    const owners = new Map<number, Granted>();
+    for (const granted of grants) {
+      const { call, fence, atMs } = granted;
       const owner = owners.get(fence);
-      if (owner !== undefined && owner !== call)
+      if (owner !== undefined && owner.call !== call && !mayShare(owner, granted))
         found.push(
-          violation('M2', atMs, `${owner.call} and ${call.call} both have token ${fence} of "${name}"`),
+          violation('M2', atMs, `${owner.call.call} and ${call.call} both have token ${fence} of "${name}"`),
         );
-      owners.set(fence, call);
+      owners.set(fence, granted);
     }
     let next = 0;
-    let largest = bounds.fencesBefore?.get(name) ?? -Infinity;
-    for (const granted of grants.toSorted((a, b) => a.call.invokedAtMs - b.call.invokedAtMs)) {
-      for (; next < grants.length && grants[next]!.atMs < granted.call.invokedAtMs; next++)
-        largest = Math.max(largest, grants[next]!.fence);
+    let ofAll = bounds.fencesBefore?.get(name) ?? -Infinity;
+    let ofWriters = -Infinity;
+    for (const granted of grants.toSorted((a, b) => a.askedAtMs - b.askedAtMs)) {
+      for (; next < grants.length && grants[next]!.atMs < granted.askedAtMs; next++) {
+        const { fence, kind } = grants[next]!;
+        ofAll = Math.max(ofAll, fence);
+        if (kind === 'exclusive') ofWriters = Math.max(ofWriters, fence);
+      }
+      const largest = granted.kind === 'exclusive' ? ofAll : ofWriters;
       if (granted.fence > largest || bounds.rising === false) continue;
       const message = `${granted.call.call} asked for "${name}" after token ${largest} was granted and got ${granted.fence}`;
       found.push(violation('M2', granted.atMs, message));
@@ -237,7 +215,8 @@ function afterTheNext(call: Call, grants: readonly Granted[]): Violation[] {
   for (const { invoked, told } of successes)
     for (let i = start; i >= 0 && i < grants.length && grants[i]!.atMs < invoked.atMs; i++) {
       const next = grants[i]!;
-      if (next.call === call || next.fence <= own) continue;
+      if (next.call === call || next.fence <= own || !exclude(next.kind, kindAt(call, invoked.atMs)))
+        continue;
       const message = `${call.call} (token ${own}) was told "${told}" although ${next.call.call} had token ${next.fence} before`;
       found.push(violation('M5', invoked.atMs, message));
     }

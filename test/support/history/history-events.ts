@@ -23,6 +23,9 @@ export type Happening =
   | WriteHappening
   | PlaceHappening
   | PartHappening
+  | ModeHappening
+  | UpgradeHappening
+  | LimitHappening
   | ForceHappening
   | ProcessHappening
   | ObserverHappening;
@@ -37,6 +40,11 @@ export type AcquireHappening =
       readonly boundMs: number | null;
       /** Does it wait in the line of its process? `tryAcquire` and `waitMs: 0` do not. */
       readonly inLine: boolean;
+      /** Default: exclusive. */
+      readonly kind?: HeldKind;
+      /** Of a permit: how much of the limit it takes, and the limit that its caller gives. */
+      readonly weight?: number;
+      readonly limit?: number;
     }
   | {
       readonly f: 'acquire';
@@ -55,6 +63,40 @@ export type AcquireHappening =
       readonly name: string;
       readonly code: string;
     };
+
+/** How a name is held. */
+export type HeldKind =
+  | 'exclusive'
+  | 'shared'
+  | 'upgradeable'
+  | 'limited'
+  | 'intention-shared'
+  | 'intention-exclusive';
+
+/** An upgrade was granted, or a downgrade is about to be sent. */
+export interface ModeHappening {
+  readonly f: 'mode';
+  readonly call: string;
+  readonly kind: HeldKind;
+  readonly fence: number;
+  /** When it was asked for. */
+  readonly askedAtMs: number;
+}
+
+/** How long an upgrade was waited for: nobody else is let in meanwhile. */
+export interface UpgradeHappening {
+  readonly f: 'upgrade';
+  readonly type: 'invoke' | 'end';
+  readonly call: string;
+}
+
+/** An operator sets the limit of a name, null: that of its callers. `info`: nobody knows whether it was executed. */
+export interface LimitHappening {
+  readonly f: 'limit';
+  readonly type: 'invoke' | 'ok' | 'info';
+  readonly name: string;
+  readonly limit: number | null;
+}
 
 export type RenewHappening =
   | { readonly f: 'renew'; readonly type: 'invoke' | 'lost' | 'unknown'; readonly call: string }
@@ -114,6 +156,8 @@ export interface PlaceHappening {
   readonly type: 'ask' | 'queued' | 'granted' | 'left';
   readonly place: string;
   readonly name: string;
+  /** Default: exclusive. */
+  readonly kind?: HeldKind;
 }
 
 /**

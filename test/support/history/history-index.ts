@@ -1,5 +1,5 @@
 import type { EventOf, HistoryEvent } from './history-events.js';
-import type { Call, Force, HistoryIndex, Part, Place, ProcessLife } from './indexed-history.js';
+import type { Call, Force, HistoryIndex, LimitSetting, Part, Place, ProcessLife } from './indexed-history.js';
 
 export type * from './indexed-history.js';
 
@@ -24,6 +24,7 @@ class IndexBuilder {
   readonly #places = new Map<string, Place>();
   readonly #parts = new Map<string, Part>();
   readonly #forces: Force[] = [];
+  readonly #limits: LimitSetting[] = [];
   readonly #processes = new Map<string, ProcessLife>();
   readonly #observed: HistoryEvent[] = [];
   #healedAtMs = -Infinity;
@@ -45,6 +46,12 @@ class IndexBuilder {
         return this.#part(event);
       case 'force':
         return this.#force(event);
+      case 'limit':
+        return this.#limit(event);
+      case 'mode':
+        return this.#mode(event);
+      case 'upgrade':
+        return this.#upgrade(event);
       case 'process':
         return this.#process(event);
       case 'lost':
@@ -71,6 +78,7 @@ class IndexBuilder {
       places: this.#places,
       parts: [...this.#parts.values()],
       forces: this.#forces,
+      limits: this.#limits,
       processes: this.#processes,
       observed: this.#observed,
       healedAtMs: this.#healedAtMs,
@@ -87,16 +95,16 @@ class IndexBuilder {
   #acquire(event: EventOf<'acquire'>, index: number): void {
     const { call, name, p, atMs } = event;
     if (event.type === 'invoke') {
-      const lists = { fences: [], renewals: [], writes: [], releases: [] };
-      const { boundMs, inLine } = event;
+      const lists = { fences: [], renewals: [], writes: [], releases: [], upgrades: [] };
+      const { boundMs, inLine, kind = 'exclusive', weight = 1, limit } = event;
       const start = { call, p, name, invokedAtMs: atMs, boundMs, inLine, index, deadlineMs: -Infinity };
-      this.#calls.set(call, { ...start, ...lists });
+      this.#calls.set(call, { ...start, ...lists, kinds: [{ kind, fromMs: -Infinity }], weight, limit });
       return;
     }
     const known = this.#callOf(event);
     known.settled = { atMs, index, granted: event.type === 'ok' };
     if (event.type === 'fail') return;
-    known.fences.push({ fence: event.fence, atMs });
+    this.#told(known, { fence: event.fence, atMs, askedAtMs: known.invokedAtMs });
     known.deadlineMs = event.deadlineMs;
   }
 
@@ -116,7 +124,33 @@ class IndexBuilder {
     }
     renewal.answer = { type, fence: event.fence };
     if (atMs < believedUntilMs(call)) call.deadlineMs = event.deadlineMs;
-    if (call.fences.at(-1)?.fence !== event.fence) call.fences.push({ fence: event.fence, atMs });
+    if (call.fences.at(-1)?.fence !== event.fence)
+      this.#told(call, { fence: event.fence, atMs, askedAtMs: call.invokedAtMs });
+  }
+
+  #told(call: Call, told: { fence: number; atMs: number; askedAtMs: number }): void {
+    call.fences.push({ ...told, kind: call.kinds.at(-1)!.kind });
+  }
+
+  #mode(event: EventOf<'mode'>): void {
+    const call = this.#callOf(event);
+    const { kind, fence, atMs, askedAtMs } = event;
+    call.kinds.push({ kind, fromMs: atMs });
+    // An upgrade is a grant of its own.
+    if (kind === 'exclusive' || call.fences.at(-1)?.fence !== fence)
+      this.#told(call, { fence, atMs, askedAtMs });
+  }
+
+  #upgrade(event: EventOf<'upgrade'>): void {
+    const { upgrades } = this.#callOf(event);
+    if (event.type === 'invoke') upgrades.push({ fromMs: event.atMs, untilMs: Infinity });
+    else upgrades.at(-1)!.untilMs = event.atMs;
+  }
+
+  #limit({ type, name, limit, atMs }: EventOf<'limit'>): void {
+    if (type === 'invoke') this.#limits.push({ name, limit, invokedAtMs: atMs, endedAtMs: Infinity });
+    const open = this.#limits.findLast((set) => set.name === name && set.limit === limit);
+    if (type === 'ok' && open !== undefined) open.endedAtMs = atMs;
   }
 
   #release(event: EventOf<'release'>, index: number): void {
@@ -144,8 +178,8 @@ class IndexBuilder {
       event.type === 'accepted' ? { type: 'accepted', version: event.version } : { type: 'refused' };
   }
 
-  #place({ type, place, p, name, atMs }: EventOf<'place'>): void {
-    if (type === 'ask') this.#places.set(place, { place, p, name, askedAtMs: atMs });
+  #place({ type, place, p, name, atMs, kind = 'exclusive' }: EventOf<'place'>): void {
+    if (type === 'ask') this.#places.set(place, { place, p, name, kind, askedAtMs: atMs });
     const known = this.#places.get(place);
     if (known === undefined) return;
     if (type === 'queued') known.queuedAtMs ??= atMs;

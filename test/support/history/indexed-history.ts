@@ -1,4 +1,4 @@
-import type { HistoryEvent } from './history-events.js';
+import type { HeldKind, HistoryEvent } from './history-events.js';
 
 /** Everything that one acquisition did, from the call to the end of its lease. */
 export interface Call {
@@ -11,8 +11,15 @@ export interface Call {
   /** Its place among all events of the history: decides between two that have the same time. */
   readonly index: number;
   settled?: Moment & { readonly granted: boolean };
+  /** How it holds the name, from when on: at first as it was asked for. */
+  readonly kinds: { readonly kind: HeldKind; readonly fromMs: number }[];
+  /** Waits for an upgrade. Infinity: it did not end. */
+  readonly upgrades: { readonly fromMs: number; untilMs: number }[];
+  readonly weight: number;
+  /** That its caller gives. */
+  readonly limit: number | undefined;
   /** Fencing tokens it was told, with the moment: usually one. */
-  readonly fences: { readonly fence: number; readonly atMs: number }[];
+  readonly fences: Told[];
   readonly renewals: Renewal[];
   readonly writes: Write[];
   readonly releases: Release[];
@@ -21,6 +28,14 @@ export interface Call {
   lost?: Moment & { readonly cause: string; readonly deadlineMs: number };
   /** Its process was killed before anything else ended it. */
   crashedAtMs?: number;
+}
+
+/** A fencing token that a call was told. */
+export interface Told {
+  readonly fence: number;
+  readonly atMs: number;
+  readonly askedAtMs: number;
+  readonly kind: HeldKind;
 }
 
 interface Moment {
@@ -50,6 +65,7 @@ export interface Place {
   readonly place: string;
   readonly p: string;
   readonly name: string;
+  readonly kind: HeldKind;
   readonly askedAtMs: number;
   queuedAtMs?: number;
   grantedAtMs?: number;
@@ -62,6 +78,15 @@ export interface Part {
   readonly fromMs: number;
   /** Infinity: to the end. */
   untilMs: number;
+}
+
+/** A limit that an operator set, or took away. */
+export interface LimitSetting {
+  readonly name: string;
+  readonly limit: number | null;
+  readonly invokedAtMs: number;
+  /** Infinity: nobody knows when, or whether. */
+  endedAtMs: number;
 }
 
 export interface Force {
@@ -90,6 +115,7 @@ export interface HistoryIndex {
   readonly places: ReadonlyMap<string, Place>;
   readonly parts: readonly Part[];
   readonly forces: readonly Force[];
+  readonly limits: readonly LimitSetting[];
   readonly processes: ReadonlyMap<string, ProcessLife>;
   readonly observed: readonly HistoryEvent[];
   /** Without a `healed` event the whole history counts as healthy. */

@@ -1,24 +1,23 @@
 import type { HistoryRule } from './exclusion-rules.js';
 import { byName, lateness, pausedMs, violation } from './exclusion-rules.js';
-import type { Violation } from './history-events.js';
-import { believedUntilMs, type Call, type HistoryIndex, type Place } from './history-index.js';
+import type { HeldKind, Violation } from './history-events.js';
+import type { Call, HistoryIndex, Place } from './history-index.js';
+import { type Idle, idleTimesOf } from './idle-times.js';
+import { exclude } from './kinds.js';
 
 const SETTLE_MS = 250;
 
-/** A time in which somebody waited for a name and nobody held it. */
-export interface Idle {
-  readonly name: string;
-  readonly fromMs: number;
-  readonly ms: number;
-}
-
 /**
- * L1: once everything is healed, a name that is waited for is not left idle for long. Time in which any of the processes did not run is
+ * L1: once everything is healed, nobody is kept waiting for long by nobody. Time in which any of the processes did not run is
  * not counted: the next turn may have been its.
  */
 export const progress: HistoryRule = (history, { idleMs }) =>
   idleTimes(history, idleMs).map(({ name, fromMs, ms }) =>
-    lateness('L1', fromMs, `"${name}" was waited for and held by nobody for ${ms.toFixed(0)} ms`),
+    lateness(
+      'L1',
+      fromMs,
+      `"${name}" was waited for and held by nobody who was in the way for ${ms.toFixed(0)} ms`,
+    ),
   );
 
 /** Those longer than this, without the time in which some process did not run. */
@@ -33,54 +32,6 @@ export function idleTimes(history: HistoryIndex, longerThanMs = 0): Idle[] {
     .filter(({ ms }) => ms > longerThanMs)
     .map((idle) => ({ ...idle, ms: idle.ms - pausedMs({ pauses }, idle.fromMs, idle.fromMs + idle.ms) }))
     .filter(({ ms }) => ms > longerThanMs);
-}
-
-function idleTimesOf(name: string, calls: readonly Call[], history: HistoryIndex): Idle[] {
-  const found: Idle[] = [];
-  let waiting = 0;
-  let holding = 0;
-  let fromMs: number | undefined;
-  const end = (untilMs: number) => {
-    const start = Math.max(fromMs ?? Infinity, history.healedAtMs);
-    if (untilMs > start) found.push({ name, fromMs: start, ms: untilMs - start });
-    fromMs = undefined;
-  };
-  for (const { atMs, waits, holds } of changesOf(name, calls, history)) {
-    waiting += waits;
-    holding += holds;
-    const idle = waiting > 0 && holding === 0;
-    // A grant ends an idle time even if its lease ends at the same moment.
-    if (fromMs !== undefined && (!idle || holds > 0)) end(atMs);
-    if (idle) fromMs ??= atMs;
-  }
-  if (fromMs !== undefined) end(history.endsAtMs);
-  return found;
-}
-
-function changesOf(
-  name: string,
-  calls: readonly Call[],
-  { parts }: HistoryIndex,
-): { atMs: number; waits: number; holds: number }[] {
-  const held = parts
-    .filter((part) => part.name === name)
-    .flatMap(({ fromMs, untilMs }) => [
-      { atMs: fromMs, waits: 0, holds: 1 },
-      { atMs: untilMs, waits: 0, holds: -1 },
-    ]);
-  return calls
-    .flatMap((call) => {
-      const { invokedAtMs, settled, crashedAtMs = Infinity, inLine } = call;
-      const settledAtMs = Math.min(settled?.atMs ?? Infinity, crashedAtMs);
-      const changes = inLine ? [{ atMs: invokedAtMs, waits: 1, holds: 0 }] : [];
-      const waits = inLine ? -1 : 0;
-      if (settled?.granted !== true) return [...changes, { atMs: settledAtMs, waits, holds: 0 }];
-      const untilMs = Math.max(settledAtMs, believedUntilMs(call));
-      return [...changes, { atMs: settledAtMs, waits, holds: 1 }, { atMs: untilMs, waits: 0, holds: -1 }];
-    })
-    .concat(held)
-    .filter(({ atMs }) => atMs < Infinity)
-    .toSorted((a, b) => a.atMs - b.atMs || b.holds - a.holds);
 }
 
 /** L2: nothing is left in the store. */
@@ -123,7 +74,7 @@ function localOvertakes(history: HistoryIndex): Violation[] {
   const found: Violation[] = [];
   for (const call of history.calls.values()) {
     if (!call.inLine || call.settled?.granted !== true) continue;
-    const line = JSON.stringify([call.p, call.name]);
+    const line = JSON.stringify([call.p, call.name, call.kinds[0]?.kind]);
     const before = lines.get(line);
     lines.set(line, before === undefined || before.settled!.index < call.settled.index ? call : before);
     if (before === undefined || before.settled!.index < call.settled.index) continue;
@@ -147,12 +98,18 @@ function queueOvertakes(history: HistoryIndex): Violation[] {
       .filter(({ queuedAtMs }) => queuedAtMs !== undefined)
       .toSorted((a, b) => a.queuedAtMs! - b.queuedAtMs!);
     let next = 0;
-    let last: Place | undefined;
+    /** Of each kind the one that was served last. */
+    const last = new Map<HeldKind, Place>();
     for (const place of places.toSorted((a, b) => a.askedAtMs - b.askedAtMs)) {
       for (; next < queued.length && queued[next]!.queuedAtMs! < place.askedAtMs; next++)
-        if (last === undefined || queued[next]!.grantedAtMs! > last.grantedAtMs!) last = queued[next];
-      if (last === undefined || last.grantedAtMs! <= place.grantedAtMs!) continue;
-      const message = `${place.place} asked for "${name}" when ${last.place} was queued, and was served before it`;
+        if (queued[next]!.grantedAtMs! > (last.get(queued[next]!.kind)?.grantedAtMs ?? -Infinity))
+          last.set(queued[next]!.kind, queued[next]!);
+      // Those who share are let in together, and may hear of it in any order.
+      const before = [...last.values()].find(
+        (other) => exclude(other.kind, place.kind) && other.grantedAtMs! > place.grantedAtMs!,
+      );
+      if (before === undefined) continue;
+      const message = `${place.place} asked for "${name}" when ${before.place} was queued, and was served before it`;
       found.push(violation('F1', place.grantedAtMs!, message));
     }
   }

@@ -1,5 +1,6 @@
 import { type AcquireOptions, type Lease, LockError, LockManager } from '../../../lib/index.js';
 import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
+import type { HeldKind } from './history-events.js';
 import type { SingleLease } from '../../../lib/holding/single-lease.js';
 import { single } from '../single-lease.js';
 
@@ -23,14 +24,17 @@ export class RecordedLocks {
   async acquire(name: string, options: AcquireOptions = {}): Promise<RecordedLease> {
     const waitMs = options.waitMs ?? this.options.manager.waitMs ?? 10_000;
     const inLine = waitMs > 0;
-    const boundMs = waitMs === Infinity ? null : Math.max(waitMs, inLine ? 0 : this.options.tryMs);
-    const call = this.#begin(name, boundMs, inLine);
-    return this.#settle(new Map([[name, call]]), this.locks.acquire(name, options)) as Promise<RecordedLease>;
+    const kind = kindIn(options);
+    const boundMs = waitMs === Infinity ? null : Math.max(waitMs, inLine ? 0 : this.#tryMs(kind));
+    const call = this.#begin(name, { boundMs, inLine, ...kind });
+    const acquiring = this.locks.acquire(name, options);
+    return this.#settle(new Map([[name, call]]), acquiring, kind) as Promise<RecordedLease>;
   }
 
   tryAcquire(name: string, options: AcquireOptions = {}): Promise<RecordedLease | null> {
-    const call = this.#begin(name, this.options.tryMs, false);
-    return this.#settle(new Map([[name, call]]), this.locks.tryAcquire(name, options));
+    const kind = kindIn(options);
+    const call = this.#begin(name, { boundMs: this.#tryMs(kind), inLine: false, ...kind });
+    return this.#settle(new Map([[name, call]]), this.locks.tryAcquire(name, options), kind);
   }
 
   /**
@@ -45,7 +49,9 @@ export class RecordedLocks {
     const waitMs = tries ? 0 : (options.waitMs ?? manager.waitMs ?? 10_000);
     // Who does not wait is answered when what it took for a moment is given back.
     const boundMs = waitMs === Infinity ? null : waitMs === 0 ? 2 * tryMs : Math.max(waitMs, tryMs);
-    const calls = new Map([...new Set(names)].map((name) => [name, this.#begin(name, boundMs, false)]));
+    const calls = new Map(
+      [...new Set(names)].map((name) => [name, this.#begin(name, { boundMs, inLine: false })]),
+    );
     const label = this.#recorder.nextId();
     this.#recorder.joint.add(label);
     const labelled = { ...options, label };
@@ -90,9 +96,24 @@ export class RecordedLocks {
     this.#recorder.add({ f: 'process', type: 'end', of: this.options.p, leftovers: left });
   }
 
-  #begin(name: string, boundMs: number | null, inLine: boolean): string {
+  /** As an operator. */
+  async setLimit(name: string, limit: number | null): Promise<void> {
+    const { add } = this.#recorder;
+    add({ f: 'limit', type: 'invoke', name, limit });
+    await this.locks.setLimit(name, limit).then(
+      () => add({ f: 'limit', type: 'ok', name, limit }),
+      () => add({ f: 'limit', type: 'info', name, limit }),
+    );
+  }
+
+  /** Whether it may ask gates at all, the request, and the way to the gate and back are a command each. */
+  #tryMs({ kind }: Kind): number {
+    return kind === undefined ? this.options.tryMs : COMMANDS_OF_A_GATE * this.options.tryMs;
+  }
+
+  #begin(name: string, about: Kind & { readonly boundMs: number | null; readonly inLine: boolean }): string {
     const call = this.#recorder.nextId();
-    this.#recorder.add({ f: 'acquire', type: 'invoke', call, name, boundMs, inLine });
+    this.#recorder.add({ f: 'acquire', type: 'invoke', call, name, ...about });
     return call;
   }
 
@@ -100,6 +121,7 @@ export class RecordedLocks {
   async #settle(
     calls: ReadonlyMap<string, string>,
     acquiring: Promise<Lease | null>,
+    { kind = 'exclusive' }: Kind = {},
   ): Promise<RecordedLease | null> {
     const { add, shared } = this.#recorder;
     const failed = (code: string) => {
@@ -115,10 +137,10 @@ export class RecordedLocks {
       for (const [name, call] of calls) {
         const part = single(lease.partOn(name) ?? lease);
         const { fencingToken: fence, deadlineMs, hold } = part;
-        this.#recorder.calls.set(hold, { call, lease: part, whole: lease });
+        this.#recorder.uses(hold, { call, lease: part, whole: lease, shares: kind === 'shared' });
         if (calls.size === 1) this.#recorder.partLeft(hold); // from here on the history knows whose it is
         add({ f: 'acquire', type: 'ok', call, name, fence, deadlineMs: shared(deadlineMs) });
-        parts.push({ call, lease: part });
+        parts.push({ call, lease: part, kind });
       }
       return new RecordedLease(lease, parts, this.#recorder);
     } catch (error) {
@@ -132,6 +154,21 @@ export class RecordedLocks {
 interface RecordedPart {
   readonly call: string;
   readonly lease: SingleLease;
+  kind: HeldKind;
+}
+
+/** How a lock is asked for, as the history knows it; undefined: exclusively. */
+interface Kind {
+  readonly kind?: HeldKind;
+  readonly weight?: number;
+  readonly limit?: number;
+}
+
+const COMMANDS_OF_A_GATE = 4;
+
+function kindIn({ mode, limit, weight = 1 }: AcquireOptions): Kind {
+  if (limit !== undefined) return { kind: 'limited', limit, weight };
+  return mode === undefined || mode === 'exclusive' ? {} : { kind: mode };
 }
 
 /** A lease whose use is written down. */
@@ -153,7 +190,8 @@ export class RecordedLease {
   /** Asks the lease whether it is held, as a caller does right before a step, and only then writes. false: not held any more. */
   async write(resource: FencedWrite): Promise<boolean> {
     const { recorder } = this;
-    for (const { call, lease } of this.parts) {
+    for (const { call, lease, kind } of this.parts) {
+      if (kind !== 'exclusive') continue; // a reader does not write
       const checkedAtMs = recorder.nowMs();
       if (this.lease.state !== 'held') return false;
       const { name, fencingToken: fence } = lease;
@@ -163,6 +201,38 @@ export class RecordedLease {
       else recorder.add({ f: 'write', type: 'accepted', call, name, fence, version });
     }
     return true;
+  }
+
+  get isUpgradeable(): boolean {
+    return this.parts[0]?.kind === 'upgradeable';
+  }
+
+  /** Rejects as `Lease.upgrade`; then it stays as it was. */
+  async upgrade(waitMs: number): Promise<void> {
+    const { recorder } = this;
+    const [part] = this.parts;
+    const { call, lease } = part!;
+    const askedAtMs = recorder.nowMs();
+    recorder.add({ f: 'upgrade', type: 'invoke', call });
+    try {
+      await this.lease.upgrade({ waitMs });
+      part!.kind = 'exclusive';
+      recorder.add({ f: 'mode', call, kind: 'exclusive', fence: lease.fencingToken, askedAtMs });
+    } finally {
+      recorder.add({ f: 'upgrade', type: 'end', call });
+    }
+  }
+
+  /** From the call on it counts as shared. */
+  async downgrade(): Promise<void> {
+    const { recorder } = this;
+    const [part] = this.parts;
+    const { call, lease } = part!;
+    if (lease.state !== 'held') return;
+    part!.kind = 'shared';
+    const askedAtMs = recorder.nowMs();
+    recorder.add({ f: 'mode', call, kind: 'shared', fence: lease.fencingToken, askedAtMs });
+    await this.lease.downgrade().catch(() => undefined);
   }
 
   async release(): Promise<void> {
@@ -192,8 +262,9 @@ export class RecordedLease {
       const ending = end(this.lease);
       const asked = parts.map((part, at) => askedOf(part) !== before[at]);
       // It stayed in this process, and may go to a call that waits for others of its names.
-      for (const [at, { lease }] of parts.entries())
-        if (asked[at] === false && lease.state === 'released') recorder.partHeld(lease.hold, lease.name);
+      for (const [at, { lease, kind }] of parts.entries())
+        if (asked[at] === false && lease.state === 'released' && kind === 'exclusive')
+          recorder.partHeld(lease.hold, lease.name);
       const result = await ending;
       for (const [at, { call }] of parts.entries())
         recorder.add({ f: 'release', type: 'ok', call, result, asked: asked[at]! });

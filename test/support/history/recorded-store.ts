@@ -30,6 +30,8 @@ export interface RecordedUser {
   readonly lease: Lease;
   /** On several names, of which this is one; else the same. */
   readonly whole: Lease;
+  /** May others of its process have the hold at the same time? Readers share one. */
+  readonly shares: boolean;
 }
 
 /** Stamps what happens with the process, its order in it, and the time. */
@@ -37,7 +39,7 @@ export class Recorder {
   /** How often the store was asked to end a hold, or to say who is next. */
   readonly asked = new WeakMap<object, number>();
   /** Whose hold it is. */
-  readonly calls = new WeakMap<object, RecordedUser>();
+  readonly #users = new WeakMap<object, readonly RecordedUser[]>();
   /** Labels of calls for several names. */
   readonly joint = new Set<string>();
   /** Names that such calls hold. */
@@ -52,6 +54,15 @@ export class Recorder {
 
   nextId(): string {
     return `${this.#options.p}:${++this.#ids}`;
+  }
+
+  /** From now on the hold is this one's; and of those with whom it shares it. */
+  uses(hold: object, user: RecordedUser): void {
+    this.#users.set(hold, user.shares ? [...this.usersOf(hold), user] : [user]);
+  }
+
+  usersOf(hold: object): readonly RecordedUser[] {
+    return this.#users.get(hold) ?? [];
   }
 
   /** Of nobody whom the history knows: perhaps of a call that has not all of its names yet. */
@@ -140,7 +151,9 @@ class RecordedPlace {
   }
 
   note(type: 'ask' | 'queued' | 'granted' | 'left'): void {
-    this.recorder.add({ f: 'place', type, place: this.#place, name: this.given.name });
+    const { name, mode, limit } = this.given;
+    const kind = limit === undefined ? mode : 'limited';
+    this.recorder.add({ f: 'place', type, place: this.#place, name, kind });
   }
 
   async orLeave<A>(answer: Promise<A>): Promise<A> {
@@ -159,8 +172,8 @@ class RecordedPlace {
   }
 }
 
-function stillHeld(user: RecordedUser | undefined): RecordedUser | undefined {
-  return user !== undefined && ['held', 'uncertain'].includes(user.lease.state) ? user : undefined;
+function stillHeld({ lease }: RecordedUser): boolean {
+  return ['held', 'uncertain'].includes(lease.state);
 }
 
 async function recordedRenewals(
@@ -168,30 +181,34 @@ async function recordedRenewals(
   recorder: Recorder,
   requests: readonly RenewRequest[],
 ): Promise<RenewOutcome[]> {
-  const { add, asked, calls, shared } = recorder;
+  const { add, asked, shared } = recorder;
   // A hold without a call is one whose acquire has not returned yet; between two leases it is nobody's.
-  const userOf = (hold: object): RecordedUser | undefined => {
-    const user = calls.get(hold);
-    // Another name of its lease was lost, and with it this call; the hold is kept until its work has ended.
-    if (user !== undefined && user.whole !== user.lease && user.whole.state === 'lost') return undefined;
-    return user?.lease.state === 'released' && asked.get(hold) !== Infinity ? undefined : user;
-  };
-  const known = requests.map(({ hold }) => userOf(hold));
-  for (const user of known) if (user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
+  const usersOf = (hold: object): RecordedUser[] =>
+    recorder.usersOf(hold).filter(({ lease, whole, shares }) => {
+      // Another name of its lease was lost, and with it this call; the hold is kept until its work has ended.
+      if (whole !== lease && whole.state === 'lost') return false;
+      return lease.state !== 'released' || (!shares && asked.get(hold) === Infinity);
+    });
+  const known = requests.map(({ hold }) => usersOf(hold));
+  for (const { call } of known.flat()) add({ f: 'renew', type: 'invoke', call });
   const outcomes = await store.renew(requests);
   for (const [i, { hold }] of requests.entries())
     if (outcomes[i]?.outcome === 'lost') recorder.partLeft(hold);
   for (const [i, { hold }] of requests.entries()) {
     const outcome = outcomes[i];
-    const user = known[i] ?? stillHeld(userOf(hold));
-    // Its caller got it when this was on its way: one of several names, held and renewed while the others were waited for.
-    if (known[i] === undefined && user !== undefined) add({ f: 'renew', type: 'invoke', call: user.call });
-    if (user === undefined || outcome === undefined) continue;
+    // Whose caller got it when this was on its way: one of several names, held and renewed while the others were waited for; or a reader
+    // who joined the hold.
+    const late = usersOf(hold).filter(
+      (user) => stillHeld(user) && !known[i]!.includes(user) && (user.shares || known[i]!.length === 0),
+    );
+    for (const { call } of late) add({ f: 'renew', type: 'invoke', call });
+    if (outcome === undefined) continue;
     // The token of this lease, not of the hold: it may have gone to the next one meanwhile.
-    const { call, lease } = user;
-    const { fencingToken: fence } = lease;
-    if (outcome.outcome !== 'renewed') add({ f: 'renew', type: outcome.outcome, call });
-    else add({ f: 'renew', type: 'ok', call, fence, deadlineMs: shared(outcome.deadlineMs) });
+    for (const { call, lease } of [...known[i]!, ...late]) {
+      const { fencingToken: fence } = lease;
+      if (outcome.outcome !== 'renewed') add({ f: 'renew', type: outcome.outcome, call });
+      else add({ f: 'renew', type: 'ok', call, fence, deadlineMs: shared(outcome.deadlineMs) });
+    }
   }
   return outcomes;
 }

@@ -26,7 +26,7 @@ local told = {
     return open_gate(keys, state)
   end,
 }
-local answer = at_gate(keys, told, function(gate)
+return reply_at_gate(ARGV[1], keys, told, function(gate)
   local hold = hold_of(gate, keys, token)
   if not hold then return { -1 } end
   if gate.family == 'l' or hold.mode == 'i' or hold.mode == 'I' then return { -14, hold.mode } end
@@ -43,5 +43,3 @@ local answer = at_gate(keys, told, function(gate)
   end
   return { 1, hold.fence, gate.lineage, hold.left }
 end)
-table.insert(answer, 1, ARGV[1])
-return answer

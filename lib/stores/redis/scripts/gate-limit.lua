@@ -14,9 +14,10 @@ local keys = { state = KEYS[1], waiting = KEYS[2], holders = KEYS[3], records = 
 local limit = ARGV[3]
 
 if limit == '' then redis.call('DEL', keys.limit) else redis.call('SET', keys.limit, limit) end
-at_gate(keys, { keep_ms = tonumber(ARGV[2]) }, function(gate)
-  if limit == '' or gate.family ~= 'l' or gate.limit == tonumber(limit) then return end
+local reply = reply_at_gate(ARGV[1], keys, { keep_ms = tonumber(ARGV[2]) }, function(gate)
+  if limit == '' or gate.family ~= 'l' or gate.limit == tonumber(limit) then return {} end
   gate.limit, gate.changed = tonumber(limit), true
   let_in(gate, keys)
+  return {}
 end)
-return { ARGV[1], 1 }
+return reply.err and reply or { ARGV[1], 1 }

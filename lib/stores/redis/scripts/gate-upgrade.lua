@@ -17,7 +17,12 @@
 local keys = { state = KEYS[1], waiting = KEYS[2], holders = KEYS[3], records = KEYS[4] }
 local keep_ms, token, how = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
-local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
+local told = {
+  keep_ms = keep_ms,
+  self = token,
+  open = function() return nil, { -1 } end, -- no gate is open: nobody holds it upgradeable
+}
+return reply_at_gate(ARGV[1], keys, told, function(gate)
   local hold = hold_of(gate, keys, token)
   if not hold then return { -1 } end
   if hold.mode ~= 'u' and hold.mode ~= 'x' then return { -14, hold.mode } end
@@ -41,6 +46,3 @@ local answer = at_gate(keys, { keep_ms = keep_ms, self = token }, function(gate)
   end
   return { 1, hold.fence, gate.lineage, hold.left }
 end)
-if answer[1] == -12 then answer = { -1 } end -- no gate is open: nobody holds it upgradeable
-table.insert(answer, 1, ARGV[1])
-return answer

@@ -17,6 +17,7 @@ local function find_gate(keys)
   local function number(from) return tonumber(string.sub(state, from, from + 9)) end
   return {
     fence = string.sub(state, 4, 19),
+    found = string.sub(state, 4, 19), -- the fence as it was before this script
     lineage = string.sub(state, 20, 35),
     family = family,
     limit = number(37),
@@ -234,4 +235,17 @@ local function at_gate(keys, told, work)
   if gate.changed then save(gate, keys, told.keep_ms) end
   if not ok then error(result, 0) end
   return result
+end
+
+-- The reply of a script about one name: its nonce, then the answer of at_gate. What the server refused half-way is replied as it would have
+-- refused the command alone: raised once more, its first word, by which a client knows it (READONLY, OOM), would be ERR.
+local function reply_at_gate(nonce, keys, told, work)
+  local ok, answer = pcall(at_gate, keys, told, work)
+  if ok then
+    table.insert(answer, 1, nonce)
+    return answer
+  end
+  local text = type(answer) == 'table' and answer.err or tostring(answer)
+  text = string.gsub(text, '^@?user_script:? ?%d+: %-?', '')
+  return { err = text }
 end
