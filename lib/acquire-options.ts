@@ -22,6 +22,13 @@ export interface AcquireOptions {
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
   label?: string;
   /**
+   * What the name was made from, for the event `refused` and for metrics, which must not have a series for each name: 'group:<groupId>'.
+   * At most 256 characters; default: none. `@Locked` gives its template.
+   */
+  template?: string;
+  /** The caller leaves its work out when the lock is busy: the event `refused` says 'skipped' instead of 'busy'. Default false. */
+  skipsWhenBusy?: boolean;
+  /**
    * Whom the lock lets in beside its holder. 'exclusive' (default): nobody. 'shared': others who ask for 'shared', and one 'upgradeable'.
    * 'upgradeable': others who ask for 'shared'; `lease.upgrade()` makes it exclusive. LOCK_STORE_UNSUPPORTED where the store cannot.
    */
@@ -65,6 +72,8 @@ export interface AcquireSettings {
   /** Stands for the caller's signal, see caller-signal.ts. */
   readonly signal: Stop | undefined;
   readonly label: string;
+  readonly template: string | undefined;
+  readonly skipsWhenBusy: boolean;
   readonly mode: LockMode;
   readonly limit: number | undefined;
   readonly weight: number;
@@ -90,18 +99,23 @@ export const BUILT_IN: AcquireSettings = {
   ...CALL_DEFAULTS,
   signal: undefined,
   label: '',
+  template: undefined,
+  skipsWhenBusy: false,
   mode: 'exclusive',
   limit: undefined,
   weight: 1,
 };
 
 const MAX_LABEL_LENGTH = 128;
+const MAX_TEMPLATE_LENGTH = 256;
 export const CALL_OPTIONS = [
   'leaseMs',
   'waitMs',
   'renew',
   'signal',
   'label',
+  'template',
+  'skipsWhenBusy',
   'mode',
   'limit',
   'weight',
@@ -148,6 +162,8 @@ export function checkCall(
     renew = defaults.renew,
     signal,
     label = defaults.label,
+    template = defaults.template,
+    skipsWhenBusy = defaults.skipsWhenBusy,
     mode = defaults.mode,
     limit = defaults.limit,
     weight = defaults.weight,
@@ -166,6 +182,11 @@ export function checkCall(
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
+  if (template !== undefined && (typeof template !== 'string' || template.length > MAX_TEMPLATE_LENGTH)) {
+    throw invalid(place(), ['template', template], `a string of at most ${MAX_TEMPLATE_LENGTH} characters`);
+  }
+  if (typeof skipsWhenBusy !== 'boolean')
+    throw invalid(place(), ['skipsWhenBusy', skipsWhenBusy], 'true or false');
   if (mode !== 'exclusive' || limit !== undefined || weight !== 1) checkKind({ mode, limit, weight }, place);
   // What was read above is checked, not what reading once more would give.
   if (cohortMs !== defaults.cohortMs)
@@ -183,6 +204,8 @@ export function checkCall(
     renew,
     signal: stop,
     label,
+    template,
+    skipsWhenBusy,
     mode,
     limit,
     weight,

@@ -12,7 +12,17 @@ import { checkInteger, checkKeys, invalid, MAX_KEEP_MS } from './option-checks.j
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
 import type { LockMode, LockStore } from './stores/lock-store.js';
 
-export interface LockManagerOptions extends Omit<AcquireOptions, 'signal' | 'limit' | 'weight'> {
+/** What says something about one call, and cannot be a default for all. */
+type PerCall = 'signal' | 'limit' | 'weight' | 'template' | 'skipsWhenBusy';
+const PER_CALL: readonly string[] = [
+  'signal',
+  'limit',
+  'weight',
+  'template',
+  'skipsWhenBusy',
+] satisfies PerCall[];
+
+export interface LockManagerOptions extends Omit<AcquireOptions, PerCall> {
   /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
   store: LockStore;
   /** First part of every key, so that applications can share a server; default 'lock'. Letters, digits and `. _ ~ : -`. */
@@ -45,7 +55,7 @@ export const DEFAULTS = { ...CALL_DEFAULTS, prefix: 'lock', keepMs: 10_000, drai
 const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
 
 const MANAGER_OPTIONS = [
-  ...CALL_OPTIONS.filter((option) => !['signal', 'limit', 'weight'].includes(option)),
+  ...CALL_OPTIONS.filter((option) => !PER_CALL.includes(option)),
   'store',
   'prefix',
   'keepMs',

@@ -53,7 +53,7 @@ interface Part {
 }
 
 /** The first name in order that is not ours. */
-interface Missing {
+export interface Missing {
   readonly at: number;
   readonly retryAfterMs: number;
 }
@@ -95,10 +95,9 @@ export class JointAcquisition implements Sleeper {
     throw new LockBusyError(this.#nameAt(answer.at), { retryAfterMs: answer.retryAfterMs });
   }
 
-  /** One round. null: somebody else has one of them. @throws as `LockManager.tryAcquire`; then nothing is locked */
-  async tryAcquire(): Promise<JointLease | null> {
-    const answer = await this.#run(false);
-    return 'at' in answer ? null : answer;
+  /** One round. {@link Missing}: somebody else has that one of them. @throws as `LockManager.tryAcquire`; then nothing is locked */
+  tryAcquire(): Promise<JointLease | Missing> {
+    return this.#run(false);
   }
 
   /** A round takes longer than its caller waits. */

@@ -54,6 +54,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
 ];
 const OPTIONS: readonly string[] = [...CALL_OPTIONS, 'phase', 'busyStatus', 'onBusy', 'service'];
 const MAX_LABEL_LENGTH = 128;
+const MAX_TEMPLATE_LENGTH = 256;
 
 /** A method that gives a Promise, an Observable or an AsyncGenerator; over HTTP also what Nest can send as a stream. */
 export type LockedDecorator = <T>(
@@ -99,7 +100,7 @@ export function Locked(names: NameSpec, options: LockedOptions = {}): LockedDeco
       phase: phaseOf(names, options.phase ?? 'request'),
       busyStatus: options.busyStatus ?? 423,
       serviceName: options.service ?? DEFAULT_SERVICE,
-      acquire: acquireOptionsOf(options, place),
+      acquire: { ...acquireOptionsOf(options, place), ...templateOf(names) },
       returns: returnsOf(target, methodName, { original, place }),
       leaseArguments: leaseArgumentsOf(target, methodName),
     });
@@ -170,6 +171,12 @@ function acquireOptionsOf(options: LockedOptions, place: string): AcquireOptions
   const acquire: AcquireOptions = Object.fromEntries(given.map((option) => [option, wanted[option]]));
   checkAcquireOptions(acquire, `@Locked on ${place}`);
   return acquire;
+}
+
+/** For events and metrics. A key function shows none. */
+function templateOf(names: NameSpec): Pick<AcquireOptions, 'template'> {
+  if (typeof names === 'function') return {};
+  return { template: (typeof names === 'string' ? names : names.join(' + ')).slice(0, MAX_TEMPLATE_LENGTH) };
 }
 
 function usage(place: string, problem: string): LockUsageError {

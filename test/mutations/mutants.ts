@@ -13,6 +13,7 @@ import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 import { reentryMutants } from './reentry-mutants.js';
+import { refusedMutants } from './refused-mutants.js';
 import { sentMutants } from './sent-mutants.js';
 import { severalNamesMutants } from './several-names-mutants.js';
 import { templateMutants } from './template-mutants.js';
@@ -33,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...reentryMutants,
   ...kindsMutants,
   ...severalNamesMutants,
+  ...refusedMutants,
   ...nestMutants,
   ...templateMutants,
 ];
