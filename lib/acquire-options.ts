@@ -1,5 +1,14 @@
 import { stopOf } from './caller-signal.js';
-import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LIMIT } from './option-checks.js';
+import { checkKind } from './lock-kind.js';
+import {
+  badLease,
+  checkInteger,
+  checkKeys,
+  checkRenewed,
+  invalid,
+  isLeaseMs,
+  MAX_LEASE_MS,
+} from './option-checks.js';
 import type { Stop } from './runtime/stop-signal.js';
 import type { LockMode, StopSignal } from './stores/lock-store.js';
 
@@ -7,7 +16,8 @@ import type { LockMode, StopSignal } from './stores/lock-store.js';
 export interface AcquireOptions {
   /**
    * How long the store keeps the lock for us without a sign of life, in ms; 100 to 2 592 000 000 (30 days); default 30 000. A crashed holder
-   * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work.
+   * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work, and is at
+   * most 86 400 000 (1 day).
    */
   leaseMs?: number;
   /**
@@ -17,6 +27,12 @@ export interface AcquireOptions {
   waitMs?: number;
   /** Keep renewing while the lease is held; default true. false: the lease ends after `leaseMs` unless `extend` is called. */
   renew?: boolean;
+  /**
+   * How long the lock may be held, in ms from the grant; 1 to 2 592 000 000 (30 days); default `Infinity`. Then the lease is lost (cause
+   * `held-too-long`), its signal aborts, and the next one has the lock at once, although the work goes on: it is to watch the signal. Entering
+   * again does not begin anew, nor is it bounded by a `maxHoldMs` of its own. Of several names it counts from when all of them are held.
+   */
+  maxHoldMs?: number;
   /** Ends the wait, with `signal.reason`. Once the lock is held it has no effect: use `lease.signal` in the work. */
   signal?: AbortSignal | StopSignal;
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
@@ -69,6 +85,8 @@ export interface AcquireSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly renew: boolean;
+  /** Infinity: as long as it is renewed. */
+  readonly maxHoldMs: number;
   /** Stands for the caller's signal, see caller-signal.ts. */
   readonly signal: Stop | undefined;
   readonly label: string;
@@ -88,6 +106,7 @@ export const CALL_DEFAULTS = {
   leaseMs: 30_000,
   waitMs: 10_000,
   renew: true,
+  maxHoldMs: Infinity,
   cohortMs: 10,
   release: 'confirmed',
   reentrant: true,
@@ -112,6 +131,7 @@ export const CALL_OPTIONS = [
   'leaseMs',
   'waitMs',
   'renew',
+  'maxHoldMs',
   'signal',
   'label',
   'template',
@@ -160,6 +180,7 @@ export function checkCall(
     leaseMs = defaults.leaseMs,
     waitMs = defaults.waitMs,
     renew = defaults.renew,
+    maxHoldMs = defaults.maxHoldMs,
     signal,
     label = defaults.label,
     template = defaults.template,
@@ -178,6 +199,9 @@ export function checkCall(
     throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
   }
   if (typeof renew !== 'boolean') throw invalid(place(), ['renew', renew], 'true or false');
+  if (renew) checkRenewed(leaseMs, place);
+  if (maxHoldMs !== Infinity)
+    checkInteger(place, ['maxHoldMs', maxHoldMs], { min: 1, max: MAX_LEASE_MS, unit: ' ms, or Infinity' });
   const stop = signal === undefined ? undefined : stopOf(signal, place);
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
@@ -202,6 +226,7 @@ export function checkCall(
     leaseMs,
     waitMs,
     renew,
+    maxHoldMs,
     signal: stop,
     label,
     template,
@@ -215,26 +240,4 @@ export function checkCall(
     maxWaiters,
     maxWaitingProcesses,
   };
-}
-
-/** How a name is asked for: whom it lets in beside us. */
-export type LockKind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
-
-const MODES: readonly LockMode[] = ['exclusive', 'shared', 'upgradeable'];
-
-/** @throws LockUsageError LOCK_OPTIONS_INVALID */
-export function checkKind({ mode, limit, weight }: LockKind, place: () => string): void {
-  if (!MODES.includes(mode)) throw invalid(place(), ['mode', mode], `one of ${MODES.join(', ')}`);
-  if (limit === undefined) {
-    if (weight !== 1) throw invalid(place(), ['weight', weight], 'left out where there is no limit');
-    return;
-  }
-  checkInteger(place, ['limit', limit], { min: 1, max: MAX_LIMIT });
-  checkInteger(place, ['weight', weight], { min: 1, max: limit });
-  if (mode !== 'exclusive')
-    throw invalid(
-      place(),
-      ['mode', mode],
-      'left out where there is a limit: a name has readers and writers, or a limit',
-    );
 }

@@ -53,6 +53,7 @@ const ENGINE_OPTIONS = [
   'leaseMs',
   'waitMs',
   'renew',
+  'maxHoldMs',
   'label',
   'mode',
   'cohortMs',

@@ -83,7 +83,12 @@ export class JointAcquisition implements Sleeper {
   ) {
     const { parts, settings, calledAtMs } = asked;
     this.#parts = parts.map(({ name, kind }) => ({
-      wanted: { name, settings: { ...settings, ...kind, signal: this.#stop }, calledAtMs, isPart: true },
+      wanted: {
+        name,
+        settings: { ...settings, ...kind, signal: this.#stop, maxHoldMs: Infinity }, // counts when all are there
+        calledAtMs,
+        isPart: true,
+      },
       lease: undefined,
     }));
   }

@@ -15,6 +15,7 @@ export interface LockedOptions extends Pick<
   | 'leaseMs'
   | 'waitMs'
   | 'renew'
+  | 'maxHoldMs'
   | 'label'
   | 'mode'
   | 'limit'
@@ -42,6 +43,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'leaseMs',
   'waitMs',
   'renew',
+  'maxHoldMs',
   'label',
   'mode',
   'limit',

@@ -2,6 +2,7 @@ import { callerMutants } from './caller-mutants.js';
 import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
 import { gateMutants } from './gate-mutants.js';
+import { holdTimeMutants } from './hold-time-mutants.js';
 import { kindsMutants } from './kinds-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -34,6 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...reentryMutants,
   ...kindsMutants,
   ...severalNamesMutants,
+  ...holdTimeMutants,
   ...refusedMutants,
   ...nestMutants,
   ...templateMutants,
