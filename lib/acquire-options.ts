@@ -1,16 +1,9 @@
 import { stopOf } from './caller-signal.js';
 import { checkKind } from './lock-kind.js';
-import {
-  badLease,
-  checkInteger,
-  checkKeys,
-  checkRenewed,
-  invalid,
-  isLeaseMs,
-  MAX_LEASE_MS,
-} from './option-checks.js';
+import { checkInteger, checkKeys, invalid } from './option-checks.js';
 import type { Stop } from './runtime/stop-signal.js';
 import type { LockMode, StopSignal } from './stores/lock-store.js';
+import { checkTimes } from './time-checks.js';
 
 /** Options of one call; what is left out comes from the manager's options. */
 export interface AcquireOptions {
@@ -33,6 +26,12 @@ export interface AcquireOptions {
    * again does not begin anew, nor is it bounded by a `maxHoldMs` of its own. Of several names it counts from when all of them are held.
    */
   maxHoldMs?: number;
+  /**
+   * How long the name stays taken at least, in ms from the store's grant; 0 (default) to `leaseMs`. A release before that, also by `close()`,
+   * leaves the rest of it in the store: nobody has the lock then, nobody renews it, and the next one gets it when the time is over. Who crashes
+   * blocks others for `leaseMs` anyway. LOCK_STORE_UNSUPPORTED where the store cannot.
+   */
+  minHoldMs?: number;
   /** Ends the wait, with `signal.reason`. Once the lock is held it has no effect: use `lease.signal` in the work. */
   signal?: AbortSignal | StopSignal;
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
@@ -87,6 +86,7 @@ export interface AcquireSettings {
   readonly renew: boolean;
   /** Infinity: as long as it is renewed. */
   readonly maxHoldMs: number;
+  readonly minHoldMs: number;
   /** Stands for the caller's signal, see caller-signal.ts. */
   readonly signal: Stop | undefined;
   readonly label: string;
@@ -107,6 +107,7 @@ export const CALL_DEFAULTS = {
   waitMs: 10_000,
   renew: true,
   maxHoldMs: Infinity,
+  minHoldMs: 0,
   cohortMs: 10,
   release: 'confirmed',
   reentrant: true,
@@ -132,6 +133,7 @@ export const CALL_OPTIONS = [
   'waitMs',
   'renew',
   'maxHoldMs',
+  'minHoldMs',
   'signal',
   'label',
   'template',
@@ -181,6 +183,7 @@ export function checkCall(
     waitMs = defaults.waitMs,
     renew = defaults.renew,
     maxHoldMs = defaults.maxHoldMs,
+    minHoldMs = defaults.minHoldMs,
     signal,
     label = defaults.label,
     template = defaults.template,
@@ -194,14 +197,7 @@ export function checkCall(
     maxWaiters = defaults.maxWaiters,
     maxWaitingProcesses = defaults.maxWaitingProcesses,
   } = options;
-  if (!isLeaseMs(leaseMs)) throw badLease(leaseMs, place());
-  if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
-    throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
-  }
-  if (typeof renew !== 'boolean') throw invalid(place(), ['renew', renew], 'true or false');
-  if (renew) checkRenewed(leaseMs, place);
-  if (maxHoldMs !== Infinity)
-    checkInteger(place, ['maxHoldMs', maxHoldMs], { min: 1, max: MAX_LEASE_MS, unit: ' ms, or Infinity' });
+  checkTimes({ leaseMs, waitMs, renew, maxHoldMs, minHoldMs }, place);
   const stop = signal === undefined ? undefined : stopOf(signal, place);
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
@@ -227,6 +223,7 @@ export function checkCall(
     waitMs,
     renew,
     maxHoldMs,
+    minHoldMs,
     signal: stop,
     label,
     template,

@@ -10,14 +10,15 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
 import { checkInteger, checkKeys, invalid, MAX_KEEP_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
-import type { LockMode, LockStore } from './stores/lock-store.js';
+import type { LockMode, LockStore, StoreCapabilities } from './stores/lock-store.js';
 
 /** What says something about one call, and cannot be a default for all. */
-type PerCall = 'signal' | 'limit' | 'weight' | 'template' | 'skipsWhenBusy';
+type PerCall = 'signal' | 'limit' | 'weight' | 'minHoldMs' | 'template' | 'skipsWhenBusy';
 const PER_CALL: readonly string[] = [
   'signal',
   'limit',
   'weight',
+  'minHoldMs',
   'template',
   'skipsWhenBusy',
 ] satisfies PerCall[];
@@ -96,22 +97,29 @@ export function resolveAcquireOptions(
   if (options === undefined) return settings.defaults;
   checkKeys(options, CALL_OPTIONS, place);
   const resolved = checkCall(options, settings.defaults, place);
-  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined)
+  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined || resolved.minHoldMs > 0)
     checkStore(resolved, settings.store, place());
   return resolved;
 }
 
 /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when this store does not have such locks */
 export function checkStore(
-  { mode = 'exclusive', limit }: { readonly mode?: LockMode; readonly limit?: number | undefined },
+  asked: { readonly mode?: LockMode; readonly limit?: number | undefined; readonly minHoldMs?: number },
   { capabilities }: LockStore,
   place: string,
 ): void {
+  const missing = missingIn(capabilities, asked);
+  if (missing === undefined) return;
   const { kind, modes, limits } = capabilities;
-  const missing = modes.includes(mode)
-    ? limit !== undefined && limits !== true && 'limits'
-    : `mode: '${mode}'`;
-  if (missing === false) return;
   const message = `${place}: the store "${kind}" has no ${missing}; it has ${modes.join(', ')}${limits === true ? ' and limits' : ''}`;
   throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
+}
+
+function missingIn(
+  { modes, limits, minHold }: StoreCapabilities,
+  { mode = 'exclusive', limit, minHoldMs = 0 }: Parameters<typeof checkStore>[0],
+): string | undefined {
+  if (!modes.includes(mode)) return `mode: '${mode}'`;
+  if (limit !== undefined && limits !== true) return 'limits';
+  return minHoldMs > 0 && minHold !== true ? 'minHoldMs' : undefined;
 }

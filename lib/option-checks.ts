@@ -3,13 +3,11 @@ import { describeKind, describeValue, LockUsageError } from './lock-errors.js';
 const MIN_LEASE_MS = 100; // below it a garbage collection or a slow reply is a loss
 /** 30 days. */
 export const MAX_LEASE_MS = 2_592_000_000;
-/** A day. */
-const MAX_RENEWED_LEASE_MS = 86_400_000;
 /** Of traces and of closing: a day. */
 export const MAX_KEEP_MS = 86_400_000;
 
 /** Agreed names that come later: a clear error until then, never ignored. */
-const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback minHoldMs'.split(' '));
+const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback'.split(' '));
 
 /** @throws LockUsageError LOCK_LEASE_INVALID */
 export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {
@@ -21,13 +19,6 @@ export function isLeaseMs(leaseMs: unknown): leaseMs is number {
   return (
     Number.isInteger(leaseMs) && (leaseMs as number) >= MIN_LEASE_MS && (leaseMs as number) <= MAX_LEASE_MS
   );
-}
-
-/** Whoever renews needs no long lease: it would only block others after a crash. @throws LockUsageError LOCK_LEASE_INVALID */
-export function checkRenewed(leaseMs: number, place: () => string): void {
-  if (leaseMs <= MAX_RENEWED_LEASE_MS) return;
-  const message = `${place()}: leaseMs must be at most ${MAX_RENEWED_LEASE_MS} ms (1 day) where the lease is renewed, got ${leaseMs}; give renew: false, or a shorter lease, which is renewed as long as the work runs`;
-  throw new LockUsageError('LOCK_LEASE_INVALID', message);
 }
 
 export function badLease(leaseMs: unknown, place: string, option = 'leaseMs'): LockUsageError {

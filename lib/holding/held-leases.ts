@@ -93,8 +93,7 @@ export class HeldLeases implements LeaseKeeper {
     const now = readClocks(this.clock);
     const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
     if (grant.limit !== undefined) this.#limits.otherInForce(hold.name, settings.limit, grant.limit);
-    const lease = SingleLease.begin(this, kept, { taker, now, fencingToken: hold.fencingToken });
-    this.#bounds.bind(lease, settings.maxHoldMs, now.monotonicMs);
+    const lease = this.handOn(kept, taker, { fencingToken: hold.fencingToken, now });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
     const early = this.#expected.get(hold.ownerToken);
@@ -106,7 +105,7 @@ export class HeldLeases implements LeaseKeeper {
     return lease;
   }
 
-  /** The next lease on a hold that stays in this process. */
+  /** A lease on a hold that this process has: the first, or the next. */
   handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): SingleLease {
     const lease = SingleLease.begin(this, kept, { taker, ...given });
     this.#bounds.bind(lease, taker.settings.maxHoldMs, given.now.monotonicMs);
@@ -140,6 +139,7 @@ export class HeldLeases implements LeaseKeeper {
   /** false: it ended before it was in its caller's hands. */
   handOut(lease: SingleLease): boolean {
     if (lease.isOver) return false;
+    lease.kept.inHands();
     if (this.audience.has('acquired')) {
       this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
     }

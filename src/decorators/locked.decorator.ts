@@ -16,6 +16,7 @@ export interface LockedOptions extends Pick<
   | 'waitMs'
   | 'renew'
   | 'maxHoldMs'
+  | 'minHoldMs'
   | 'label'
   | 'mode'
   | 'limit'
@@ -44,6 +45,7 @@ const CALL_OPTIONS: readonly (keyof LockedOptions & keyof AcquireOptions)[] = [
   'waitMs',
   'renew',
   'maxHoldMs',
+  'minHoldMs',
   'label',
   'mode',
   'limit',

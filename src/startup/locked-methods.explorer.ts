@@ -57,8 +57,8 @@ export class LockedMethodsExplorer implements OnModuleInit {
 
   /** Compiles the names of one method, which throws what is wrong with them. */
   #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
-    const { mode, limit } = spec.acquire;
-    if (mode !== undefined || limit !== undefined) this.#checkStore(spec);
+    const { mode, limit, minHoldMs } = spec.acquire;
+    if (mode !== undefined || limit !== undefined || minHoldMs !== undefined) this.#checkStore(spec);
     return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
   }
 

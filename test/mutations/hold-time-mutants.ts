@@ -1,9 +1,16 @@
-import { type Mutant, suite } from './mutant.js';
+import { contract, type Mutant, suite } from './mutant.js';
 
 const LEASES = 'lib/holding/held-leases.ts';
 const LEASE = 'lib/holding/single-lease.ts';
 const BOUNDS = 'lib/holding/hold-bounds.ts';
+const KEPT = 'lib/holding/kept-hold.ts';
+const MEMORY = 'lib/stores/memory/memory-lock.ts';
+const MIN_HOLD = 'test/engine/min-hold.spec.ts';
 const MAX_HOLD = 'test/engine/max-hold.spec.ts';
+
+const lua = (script: string, find: string, put: string) => [
+  { file: `lib/stores/redis/scripts/${script}.lua`, find, put },
+];
 
 /** How long a lock is held at most, and at least. */
 export const holdTimeMutants: readonly Mutant[] = [
@@ -84,8 +91,72 @@ export const holdTimeMutants: readonly Mutant[] = [
     suites: [suite(MAX_HOLD, 'leaves no timer')],
   },
   {
+    name: 'minHoldMs: an early release leaves the name taken (memory)',
+    edits: [
+      {
+        file: MEMORY,
+        find: 'if (rest !== undefined && rest.endsAtMs > this.#now()) this',
+        put: 'if (false) this',
+      },
+    ],
+    suites: [suite(MIN_HOLD, 'keeps the name taken')],
+  },
+  {
+    name: 'minHoldMs: an early release leaves the name taken (Redis)',
+    edits: lua('release', 'string.byte(expected) == 109 and stays_taken', 'false and stays_taken'),
+    suites: [contract('redis', 'leaves the name taken for the rest')],
+  },
+  {
+    name: 'minHoldMs: what lies there then is nobody’s (Redis)',
+    edits: lua('includes/least', "return '!' .. string.sub(token, 2)", 'return token'),
+    suites: [contract('redis', 'leaves the name taken for the rest')],
+  },
+  {
+    name: 'minHoldMs: who is queued is told that the end has become another (Redis)',
+    edits: lua('release', 'wake_first(keys.queue, 31)', ''),
+    suites: [contract('redis', 'who is queued behind it')],
+  },
+  {
+    name: 'minHoldMs: the rest of a share lives as long as it must (Redis)',
+    edits: lua('gate-release', 'gate.is_longer, gate.stays_taken = true, true', 'gate.stays_taken = true'),
+    suites: [suite('test/simulation/gate.spec.ts', 'readers and writers')],
+  },
+  {
+    name: 'minHoldMs: a share that is left twice is one (Redis)',
+    edits: lua('gate-release', 'if before then leave(gate, keys, nobody.token, before) end', ''),
+    suites: [suite('test/simulation/gate.spec.ts', 'random operations')],
+  },
+  {
+    name: 'minHoldMs: a hold with a least time is a grant of its own',
+    edits: [{ file: KEPT, find: 'return arePlain && own.renew', put: 'return own.renew' }],
+    suites: [suite(MIN_HOLD, 'is not handed on')],
+  },
+  {
+    name: 'minHoldMs: what nobody had is free at once',
+    edits: [
+      { file: 'lib/holding/held-leases.ts', find: '    lease.kept.inHands();\n', put: '' },
+      {
+        file: KEPT,
+        find: '    this.#fenceKnownAtMs = nowMs;\n  }\n\n  /** All who',
+        put: '    this.#fenceKnownAtMs = nowMs;\n    this.inHands();\n  }\n\n  /** All who',
+      },
+    ],
+    suites: [suite(MIN_HOLD, 'what no caller ever had')],
+  },
+  {
+    name: 'minHoldMs: a store that cannot is refused',
+    edits: [
+      {
+        file: 'lib/lock-options.ts',
+        find: "minHoldMs > 0 && minHold !== true ? 'minHoldMs'",
+        put: "false ? 'minHoldMs'",
+      },
+    ],
+    suites: [suite(MIN_HOLD, 'LOCK_STORE_UNSUPPORTED')],
+  },
+  {
     name: 'a lease that is renewed is not longer than a day',
-    edits: [{ file: 'lib/acquire-options.ts', find: 'if (renew) checkRenewed(leaseMs, place);', put: '' }],
+    edits: [{ file: 'lib/time-checks.ts', find: 'if (renew) checkRenewed(leaseMs, place);', put: '' }],
     suites: [suite(MAX_HOLD, 'is refused where it is renewed')],
   },
 ];

@@ -55,6 +55,7 @@ export class MemoryStore implements LockStore {
     modes: ['exclusive', 'shared', 'upgradeable'],
     severalNames: false,
     limits: true,
+    minHold: true,
     scope: 'this process',
     releases: 'sent',
   };

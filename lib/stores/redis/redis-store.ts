@@ -58,6 +58,7 @@ class RedisStore implements LockStore {
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable'],
     limits: true,
+    minHold: true,
     severalNames: false,
     scope: 'processes',
     releases: 'sent',
