@@ -61,7 +61,7 @@ export class GatePlan {
       [6, () => this.#downgrade(actor)],
       [10, () => this.#pass()],
       [4, () => this.#again()],
-      [2, () => this.#force()],
+      [3, () => this.#force()],
       [3, () => this.#call(words.inspect(), () => this.model.inspectAtGate(), 'inspect')],
       [4, () => this.#setLimit()],
       [4, () => this.#listen(random.pick(this.#channels))],
