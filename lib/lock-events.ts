@@ -1,4 +1,4 @@
-import type { LockError, LockLostError, LossCause } from './lock-errors.js';
+import type { LockError, LockLostError, LockStoreError, LossCause } from './lock-errors.js';
 import type { LockMode } from './stores/lock-store.js';
 import { isThenable } from './runtime/thenable.js';
 import { warnOfThrown } from './runtime/thrown.js';
@@ -53,6 +53,8 @@ export interface LockEvents {
   releaseFailed: LeaseEvent & { readonly error: LockError };
   /** Somebody used `forceRelease` through this manager. For the audit log. `fencingToken` null: nobody held it. */
   forceReleased: { readonly name: string; readonly reason: string; readonly fencingToken: number | null };
+  /** A `@Locked` of `onStoreFailure: 'run-unlocked'` runs its method without the lock, because the store is away: `error` says how. */
+  runsUnlocked: { readonly names: readonly string[]; readonly label: string; readonly error: LockStoreError };
   /** Something an operator should read. Without a listener it goes to `process.emitWarning`. */
   warning: { readonly message: string };
 }

@@ -201,6 +201,16 @@ export class LockManager {
     return this.#events.on(event, listener);
   }
 
+  /** Is the running call chain inside of a lease on this canonical name? For frameworks round the engine. @internal */
+  isInside(name: string): boolean {
+    return this.#leases.frames.innermost(name) !== undefined;
+  }
+
+  /** Tells what a framework round the engine does with its locks. @internal */
+  tell<E extends LockEventName>(event: E, payload: LockEvents[E]): void {
+    this.#emit(event, payload);
+  }
+
   /**
    * Waiters reject with LOCK_CLOSED at once; holders have `drainMs` to finish; then their leases become lost (cause `shutdown`),
    * their locks are given away, releases that are on their way are answered, and what we opened is closed. Never rejects; idempotent.

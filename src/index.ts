@@ -40,4 +40,7 @@ export { LockKey } from './decorators/lock-key.decorator.js';
 export type { LockProblem } from './transports/http/lock-problem.js';
 export { LockService } from './lock.service.js';
 export { lockServiceToken } from './lock.tokens.js';
-export { Locked, type LockedDecorator, type LockedOptions } from './decorators/locked.decorator.js';
+export type { BusyFallback, LockCondition, LockedDecorator } from './decorators/decorator-types.js';
+export { Locked } from './decorators/locked.decorator.js';
+export type { LockedOptions } from './decorators/locked-options.js';
+export { NotLocked } from './decorators/not-locked.decorator.js';

@@ -6,8 +6,17 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { type Clock, LockManager, systemClock } from '../lib/index.js';
+import {
+  type AcquireOptions,
+  type Clock,
+  type Lease,
+  LockBusyError,
+  LockManager,
+  type LockNames,
+  systemClock,
+} from '../lib/index.js';
 import type { LockServiceSettings } from './distributed-lock.module-options.js';
+import { UnlockedRuns } from './unlocked-runs.js';
 
 /** The registry of an application, as far as a lock service knows it: it is told what happens to the service. */
 export interface ServiceRegistry {
@@ -46,6 +55,7 @@ export class LockService
   readonly #logger = new Logger('DistributedLock');
   readonly #stop = new AbortController();
   readonly #run: ServiceRun;
+  #unlockedRuns: UnlockedRuns | undefined;
 
   /** @internal Made by DistributedLockModule. */
   constructor(settings: LockServiceSettings, registry: ServiceRegistry) {
@@ -88,10 +98,35 @@ export class LockService
     await this.close();
   }
 
-  override close(): Promise<void> {
+  /** For methods of `onStoreFailure: 'run-unlocked'`; an application that has none pays nothing for it. @internal */
+  get unlockedRuns(): UnlockedRuns {
+    return (this.#unlockedRuns ??= new UnlockedRuns(this, this.settings.manager));
+  }
+
+  override acquire(name: LockNames, options?: AcquireOptions): Promise<Lease> {
+    const lease = super.acquire(name, options);
+    const runs = this.#unlockedRuns;
+    return runs === undefined ? lease : lease.then((granted) => runs.letEnd(granted, options));
+  }
+
+  override async tryAcquire(
+    name: LockNames,
+    options?: Omit<AcquireOptions, 'waitMs'>,
+  ): Promise<Lease | null> {
+    const lease = await super.tryAcquire(name, options);
+    if (lease === null || this.#unlockedRuns === undefined) return lease;
+    try {
+      return await this.#unlockedRuns.letEnd(lease, { waitMs: 0 });
+    } catch (error) {
+      if (error instanceof LockBusyError) return null;
+      throw error;
+    }
+  }
+
+  override async close(): Promise<void> {
     this.#stop.abort();
     this.registry.stopped(this);
-    return super.close();
+    await Promise.all([super.close(), this.#unlockedRuns?.close()]);
   }
 
   #logEvents(): void {

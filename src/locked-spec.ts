@@ -19,15 +19,27 @@ export interface LockedSpec {
   readonly busyStatus: number;
   readonly serviceName: string;
   readonly acquire: AcquireOptions;
+  /** 'skip': a call that finds the lock taken resolves to undefined. 'throw': it rejects. */
+  readonly whenBusy: 'throw' | 'skip';
+  /** Its result is the call's when the lock is busy. */
+  readonly fallback: AnyFunction | undefined;
+  /** `onStoreFailure: 'run-unlocked'`. */
+  readonly runsUnlocked: boolean;
+  /** Decides, for each call, whether it needs the lock. */
+  readonly when: AnyFunction | undefined;
   /** What the caller gets while it waits for the lock. */
   readonly returns: 'promise' | 'observable' | 'generator';
   /** Arguments that `@CurrentLease` asked for. */
   readonly leaseArguments: readonly number[];
+  /** The `@Locked` stands on the class, not on the method. */
+  readonly ofClass: boolean;
 }
 
 /** Copies of this package in one process read each other's decorators. */
 const LOCKED = copySymbol('locked');
 const LEASE_ARGUMENTS = copySymbol('lease-arguments');
+const CLASS_LOCKED = copySymbol('class-locked');
+const NOT_LOCKED = copySymbol('not-locked');
 
 /** On the class, too: a decorator above may put a function of its own over ours and copy no metadata. */
 export function rememberSpec(wrapper: object, target: object, spec: LockedSpec): void {
@@ -79,3 +91,26 @@ export function rememberLeaseArgument(target: object, methodName: string | symbo
 export function leaseArgumentsOf(target: object, methodName: string | symbol): readonly number[] {
   return (Reflect.getOwnMetadata(LEASE_ARGUMENTS, target, methodName) as number[] | undefined) ?? [];
 }
+
+/** `@Locked` stands on this class. */
+export function rememberLockedClass(targetClass: AnyFunction): void {
+  Reflect.defineMetadata(CLASS_LOCKED, true, targetClass);
+}
+
+/** Does `@Locked` stand on this class itself? */
+export function isLockedClass(targetClass: AnyFunction): boolean {
+  return Reflect.hasOwnMetadata(CLASS_LOCKED, targetClass);
+}
+
+/** `@NotLocked` stands on this method. @param target what decorators receive */
+export function rememberNotLocked(target: object, methodName: string | symbol): void {
+  Reflect.defineMetadata(NOT_LOCKED, true, target, methodName);
+}
+
+export function isNotLocked(target: object, methodName: string | symbol): boolean {
+  return Reflect.hasOwnMetadata(NOT_LOCKED, target, methodName);
+}
+
+/** What a method that the `@Locked` of its class covers can do about an error of it. */
+export const CLASS_REMEDY =
+  '; the @Locked on the class covers this method: give it a @Locked of its own, or leave it out with @NotLocked()';

@@ -8,13 +8,14 @@ import type { AnyFunction } from '../template/locked-method.js';
 import { rememberBusyStatus } from '../transports/http/busy-status.js';
 import { ClientGoneError } from '../transports/http/response-watch.js';
 import { type CallNote, takeCallNote } from './call-note.js';
-import { lockedObservable } from './locked-observable.js';
+import { invoke, type LockedCall } from './method-call.js';
 import { isObservable, runUnderLease } from './open-work.js';
+import { insteadOf, isIterable, isWanted, observableOf } from './other-ways.js';
 
 /**
  * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just
- * runs; otherwise (a service method, a gateway, phase 'handler', a controller called from code) the lock is taken here. There is no
- * path on which the method runs unlocked.
+ * runs; otherwise (a service method, a gateway, phase 'handler', a controller called from code) the lock is taken here. The only paths
+ * on which the method runs unlocked are those that its decorator asks for: `when`, and `onStoreFailure: 'run-unlocked'`.
  */
 export function callLocked(spec: LockedSpec, self: unknown, args: readonly unknown[]): unknown {
   const note = takeCallNote(spec);
@@ -30,24 +31,24 @@ export function callLocked(spec: LockedSpec, self: unknown, args: readonly unkno
   }
 }
 
-interface LockedCall {
-  readonly spec: LockedSpec;
-  readonly self: unknown;
-  readonly args: readonly unknown[];
-  /** Over HTTP in phase 'handler': the request's values and the end of its response. */
-  readonly note: CallNote | undefined;
-}
-
 async function run(call: LockedCall): Promise<unknown> {
-  const { lease, writesResponse } = await acquireFor(call, call.note?.watch.endOfWait());
-  return runUnderLease(lease, call.note?.watch, (openWork) => {
+  const { spec, note } = call;
+  if (spec.when !== undefined && !(await isWanted(call))) return invoke(spec, call, null);
+  let taken: TakenLock;
+  try {
+    taken = await acquireFor(call, note?.watch.endOfWait());
+  } catch (error) {
+    return insteadOf(call, error);
+  }
+  const { lease, writesResponse } = taken;
+  return runUnderLease(lease, note?.watch, (openWork) => {
     if (writesResponse) openWork.retainUntilClosed();
-    return invoke(call.spec, call, lease);
+    return invoke(spec, call, lease);
   });
 }
 
 function observe(call: LockedCall): Observable<unknown> {
-  return lockedObservable({
+  return observableOf(call, {
     watch: call.note?.watch,
     acquire: async (signal) => (await acquireFor(call, signal)).lease,
     start: (lease) => invoke(call.spec, call, lease) as Observable<unknown>,
@@ -57,10 +58,16 @@ function observe(call: LockedCall): Observable<unknown> {
 
 /** Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. */
 async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
-  return yield* (await run(call)) as AsyncGenerator<unknown, unknown>;
+  const given = await run(call);
+  return isIterable(given) ? yield* given : given; // a fallback may give anything
 }
 
-async function acquireFor(call: LockedCall, signal: Stop | undefined) {
+interface TakenLock {
+  readonly lease: Lease;
+  readonly writesResponse: boolean;
+}
+
+async function acquireFor(call: LockedCall, signal: Stop | undefined): Promise<TakenLock> {
   const { spec, self, args, note } = call;
   const service = serviceFor(self, spec);
   const { names, handlesResponse } = registryOf(service).method(spec, classOf(self, spec), 'arguments');
@@ -78,7 +85,9 @@ export async function takeLock(
   // pays for that (2 µs for each request, measured on V8 11).
   const options: AcquireOptions = signal === undefined ? spec.acquire : { signal, ...spec.acquire };
   try {
-    return await service.acquire(names, options);
+    // A double of a test has none.
+    const runs = spec.runsUnlocked ? (service as Partial<LockService>).unlockedRuns : undefined;
+    return await (runs === undefined ? service.acquire(names, options) : runs.take(names, options));
   } catch (error) {
     if (error instanceof LockBusyError) rememberBusyStatus(error, spec.busyStatus);
     throw error;
@@ -115,14 +124,6 @@ function callUnderHeldLock(
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
-function invoke(spec: LockedSpec, call: Pick<LockedCall, 'self' | 'args'>, lease: Lease): unknown {
-  const { original, leaseArguments } = spec;
-  if (leaseArguments.length === 0) return Reflect.apply(original, call.self, call.args);
-  const args = [...call.args];
-  for (const index of leaseArguments) args[index] = lease;
-  return Reflect.apply(original, call.self, args);
 }
 
 /** The class whose metadata counts: the object's own, which may inherit the method. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
 import { type Lease, Stop } from '../../lib/index.js';
 import type { ResponseWatch } from '../transports/http/response-watch.js';
+import { sectionEnded } from '../unlocked-runs.js';
 
 /**
  * Counts what still works under one lock: the call itself and every stream it returned. The lock is given back when the
@@ -176,9 +177,13 @@ export function runUnderLease<T>(
       } finally {
         const idle = openWork.end();
         if (idle !== undefined) await idle;
+        sectionEnded(lease);
       }
     };
-    lease.using(run).then(resolve, reject);
+    lease.using(run).then(resolve, (error: unknown) => {
+      sectionEnded(lease); // it may not have begun
+      reject(error as Error);
+    });
   });
 }
 

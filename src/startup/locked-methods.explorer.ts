@@ -3,11 +3,12 @@ import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { checkStore, LockUsageError } from '../../lib/index.js';
 import type { LockService } from '../lock.service.js';
 import { LOCK_INTERCEPTOR, LOCK_REGISTRY } from '../lock.tokens.js';
-import { leaseArgumentsOf, type LockedSpec, specAt } from '../locked-spec.js';
-import { lockKeysOf } from '../template/lock-key-metadata.js';
+import { CLASS_REMEDY, type LockedSpec, specAt } from '../locked-spec.js';
 import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { PATH } from '../transports/http/route-metadata.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
+import { type HandlerKind, handlerKindsOf } from './handler-kind.js';
+import { type Member, refuseInert } from './inert-decorators.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
@@ -59,7 +60,15 @@ export class LockedMethodsExplorer implements OnModuleInit {
   #check(spec: LockedSpec, targetClass: AnyFunction): KnownMethod {
     const { mode, limit, minHoldMs } = spec.acquire;
     if (mode !== undefined || limit !== undefined || minHoldMs !== undefined) this.#checkStore(spec);
-    return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
+    // From now on the service looks whom a grant would meet.
+    if (spec.runsUnlocked) void (serviceIn(this.moduleRef, spec) as Partial<LockService>).unlockedRuns;
+    if (spec.whenBusy === 'skip') refuseSkippedAnswers(spec, targetClass);
+    try {
+      return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');
+    } catch (error) {
+      if (!spec.ofClass || !(error instanceof LockUsageError)) throw error;
+      throw new LockUsageError(error.code, error.message + CLASS_REMEDY, { cause: error });
+    }
   }
 
   /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when its store does not have such locks */
@@ -121,7 +130,7 @@ function isHiddenRoute(targetClass: AnyFunction, { key, method }: Member): boole
 /**
  * The decorated methods of a class, inherited ones included, also where a subclass overrides one (it may call `super`).
  *
- * @throws LockUsageError for @CurrentLease or @LockKey on a method without @Locked, and for a @Locked that would lock nothing
+ * @throws LockUsageError for @CurrentLease, @LockKey or @NotLocked where they do nothing, and for a @Locked that would lock nothing
  */
 function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   const specs: LockedSpec[] = [];
@@ -133,12 +142,30 @@ function lockedMethodsOf(targetClass: AnyFunction): LockedSpec[] {
   return specs;
 }
 
-interface Member {
-  readonly holder: object;
-  readonly key: string | symbol;
-  /** Absent: an accessor or a value. */
-  readonly method: AnyFunction | undefined;
+/**
+ * Whoever waits for an answer would take `undefined` for one.
+ *
+ * @throws LockUsageError LOCK_OPTIONS_INVALID
+ */
+function refuseSkippedAnswers(spec: LockedSpec, targetClass: AnyFunction): void {
+  const current = methodOf(targetClass, spec.methodName);
+  const kind = handlerKindsOf(typeof current === 'function' ? current : spec.original).find(
+    (one) => SKIPS[one],
+  );
+  if (kind === undefined) return;
+  throw new LockUsageError(
+    'LOCK_OPTIONS_INVALID',
+    `@Locked on ${spec.place}: onBusy: 'skip' would answer ${SKIPS[kind]} with nothing, as if it had been done; ` +
+      "use onBusy: 'reject', or fallback to say what the answer is",
+  );
 }
+
+/** What waits for an answer. */
+const SKIPS: Readonly<Partial<Record<HandlerKind, string>>> = {
+  http: 'an HTTP request',
+  graphql: 'a GraphQL operation',
+  rpc: 'a message that waits for its answer',
+};
 
 function* membersOf(targetClass: AnyFunction): Generator<Member> {
   const chains = [targetClass.prototype as object | null | undefined, targetClass];
@@ -152,14 +179,4 @@ function* membersOf(targetClass: AnyFunction): Generator<Member> {
       holder = Object.getPrototypeOf(holder) as object | null;
     }
   }
-}
-
-function refuseInert(targetClass: AnyFunction, { holder, key }: Member): void {
-  const owner = typeof holder === 'function' ? holder : holder.constructor;
-  const usesLease = leaseArgumentsOf(holder, key).length > 0;
-  if (!usesLease && lockKeysOf(owner, key).length === 0) return;
-  throw new LockUsageError(
-    'LOCK_OPTIONS_INVALID',
-    `${targetClass.name}.${String(key)} has ${usesLease ? '@CurrentLease()' : '@LockKey'} but no @Locked, so there is no lock; add @Locked, or remove it`,
-  );
 }

@@ -7,6 +7,7 @@ import { kindsMutants } from './kinds-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
+import { nestOptionMutants } from './nest-option-mutants.js';
 import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
@@ -38,5 +39,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...holdTimeMutants,
   ...refusedMutants,
   ...nestMutants,
+  ...nestOptionMutants,
   ...templateMutants,
 ];

@@ -205,7 +205,3 @@ export class Groups {
   @Locked('a')
   readonly property: string = '';
 }
-
-// @ts-expect-error only methods are locked
-@Locked('a')
-export class NotAMethod {}
