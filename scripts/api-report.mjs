@@ -10,6 +10,8 @@ const ENTRY_POINTS = {
   nest: 'dist/src/index.d.ts',
   engine: 'dist/lib/index.d.ts',
   testing: 'dist/lib/testing/index.d.ts',
+  schedule: 'dist/src/schedule/index.d.ts',
+  bullmq: 'dist/src/bullmq/index.d.ts',
 };
 const isCheck = process.argv.includes('--check');
 

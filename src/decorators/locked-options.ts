@@ -6,6 +6,7 @@ import {
   LockUsageError,
 } from '../../lib/index.js';
 import type { LockedSpec } from '../locked-spec.js';
+import { notesOn } from '../template/key-function-notes.js';
 import { parseTemplate } from '../template/lock-template.js';
 import { type NameSpec, phaseOf } from '../template/locked-method.js';
 import type { BusyFallback, LockCondition } from './decorator-types.js';
@@ -191,6 +192,8 @@ export function acquireOptionsOf(options: LockedOptions, place: string): Acquire
 
 /** For events and metrics. */
 export function templateOf(names: NameSpec): Pick<AcquireOptions, 'template'> {
+  const noted = notesOn(names)?.template;
+  if (noted !== undefined) return { template: noted.slice(0, MAX_TEMPLATE_LENGTH) };
   if (typeof names === 'function') return {}; // it shows none
   return { template: (typeof names === 'string' ? names : names.join(' + ')).slice(0, MAX_TEMPLATE_LENGTH) };
 }

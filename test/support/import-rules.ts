@@ -65,6 +65,10 @@ const LAYERS: readonly Layer[] = [
     files: /^src\/decorators\//,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/(decorators|call|startup)\//],
   },
+  {
+    files: /^src\/(schedule|bullmq)\//, // entry points for one library each
+    may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/decorators\//, '^src/$1/'],
+  },
   { files: /^src\/index\.ts$/, may: [ENGINE, /^src\//] },
   {
     files: /^src\/distributed-lock\.module\.ts$/,
