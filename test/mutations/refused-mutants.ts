@@ -45,6 +45,27 @@ export const refusedMutants: readonly Mutant[] = [
     suites: [suite(REFUSED, 'aborted')],
   },
   {
+    name: 'refused: who skips is skipped, not refused',
+    edits: [
+      {
+        file: 'src/decorators/locked-options.ts',
+        find: "onBusy === 'skip' ? { ...acquire, skipsWhenBusy: true } : acquire",
+        put: 'acquire',
+      },
+    ],
+    suites: [suite('test/nest/refused.spec.ts', 'skipped')],
+  },
+  {
+    name: 'a tick: a timer that is a little early belongs to the time it was set for',
+    edits: [{ file: 'src/schedule/scheduled-time.ts', find: 'nowMs + EARLY_MS', put: 'nowMs' }],
+    suites: [suite('test/nest/scheduled-time.spec.ts', 'too early')],
+  },
+  {
+    name: 'a tick: a late job belongs to the last time, not to the first one found',
+    edits: [{ file: 'src/schedule/scheduled-time.ts', find: 'found = atMs;', put: 'found ??= atMs;' }],
+    suites: [suite('test/nest/scheduled-time.spec.ts', 'exactly then')],
+  },
+  {
     name: 'refused: @Locked tells its template',
     edits: [
       {

@@ -48,6 +48,29 @@ describe('the event «refused» of @Locked', () => {
     ]);
   });
 
+  it("says «skipped» where onBusy: 'skip' leaves the method out", async () => {
+    @Injectable()
+    class Jobs {
+      @Locked('job', { onBusy: 'skip' })
+      async run(): Promise<string> {
+        return 'ran';
+      }
+    }
+    const testing = await Test.createTestingModule({
+      imports: [DistributedLockModule.forRoot({ store: memoryStore() })],
+      providers: [Jobs],
+    }).compile();
+    await testing.init();
+    const locks = testing.get(LockService);
+    const reasons: string[] = [];
+    locks.on('refused', ({ reason }) => void reasons.push(reason));
+    const lease = await locks.acquire('job');
+    expect(await testing.get(Jobs).run()).toBeUndefined();
+    await lease.release();
+    await testing.close();
+    expect(reasons).toEqual(['skipped']);
+  });
+
   it.each(ADAPTERS)('tells on %s of a client that left while it waited', async (adapter) => {
     @Controller('groups')
     class GroupsController {

@@ -122,7 +122,12 @@ describe('cron on three instances', () => {
     expect(ticks.length).toBeGreaterThanOrEqual(TICKS);
     expect(skipped).toHaveLength(4);
     expect(Math.max(...skipped)).toBeGreaterThan(TICKS / 4); // those who lose are told of
-    expect(said.join('')).toBe('');
+    // A busy machine is late for some: the scheduler says so, and runs them.
+    const errors = said
+      .join('')
+      .split('\n')
+      .filter((line) => line !== '' && !line.includes('Missed execution deadline'));
+    expect(errors).toEqual([]);
     // And the job with a least time: once per tick of 30 s, though it is done at once.
     expect(minutes).toBeGreaterThanOrEqual(3);
     expect(minutes).toBeLessThanOrEqual(5);
