@@ -22,7 +22,7 @@ import {
 } from './lock-answers.js';
 import { canonicalName } from './lock-name.js';
 import type { LockNames } from './several-names.js';
-import type { AcquireOptions } from './acquire-options.js';
+import type { AcquireOptions, AcquireSettings } from './acquire-options.js';
 import { type LockManagerOptions, type ManagerSettings, resolveManagerOptions } from './lock-options.js';
 import { checkForce, checkLimit, checkReason } from './option-checks.js';
 import type { ForcedRelease } from './stores/lock-store.js';
@@ -204,6 +204,11 @@ export class LockManager {
   /** Is the running call chain inside of a lease on this canonical name? For frameworks round the engine. @internal */
   isInside(name: string): boolean {
     return this.#leases.frames.innermost(name) !== undefined;
+  }
+
+  /** What a call gets that says nothing else. @internal */
+  get callDefaults(): AcquireSettings {
+    return this.#settings.defaults;
   }
 
   /** Tells what a framework round the engine does with its locks. @internal */

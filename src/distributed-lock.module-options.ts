@@ -7,6 +7,7 @@ import {
   LockUsageError,
   redisStore,
 } from '../lib/index.js';
+import { DEFAULT_SERVICE } from './lock.tokens.js';
 
 /** Options of `DistributedLockModule.forRoot`; whatever is left out has a default. */
 export interface DistributedLockOptions extends Omit<LockManagerOptions, 'store'> {
@@ -32,6 +33,14 @@ export interface DistributedLockExtras {
   name?: string;
   /** Visible in every module without importing it again; default true. */
   isGlobal?: boolean;
+}
+
+/** Options of `DistributedLockModule.forFeature`. */
+export interface LockFeatureOptions {
+  /** Stands, with a `:`, before the names of this module's locks. 1 to 64 letters, digits and `. _ ~ : -`. */
+  prefix: string;
+  /** Which lock service `FeatureLocks` uses, as named in `forRoot({ name })`; default: the default one. */
+  service?: string;
 }
 
 export interface DistributedLockOptionsFactory {
@@ -86,6 +95,30 @@ export function resolveModuleOptions(options: DistributedLockOptions, name: stri
   const chosen = store ?? redisStoreFor(redis, place);
   const storeAddress = chosen.address ?? `the ${chosen.capabilities?.kind} store`;
   return { manager: { ...engine, store: chosen }, name, startup, exposeLockName, storeAddress };
+}
+
+const FEATURE_PREFIX = /^[A-Za-z0-9._~:-]{1,64}$/;
+
+/** @throws LockUsageError LOCK_OPTIONS_INVALID */
+export function checkFeature(options: LockFeatureOptions): Required<LockFeatureOptions> {
+  const place = 'DistributedLockModule.forFeature';
+  if (typeof options !== 'object' || options === null)
+    throw invalid(
+      place,
+      `options must be an object such as { prefix: 'billing' }, got ${describeKind(options)}`,
+    );
+  const { prefix, service = DEFAULT_SERVICE, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw invalid(place, `option "${unknown}" is not known here; known: prefix, service`);
+  if (typeof prefix !== 'string' || !FEATURE_PREFIX.test(prefix))
+    throw invalid(
+      place,
+      `prefix must be 1 to 64 letters, digits and . _ ~ : -, got ${describeValue(prefix)}`,
+    );
+  if (typeof service !== 'string' || service === '')
+    throw invalid(place, `service must be the name of a lock service, got ${describeValue(service)}`);
+  return { prefix, service };
 }
 
 function checkOptions(options: unknown, place: string): asserts options is DistributedLockOptions {

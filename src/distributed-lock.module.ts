@@ -9,10 +9,13 @@ import { APP_FILTER, APP_INTERCEPTOR, ApplicationConfig, ModulesContainer } from
 import { describeValue, LockUsageError } from '../lib/index.js';
 import {
   type DistributedLockExtras,
+  checkFeature,
   type DistributedLockOptions,
+  type LockFeatureOptions,
   type LockServiceSettings,
   resolveModuleOptions,
 } from './distributed-lock.module-options.js';
+import { FeatureLocks } from './feature-locks.js';
 import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
 import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
 import { LockInterceptor } from './call/lock.interceptor.js';
@@ -20,6 +23,7 @@ import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
 import {
   DEFAULT_SERVICE,
+  LOCK_FEATURE,
   LOCK_INTERCEPTOR,
   LOCK_REGISTRY,
   LOCK_SETTINGS,
@@ -54,6 +58,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
 
 announceCopy(lockServiceToken);
 
+@Module({})
+class LockFeatureModule {}
+
 /**
  * Registers a lock service, and with the default one everything that `@Locked` needs: the interceptor, the exception filter and the
  * checks at start-up.
@@ -74,6 +81,27 @@ export class DistributedLockModule extends ConfigurableModuleClass {
   /** As forRoot, with options from `useFactory` (+ `inject`), `useClass` or `useExisting`; `name` and `isGlobal` stand beside them. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return super.forRootAsync(options);
+  }
+
+  /**
+   * For the module that imports it: the names of `@Locked` on the controllers and providers that are listed in that module begin with
+   * `prefix:`, so that two features may each have their `order:7`. By hand inject {@link FeatureLocks}, which does the same; `LockService`
+   * goes on taking whole names. It uses the connection of `forRoot()`.
+   *
+   * @throws LockUsageError LOCK_OPTIONS_INVALID; when the application starts, for a class that modules with different prefixes have
+   */
+  static forFeature(options: LockFeatureOptions): DynamicModule {
+    const { prefix, service } = checkFeature(options);
+    const locks: FactoryProvider = {
+      provide: FeatureLocks,
+      useFactory: (root: LockService) => new FeatureLocks(root, prefix),
+      inject: [lockServiceToken(service)],
+    };
+    return {
+      module: LockFeatureModule,
+      providers: [{ provide: LOCK_FEATURE, useValue: prefix }, locks],
+      exports: [FeatureLocks],
+    };
   }
 }
 

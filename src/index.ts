@@ -31,8 +31,10 @@ export type {
   DistributedLockExtras,
   DistributedLockOptions,
   DistributedLockOptionsFactory,
+  LockFeatureOptions,
 } from './distributed-lock.module-options.js';
 export { DistributedLockModule } from './distributed-lock.module.js';
+export { FeatureLocks } from './feature-locks.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
 export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
 export { LockInterceptor } from './call/lock.interceptor.js';

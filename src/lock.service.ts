@@ -103,12 +103,14 @@ export class LockService
     return (this.#unlockedRuns ??= new UnlockedRuns(this, this.settings.manager));
   }
 
+  /** As `LockManager.acquire`; waits for those of this process that run unlocked on these names (`onStoreFailure`), too. */
   override acquire(name: LockNames, options?: AcquireOptions): Promise<Lease> {
     const lease = super.acquire(name, options);
     const runs = this.#unlockedRuns;
     return runs === undefined ? lease : lease.then((granted) => runs.letEnd(granted, options));
   }
 
+  /** As `LockManager.tryAcquire`; null also when somebody of this process runs unlocked on one of these names. */
   override async tryAcquire(
     name: LockNames,
     options?: Omit<AcquireOptions, 'waitMs'>,

@@ -17,5 +17,8 @@ export function lockServiceToken(name: string): typeof LockService | symbol {
 /** What one application knows about its locks (startup/lock.registry.ts). Exported by the module, for filters and interceptors of any module. */
 export const LOCK_REGISTRY = copySymbol('registry');
 
+/** The prefix that `forFeature` gives a module; private to the module that it makes. */
+export const LOCK_FEATURE = copySymbol('feature');
+
 /** Our interceptor as Nest has it, for those who look for it among others. */
 export const LOCK_INTERCEPTOR = copySymbol('interceptor');

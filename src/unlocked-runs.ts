@@ -2,7 +2,6 @@ import {
   type AcquireOptions,
   canonicalName,
   type Clock,
-  DEFAULTS,
   describeValue,
   type Lease,
   LockBusyError,
@@ -49,7 +48,6 @@ export class UnlockedRuns {
   readonly #locks: LockManager;
   readonly #standIn: LockManager;
   readonly #clock: Clock;
-  readonly #waitMs: number;
   readonly #sections = new Set<Section>();
   /** True leases that were granted and wait until an unlocked run is over. */
   readonly #granted = new Set<Lease>();
@@ -59,7 +57,6 @@ export class UnlockedRuns {
   constructor(locks: LockManager, options: LockManagerOptions) {
     this.#locks = locks;
     this.#clock = options.clock ?? systemClock;
-    this.#waitMs = options.waitMs ?? DEFAULTS.waitMs;
     const store = memoryStore({ allowInProduction: true });
     this.#standIn = new LockManager({ ...options, store, leaseMs: STAND_IN_LEASE_MS, renew: true });
     this.#standIn.on('warning', () => undefined); // that it is one of this process only is the point of it
@@ -176,7 +173,7 @@ export class UnlockedRuns {
     options: AcquireOptions | undefined,
   ): Promise<void> {
     if (isFree()) return Promise.resolve();
-    const { waitMs = this.#waitMs, signal } = options ?? {};
+    const { waitMs = this.#locks.callDefaults.waitMs, signal } = options ?? {};
     return new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
         timer.cancel();
@@ -194,7 +191,7 @@ export class UnlockedRuns {
   }
 
   #changed(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 }
 

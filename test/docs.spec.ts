@@ -53,6 +53,7 @@ describe('the examples of the README and of docs/', () => {
     write('reader.d.ts', LEFT_TO_THE_READER);
     write('vitest.d.ts', "declare module 'vitest' { export { describe, it } from '@jest/globals'; }\n");
     write('peers.d.ts', PEERS);
+    write('nestjs-config.d.ts', NESTJS_CONFIG);
     write('package.json', '{ "type": "module" }');
     const paths = {
       'nestjs-distributed-lock': [join(ROOT, 'src/index.ts')],
@@ -71,6 +72,7 @@ describe('the examples of the README and of docs/', () => {
           'reader.d.ts',
           'vitest.d.ts',
           'peers.d.ts',
+          'nestjs-config.d.ts',
           ...OPTIONAL_PEERS,
           ...all.map(({ title }) => fileOf(title)),
         ],
@@ -109,11 +111,18 @@ function surrounded(example: string): string {
   if (first.startsWith('@')) {
     const method = /^(async )?\w+\(.*\{$/m.test(text)
       ? ''
-      : 'async method(groupId: string, dto: PayDto): Promise<void> {}';
+      : 'async method(dto: PayDto, groupId: string): Promise<void> {}';
     return `${imports}export class Reader {\n${text}${method}\n${members}\n}\n`;
   }
   return `${imports}export class Reader {\nasync method(request: any) {\n${text}\n}\n${members}\n}\n`;
 }
+
+/** Not installed here; test/ecosystem runs such an application with the package itself. */
+const NESTJS_CONFIG = `declare module '@nestjs/config' {
+  export class ConfigModule { static forRoot(): import('@nestjs/common').DynamicModule }
+  export class ConfigService { get<T>(key: string, otherwise: T): T; getOrThrow<T>(key: string): T }
+}
+`;
 
 /** Names that examples take for granted. What is ours has its true type. */
 const LEFT_TO_THE_READER = `

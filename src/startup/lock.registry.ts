@@ -13,6 +13,7 @@ import {
 import { handlesResponse, routePathsOf } from '../transports/http/route-metadata.js';
 import { activateService, retireService } from './active-services.js';
 import { whereCopiesAre } from './copies.js';
+import { featurePrefixOf, ofFeature } from './feature-prefix.js';
 import { warnWithoutShutdownHooks } from './shutdown-hooks.js';
 import { waitForStore } from './store-startup.js';
 
@@ -133,8 +134,9 @@ export class LockRegistry implements ServiceRegistry {
       phase: isRoute && moment === 'request' ? 'request' : 'handler',
       globalPipes: this.#globalPipes(),
     };
+    const prefix = this.#container === undefined ? undefined : featurePrefixOf(targetClass, this.#container);
     return {
-      names: compileNames(spec.names, method),
+      names: ofFeature(compileNames(spec.names, method), prefix),
       isRoute,
       handlesResponse: isRoute && handlesResponse(targetClass, spec.methodName),
     };

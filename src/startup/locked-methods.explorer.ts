@@ -11,6 +11,7 @@ import type { KnownMethod, LockRegistry } from './lock.registry.js';
 import { type HandlerKind, handlerKindsOf } from './handler-kind.js';
 import { type Member, refuseInert } from './inert-decorators.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
+import { warnOfWholeNames } from './feature-prefix.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
 /**
@@ -47,6 +48,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
       if (instance !== undefined) this.#giveService(instance, targetClass);
       if (classes.has(targetClass)) continue;
       classes.add(targetClass);
+      warnOfWholeNames(this.#logger, targetClass, this.container);
       for (const spec of lockedMethodsOf(targetClass)) {
         const known = this.#check(spec, targetClass);
         untyped.push(...known.names.untyped);

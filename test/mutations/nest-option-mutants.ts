@@ -3,6 +3,7 @@ import { type Mutant, suite } from './mutant.js';
 const CLASS_LEVEL = 'test/nest/class-level.spec.ts';
 const BUSY_OPTIONS = 'test/nest/busy-options.spec.ts';
 const RUN_UNLOCKED = 'test/nest/run-unlocked.spec.ts';
+const FEATURE = 'src/startup/feature-prefix.ts';
 const RUNS = 'src/unlocked-runs.ts';
 
 /** Protections of what `@Locked` may say beside its name. */
@@ -179,6 +180,33 @@ export const nestOptionMutants: readonly Mutant[] = [
   {
     name: 'run-unlocked: a section ends however its lease did',
     edits: [{ file: 'src/call/open-work.ts', find: '        sectionEnded(lease);\n', put: '' }],
-    suites: [suite(RUN_UNLOCKED, 'excludes each other')],
+    suites: [suite(RUN_UNLOCKED, 'one who is granted')],
+  },
+  {
+    name: 'forFeature: a class in two modules with different prefixes',
+    edits: [
+      {
+        file: FEATURE,
+        find: 'if (second === undefined) return first?.[0];',
+        put: 'if (first !== undefined || second === undefined) return first?.[0];',
+      },
+    ],
+    suites: [suite('test/nest/feature.spec.ts', 'with different prefixes')],
+  },
+  {
+    name: 'forFeature: the names of a request have the prefix',
+    edits: [{ file: FEATURE, find: 'whole(names.fromRequest(values))', put: 'names.fromRequest(values)' }],
+    suites: [suite('test/nest/feature.spec.ts', 'has its prefix')],
+  },
+  {
+    name: 'forFeature: LockService in such a module is told of',
+    edits: [
+      {
+        file: FEATURE,
+        find: 'if (!injects(targetClass, LockService)) return;',
+        put: 'if (targetClass !== undefined) return;',
+      },
+    ],
+    suites: [suite('test/nest/feature.spec.ts', 'that injects LockService')],
   },
 ];

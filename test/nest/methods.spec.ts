@@ -497,7 +497,6 @@ describe('what @Locked refuses when the class is defined', () => {
 
   it.each([
     ['an unknown option', 'x', { ttl: 5 }, 'option "ttl" is not known or not built yet'],
-    ["onBusy: 'skip'", 'x', { onBusy: 'skip' }, "'skip' is not built yet"],
     [
       'a wait with reject',
       'x',
