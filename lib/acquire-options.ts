@@ -1,13 +1,16 @@
 import { stopOf } from './caller-signal.js';
-import { badLease, checkInteger, checkKeys, invalid, isLeaseMs, MAX_LIMIT } from './option-checks.js';
+import { checkKind } from './lock-kind.js';
+import { checkInteger, checkKeys, invalid } from './option-checks.js';
 import type { Stop } from './runtime/stop-signal.js';
 import type { AccessMode, LockMode, StopSignal } from './stores/lock-store.js';
+import { checkTimes } from './time-checks.js';
 
 /** Options of one call; what is left out comes from the manager's options. */
 export interface AcquireOptions {
   /**
    * How long the store keeps the lock for us without a sign of life, in ms; 100 to 2 592 000 000 (30 days); default 30 000. A crashed holder
-   * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work.
+   * blocks others for this long at most; a frozen one loses the lock after it. With `renew` it may be much shorter than the work, and is at
+   * most 86 400 000 (1 day).
    */
   leaseMs?: number;
   /**
@@ -17,10 +20,29 @@ export interface AcquireOptions {
   waitMs?: number;
   /** Keep renewing while the lease is held; default true. false: the lease ends after `leaseMs` unless `extend` is called. */
   renew?: boolean;
+  /**
+   * How long the lock may be held, in ms from the grant; 1 to 2 592 000 000 (30 days); default `Infinity`. Then the lease is lost (cause
+   * `held-too-long`), its signal aborts, and the next one has the lock at once, although the work goes on: it is to watch the signal. Entering
+   * again does not begin anew, nor is it bounded by a `maxHoldMs` of its own. Of several names it counts from when all of them are held.
+   */
+  maxHoldMs?: number;
+  /**
+   * How long the name stays taken at least, in ms from the store's grant; 0 (default) to `leaseMs`. A release before that, also by `close()`,
+   * leaves the rest of it in the store: nobody has the lock then, nobody renews it, and the next one gets it when the time is over. Who crashes
+   * blocks others for `leaseMs` anyway. LOCK_STORE_UNSUPPORTED where the store cannot.
+   */
+  minHoldMs?: number;
   /** Ends the wait, with `signal.reason`. Once the lock is held it has no effect: use `lease.signal` in the work. */
   signal?: AbortSignal | StopSignal;
   /** Free text shown by `inspect` and events, for people: "GroupsController.join". At most 128 characters. Default ''. */
   label?: string;
+  /**
+   * What the name was made from, for the event `refused` and for metrics, which must not have a series for each name: 'group:<groupId>'.
+   * At most 256 characters; default: none. `@Locked` gives its template.
+   */
+  template?: string;
+  /** The caller leaves its work out when the lock is busy: the event `refused` says 'skipped' instead of 'busy'. Default false. */
+  skipsWhenBusy?: boolean;
   /**
    * Whom the lock lets in beside its holder. 'exclusive' (default): nobody. 'shared': others who ask for 'shared', and one 'upgradeable'.
    * 'upgradeable': others who ask for 'shared'; `lease.upgrade()` makes it exclusive. LOCK_STORE_UNSUPPORTED where the store cannot.
@@ -68,9 +90,14 @@ export interface AcquireSettings {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly renew: boolean;
+  /** Infinity: as long as it is renewed. */
+  readonly maxHoldMs: number;
+  readonly minHoldMs: number;
   /** Stands for the caller's signal, see caller-signal.ts. */
   readonly signal: Stop | undefined;
   readonly label: string;
+  readonly template: string | undefined;
+  readonly skipsWhenBusy: boolean;
   /** Of a part that nobody asked for by its name, one of the intention modes. */
   readonly mode: AccessMode;
   readonly limit: number | undefined;
@@ -87,6 +114,8 @@ export const CALL_DEFAULTS = {
   leaseMs: 30_000,
   waitMs: 10_000,
   renew: true,
+  maxHoldMs: Infinity,
+  minHoldMs: 0,
   cohortMs: 10,
   release: 'confirmed',
   layers: false,
@@ -99,19 +128,26 @@ export const BUILT_IN: AcquireSettings = {
   ...CALL_DEFAULTS,
   signal: undefined,
   label: '',
+  template: undefined,
+  skipsWhenBusy: false,
   mode: 'exclusive',
   limit: undefined,
   weight: 1,
 };
 
 const MAX_LABEL_LENGTH = 128;
+const MAX_TEMPLATE_LENGTH = 256;
 /** The names of all options of a call. */
 export const CALL_OPTIONS = [
   'leaseMs',
   'waitMs',
   'renew',
+  'maxHoldMs',
+  'minHoldMs',
   'signal',
   'label',
+  'template',
+  'skipsWhenBusy',
   'mode',
   'limit',
   'weight',
@@ -157,8 +193,12 @@ export function checkCall(
     leaseMs = defaults.leaseMs,
     waitMs = defaults.waitMs,
     renew = defaults.renew,
+    maxHoldMs = defaults.maxHoldMs,
+    minHoldMs = defaults.minHoldMs,
     signal,
     label = defaults.label,
+    template = defaults.template,
+    skipsWhenBusy = defaults.skipsWhenBusy,
     mode = defaults.mode,
     limit = defaults.limit,
     weight = defaults.weight,
@@ -169,15 +209,16 @@ export function checkCall(
     maxWaiters = defaults.maxWaiters,
     maxWaitingProcesses = defaults.maxWaitingProcesses,
   } = options;
-  if (!isLeaseMs(leaseMs)) throw badLease(leaseMs, place());
-  if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
-    throw invalid(place(), ['waitMs', waitMs], 'a number of ms from 0, or Infinity');
-  }
-  if (typeof renew !== 'boolean') throw invalid(place(), ['renew', renew], 'true or false');
+  checkTimes({ leaseMs, waitMs, renew, maxHoldMs, minHoldMs }, place);
   const stop = signal === undefined ? undefined : stopOf(signal, place);
   if (typeof label !== 'string' || label.length > MAX_LABEL_LENGTH) {
     throw invalid(place(), ['label', label], `a string of at most ${MAX_LABEL_LENGTH} characters`);
   }
+  if (template !== undefined && (typeof template !== 'string' || template.length > MAX_TEMPLATE_LENGTH)) {
+    throw invalid(place(), ['template', template], `a string of at most ${MAX_TEMPLATE_LENGTH} characters`);
+  }
+  if (typeof skipsWhenBusy !== 'boolean')
+    throw invalid(place(), ['skipsWhenBusy', skipsWhenBusy], 'true or false');
   if (mode !== 'exclusive' || limit !== undefined || weight !== 1) checkKind({ mode, limit, weight }, place);
   // What was read above is checked, not what reading once more would give.
   if (cohortMs !== defaults.cohortMs)
@@ -194,8 +235,12 @@ export function checkCall(
     leaseMs,
     waitMs,
     renew,
+    maxHoldMs,
+    minHoldMs,
     signal: stop,
     label,
+    template,
+    skipsWhenBusy,
     mode,
     limit,
     weight,
@@ -206,26 +251,4 @@ export function checkCall(
     maxWaiters,
     maxWaitingProcesses,
   };
-}
-
-/** How a name is asked for: whom it lets in beside us. */
-export type LockKind = Pick<AcquireSettings, 'mode' | 'limit' | 'weight'>;
-
-const MODES: readonly AccessMode[] = ['exclusive', 'shared', 'upgradeable'];
-
-/** @throws LockUsageError LOCK_OPTIONS_INVALID */
-export function checkKind({ mode, limit, weight }: LockKind, place: () => string): void {
-  if (!MODES.includes(mode)) throw invalid(place(), ['mode', mode], `one of ${MODES.join(', ')}`);
-  if (limit === undefined) {
-    if (weight !== 1) throw invalid(place(), ['weight', weight], 'left out where there is no limit');
-    return;
-  }
-  checkInteger(place, ['limit', limit], { min: 1, max: MAX_LIMIT });
-  checkInteger(place, ['weight', weight], { min: 1, max: limit });
-  if (mode !== 'exclusive')
-    throw invalid(
-      place(),
-      ['mode', mode],
-      'left out where there is a limit: a name has readers and writers, or a limit',
-    );
 }

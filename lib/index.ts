@@ -19,7 +19,14 @@ export {
   redactPasswords,
 } from './lock-errors.js';
 export { currentNote, runWithNote } from './holding/lock-frames.js';
-export type { LeaseEvent, LockEventListener, LockEventName, LockEvents } from './lock-events.js';
+export type {
+  LeaseEvent,
+  LockEventListener,
+  LockEventName,
+  LockEvents,
+  RefusalReason,
+  RefusedEvent,
+} from './lock-events.js';
 export type { HeldLock, LockHolder, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';

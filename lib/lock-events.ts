@@ -12,10 +12,37 @@ export interface LeaseEvent {
   readonly fencingToken: number;
 }
 
+/**
+ * Why a call ended without a lease: `busy` somebody else has the lock · `full` too many wait for it · `aborted` by the caller's signal ·
+ * `store-error` the store failed or refused · `closed` this process is leaving · `skipped` somebody else has it, and the caller leaves
+ * its work out then.
+ */
+export type RefusalReason = 'busy' | 'full' | 'aborted' | 'store-error' | 'closed' | 'skipped';
+
+/** A call ended without a lease. */
+export interface RefusedEvent {
+  /** Of several names the one that could not be had, as far as one is known; else the first. */
+  readonly name: string;
+  /** All that were asked for. */
+  readonly names: readonly string[];
+  readonly label: string;
+  /** What the names were made from (`AcquireOptions.template`); undefined: the caller did not say. */
+  readonly template: string | undefined;
+  readonly mode: AccessMode;
+  readonly reason: RefusalReason;
+  /** From the call to its end, in ms. */
+  readonly waitedMs: number;
+}
+
 /** What `locks.on(…)` can listen to. No event carries an owner token. */
 export interface LockEvents {
   /** A caller must wait: somebody else has the lock. */
   waiting: { readonly name: string; readonly label: string; readonly mode: AccessMode };
+  /**
+   * A call ended without a lease: once for each, also when it returned null (`tryAcquire`) or asked for several names. Not for a call that
+   * is wrong (LockUsageError, options that the store does not have).
+   */
+  refused: RefusedEvent;
   acquired: LeaseEvent & { readonly waitedMs: number };
   released: LeaseEvent & { readonly heldMs: number };
   /** We cannot tell whether the lease still holds; a renewal is under way. Ends in `renewed` or `lost`. */

@@ -4,6 +4,7 @@ import type { Work } from './holding/lease-work.js';
 import type { Lease } from './holding/lease.js';
 import { closedError, noLimits } from './lock-errors.js';
 import {
+  type LockAudience,
   LockEventEmitter,
   type LockEventListener,
   type LockEventName,
@@ -11,6 +12,7 @@ import {
 } from './lock-events.js';
 import { Acquisitions } from './waiting/acquisitions.js';
 import { Lines } from './waiting/lines.js';
+import { Refusals } from './waiting/refusals.js';
 import {
   heldLocks,
   type HeldLock,
@@ -49,10 +51,11 @@ export class LockManager {
   constructor(options: LockManagerOptions) {
     this.#settings = resolveManagerOptions(options);
     const { store, prefix, keepMs, clock, randomness } = this.#settings;
-    this.#leases = new HeldLeases(this.#settings, {
+    const audience: LockAudience = {
       has: (event) => this.#events.has(event),
       emit: (event, payload) => this.#emit(event, payload),
-    });
+    };
+    this.#leases = new HeldLeases(this.#settings, audience);
     this.#lines = new Lines({
       clock,
       randomness,
@@ -64,6 +67,7 @@ export class LockManager {
       leases: this.#leases,
       lines: this.#lines,
       refuseWhenClosed: () => this.#refuseWhenClosed(),
+      refusals: new Refusals(audience, clock),
     });
     store.attach({
       prefix,

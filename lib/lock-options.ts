@@ -11,9 +11,20 @@ import { describeKind, LockStoreError, LockUsageError } from './lock-errors.js';
 import { checkInteger, checkKeys, invalid, MAX_KEEP_MS } from './option-checks.js';
 import { type Randomness, systemRandomness } from './runtime/owner-token.js';
 import { isIntention } from './stores/lock-modes.js';
-import type { AccessMode, LockStore } from './stores/lock-store.js';
+import type { AccessMode, LockStore, StoreCapabilities } from './stores/lock-store.js';
 
-export interface LockManagerOptions extends Omit<AcquireOptions, 'signal' | 'limit' | 'weight'> {
+/** What says something about one call, and cannot be a default for all. */
+type PerCall = 'signal' | 'limit' | 'weight' | 'minHoldMs' | 'template' | 'skipsWhenBusy';
+const PER_CALL: readonly string[] = [
+  'signal',
+  'limit',
+  'weight',
+  'minHoldMs',
+  'template',
+  'skipsWhenBusy',
+] satisfies PerCall[];
+
+export interface LockManagerOptions extends Omit<AcquireOptions, PerCall> {
   /** Where the locks are kept: `redisStore(…)`, `memoryStore()`. A store serves one manager. */
   store: LockStore;
   /** First part of every key, so that applications can share a server; default 'lock'. Letters, digits and `. _ ~ : -`. */
@@ -46,7 +57,7 @@ export const DEFAULTS = { ...CALL_DEFAULTS, prefix: 'lock', keepMs: 10_000, drai
 const PREFIX_PATTERN = /^[A-Za-z0-9._~:-]{1,64}$/;
 
 const MANAGER_OPTIONS = [
-  ...CALL_OPTIONS.filter((option) => !['signal', 'limit', 'weight'].includes(option)),
+  ...CALL_OPTIONS.filter((option) => !PER_CALL.includes(option)),
   'store',
   'prefix',
   'keepMs',
@@ -87,7 +98,8 @@ export function resolveAcquireOptions(
   if (options === undefined) return settings.defaults;
   checkKeys(options, CALL_OPTIONS, place);
   const resolved = checkCall(options, settings.defaults, place);
-  if (resolved.mode !== 'exclusive' || resolved.limit !== undefined || resolved.layers)
+  const { mode, limit, layers, minHoldMs } = resolved;
+  if (mode !== 'exclusive' || limit !== undefined || layers || minHoldMs > 0)
     checkStore(resolved, settings.store, place());
   return resolved;
 }
@@ -97,22 +109,26 @@ interface AskedKind {
   readonly mode?: AccessMode;
   readonly limit?: number | undefined;
   readonly layers?: boolean;
+  readonly minHoldMs?: number;
 }
 
 /** @throws LockStoreError LOCK_STORE_UNSUPPORTED when this store does not have such locks */
 export function checkStore(asked: AskedKind, { capabilities }: LockStore, place: string): void {
-  const { mode = 'exclusive', limit, layers = false } = asked;
-  const { kind, modes, limits } = capabilities;
-  const missing = [
-    !modes.includes(mode) && `mode: '${mode}'`,
-    limit !== undefined && limits !== true && 'limits',
-    layers && !hasLayers(modes) && 'layers',
-  ].find((what) => what !== false);
+  const missing = missingIn(capabilities, asked);
   if (missing === undefined) return;
+  const { kind, modes, limits } = capabilities;
   const has = modes.filter((each) => !isIntention(each)).join(', ');
   const more = `${limits === true ? ' and limits' : ''}${hasLayers(modes) ? ' and layers' : ''}`;
   const message = `${place}: the store "${kind}" has no ${missing}; it has ${has}${more}`;
   throw new LockStoreError('LOCK_STORE_UNSUPPORTED', message);
+}
+
+function missingIn({ modes, limits, minHold }: StoreCapabilities, asked: AskedKind): string | undefined {
+  const { mode = 'exclusive', limit, layers = false, minHoldMs = 0 } = asked;
+  if (!modes.includes(mode)) return `mode: '${mode}'`;
+  if (limit !== undefined && limits !== true) return 'limits';
+  if (layers && !hasLayers(modes)) return 'layers';
+  return minHoldMs > 0 && minHold !== true ? 'minHoldMs' : undefined;
 }
 
 function hasLayers(modes: readonly AccessMode[]): boolean {

@@ -7,7 +7,7 @@ export const MAX_LEASE_MS = 2_592_000_000;
 export const MAX_KEEP_MS = 86_400_000;
 
 /** Agreed names that come later: a clear error until then, never ignored. */
-const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback minHoldMs maxHoldMs'.split(' '));
+const NOT_BUILT_YET: ReadonlySet<string> = new Set('when fallback'.split(' '));
 
 /** @throws LockUsageError LOCK_LEASE_INVALID */
 export function checkLeaseMs(leaseMs: unknown, place: string, option = 'leaseMs'): number {

@@ -1,6 +1,6 @@
 import { describeValue, LockUsageError } from './lock-errors.js';
 import { canonicalName } from './lock-name.js';
-import { checkKind, type LockKind } from './acquire-options.js';
+import { checkKind, type LockKind } from './lock-kind.js';
 import { checkKeys } from './option-checks.js';
 import type { LockMode } from './stores/lock-store.js';
 

@@ -11,6 +11,8 @@ const ENTRY_POINTS = {
   engine: 'dist/lib/index.d.ts',
   testing: 'dist/src/testing/index.d.ts',
   terminus: 'dist/src/terminus/index.d.ts',
+  schedule: 'dist/src/schedule/index.d.ts',
+  bullmq: 'dist/src/bullmq/index.d.ts',
   'engine-testing': 'dist/lib/testing/index.d.ts',
 };
 const isCheck = process.argv.includes('--check');

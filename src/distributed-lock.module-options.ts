@@ -62,6 +62,7 @@ const ENGINE_OPTIONS = [
   'leaseMs',
   'waitMs',
   'renew',
+  'maxHoldMs',
   'label',
   'mode',
   'layers',

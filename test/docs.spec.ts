@@ -16,6 +16,21 @@ const examples = ['README.md', ...pages.map((page) => `docs/${page.replaceAll('\
     return [...blocks].map(([, text = ''], index) => ({ title: `${path} (${index + 1})`, text }));
   });
 
+/** What our entry points for libraries that are not installed here know of them. */
+const OPTIONAL_PEERS = ['src/schedule/cron.d.ts', 'src/bullmq/bullmq.d.ts'].map((path) => join(ROOT, path));
+/** What an example imports of such libraries. */
+const PEERS = `declare module '@nestjs/schedule' {
+  export const Cron: (expression: string, options?: { timeZone?: string }) => MethodDecorator;
+}
+declare module '@nestjs/bullmq' {
+  export const Processor: (queue: string) => ClassDecorator;
+  export abstract class WorkerHost { abstract process(job: object, token?: string): Promise<unknown>; }
+}
+declare module 'bullmq' {
+  export interface Job<T> { readonly data: T; moveToDelayed(timestamp: number, token?: string): Promise<void>; }
+}
+`;
+
 /**
  * Every example of the README and of docs/ compiles against the sources: one with imports as it stands, one without in the surroundings that
  * it leaves to the reader. So a renamed method or option is found in the page, too.
@@ -37,6 +52,7 @@ describe('the examples of the README and of docs/', () => {
     all.forEach(({ title, text }) => write(fileOf(title), surrounded(text)));
     write('reader.d.ts', LEFT_TO_THE_READER);
     write('vitest.d.ts', "declare module 'vitest' { export { describe, it } from '@jest/globals'; }\n");
+    write('peers.d.ts', PEERS);
     write('nestjs-config.d.ts', NESTJS_CONFIG);
     write('terminus.d.ts', TERMINUS);
     write('package.json', '{ "type": "module" }');
@@ -46,6 +62,8 @@ describe('the examples of the README and of docs/', () => {
       'nestjs-distributed-lock/testing': [join(ROOT, 'src/testing/index.ts')],
       'nestjs-distributed-lock/terminus': [join(ROOT, 'src/terminus/index.ts')],
       'nestjs-distributed-lock/engine/testing': [join(ROOT, 'lib/testing/index.ts')],
+      'nestjs-distributed-lock/schedule': [join(ROOT, 'src/schedule/index.ts')],
+      'nestjs-distributed-lock/bullmq': [join(ROOT, 'src/bullmq/index.ts')],
     };
     write(
       'tsconfig.json',
@@ -56,8 +74,10 @@ describe('the examples of the README and of docs/', () => {
         files: [
           'reader.d.ts',
           'vitest.d.ts',
+          'peers.d.ts',
           'nestjs-config.d.ts',
           'terminus.d.ts',
+          ...OPTIONAL_PEERS,
           ...all.map(({ title }) => fileOf(title)),
         ],
       }),

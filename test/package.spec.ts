@@ -12,6 +12,11 @@ const ENTRY_POINTS = [
   'nestjs-distributed-lock/engine/testing',
   'nestjs-distributed-lock/terminus',
 ];
+/** Entry points for one library each, which test/ecosystem has; here stands what they load of it. */
+const WITH_PEER = [
+  ['nestjs-distributed-lock/schedule', 'cron', 'exports.CronTime = class {};'],
+  ['nestjs-distributed-lock/bullmq', 'bullmq', 'exports.DelayedError = class extends Error {};'],
+] as const;
 
 describe('the package, as npm would install it', () => {
   let consumer: Consumer;
@@ -42,18 +47,25 @@ describe('the package, as npm would install it', () => {
     expect(paths.filter((path) => /\.spec\.|(?<!\.d)\.ts$|\.lua$|\.map$/.test(path))).toEqual([]);
   });
 
+  it.each(WITH_PEER)('%s says which optional peer is missing', async (entry, peer, _text) => {
+    const missing = new RegExp(`Cannot find (package|module) '${peer}'`);
+    await expect(consumer.node('-e', `require('${entry}')`)).rejects.toThrow(missing);
+    await expect(consumer.node('--input-type=module', '-e', `import '${entry}'`)).rejects.toThrow(missing);
+  });
+
+  it.each(WITH_PEER)(
+    'gives the same objects to require() and import() of %s, beside its peer %s',
+    async (entry, peer, text) => {
+      await consumer.write(`node_modules/${peer}/index.js`, text);
+      await consumer.write('same-peer.cjs', SAME);
+      await expect(consumer.node('same-peer.cjs', entry)).resolves.toBe('true');
+    },
+  );
+
   it.each(ENTRY_POINTS)(
     'gives the same objects to require() and import() of %s in one process',
     async (name) => {
-      await consumer.write(
-        'same.cjs',
-        `
-      const required = require(process.argv[2]);
-      import(process.argv[2]).then((imported) => {
-        const names = Object.keys(imported).filter((name) => name !== 'module.exports');
-        console.log(names.length > 0 && names.every((name) => imported[name] === required[name]));
-      });`,
-      );
+      await consumer.write('same.cjs', SAME);
       await expect(consumer.node('same.cjs', name)).resolves.toBe('true');
     },
   );
@@ -116,6 +128,13 @@ describe('the package, as npm would install it', () => {
   });
 });
 
+const SAME = `
+  const required = require(process.argv[2]);
+  import(process.argv[2]).then((imported) => {
+    const names = Object.keys(imported).filter((name) => name !== 'module.exports');
+    console.log(names.length > 0 && names.every((name) => imported[name] === required[name]));
+  });`;
+
 const TYPED_BY_CLASSES = `
 import 'reflect-metadata';
 import { CurrentLease, Lease, LockBusyError, Locked, LockManager, LockService } from 'nestjs-distributed-lock';
@@ -130,8 +149,14 @@ const TYPED = `
 import { CurrentLease, DistributedLockModule, Locked, LockService, Lease } from 'nestjs-distributed-lock';
 import { LockBusyError, LockManager, redisStore } from 'nestjs-distributed-lock/engine';
 import { ManualClock } from 'nestjs-distributed-lock/testing';
+import { OncePerTick } from 'nestjs-distributed-lock/schedule';
+import { delayWhenBusy } from 'nestjs-distributed-lock/bullmq';
 
+export const putOff: (error: unknown) => Promise<never> = delayWhenBusy({ moveToDelayed: async () => {} }, 'token');
 export class Groups {
+  @OncePerTick('job', { rememberMs: 5_000 })
+  async tick(): Promise<void> {}
+
   constructor(private readonly locks: LockService) {}
   @Locked('group:<id>')
   async join(id: string, @CurrentLease() lease: Lease): Promise<number> {

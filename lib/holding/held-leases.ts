@@ -1,8 +1,11 @@
+// over budget: each way in which a lease begins and ends is here, and hands on to the file that does it.
 import { abandon, attempt } from '../runtime/attempt.js';
-import { type ClockReading, pause, readClocks } from '../runtime/clock.js';
+import { type ClockReading, readClocks } from '../runtime/clock.js';
 import { type HoldOrigin, KeptHold } from './kept-hold.js';
 import type { Lease } from './lease.js';
-import type { Ending, LeaseKeeper, LeaseTaker } from './lease-keeper.js';
+import { EarlyLosses } from './early-losses.js';
+import type { Ending, LeaseKeeper, LeaseStart, LeaseTaker } from './lease-keeper.js';
+import { HoldBounds } from './hold-bounds.js';
 import { FleetingMap } from '../runtime/fleeting-map.js';
 import { LeaseWatchdog } from './lease-watchdog.js';
 import { runWork, type Work } from './lease-work.js';
@@ -16,9 +19,13 @@ import { ModeChanges, type UpgradeOptions } from './mode-changes.js';
 import { SingleLease } from './single-lease.js';
 import type { ManagerSettings } from '../lock-options.js';
 import { describe, Releases } from './releases.js';
+import { renewWithin } from './renew-within.js';
 import { renewalsOf } from './store-renewals.js';
 import { isIntention } from '../stores/lock-modes.js';
 import type { Grant, OnSent } from '../stores/lock-store.js';
+
+/** Losses after which the store may still keep the hold for us. */
+const LEFT_BEHIND: ReadonlySet<LossCause> = new Set(['expired', 'forced', 'held-too-long']);
 
 /**
  * Every lease of this process from grant to end, and the holds behind them. A lease ends once, in one of two ways: released by its
@@ -31,13 +38,10 @@ export class HeldLeases implements LeaseKeeper {
   readonly #watchdog: LeaseWatchdog;
   readonly #modes: ModeChanges;
   readonly #limits: LimitNews;
+  readonly #bounds: HoldBounds;
   /** By owner token: what a push from the store names. */
   readonly #holds = new FleetingMap<string, KeptHold>();
-  /**
-   * Owner tokens on their way to the store. A loss may be pushed before the reply of its acquire is read (two connections have no
-   * common order); it is kept here until then.
-   */
-  readonly #expected = new FleetingMap<string, { cause: LossCause; note: string | undefined } | undefined>();
+  readonly #early = new EarlyLosses();
   #onEmpty: (() => void) | undefined;
 
   constructor(
@@ -50,6 +54,7 @@ export class HeldLeases implements LeaseKeeper {
     const watch = ({ kept }: SingleLease, { leaseMs }: Grant) =>
       this.#watchdog.watch(kept, clock.monotonicMs(), leaseMs);
     this.#limits = new LimitNews((message) => audience.emit('warning', { message }));
+    this.#bounds = new HoldBounds(clock);
     this.#modes = new ModeChanges({ clock, store, watch });
   }
 
@@ -72,12 +77,12 @@ export class HeldLeases implements LeaseKeeper {
 
   /** A request with this owner token is on its way. */
   asking(ownerToken: string): void {
-    this.#expected.set(ownerToken, undefined);
+    this.#early.asking(ownerToken);
   }
 
   /** The request with this owner token ended without a hold. */
   unused(ownerToken: string): void {
-    this.#expected.delete(ownerToken);
+    this.#early.unused(ownerToken);
   }
 
   /** The first lease on a hold; it may have been lost on its way. */
@@ -88,11 +93,10 @@ export class HeldLeases implements LeaseKeeper {
     const kept = new KeptHold(grant, { settings, origin }, now.monotonicMs);
     if (grant.limit !== undefined) this.#limits.otherInForce(hold.name, settings.limit, grant.limit);
     const { fencingToken } = hold;
-    const lease = SingleLease.begin(this, kept, { taker, now, fencingToken, isFirst: true });
+    const lease = this.handOn(kept, taker, { fencingToken, now, isFirst: true });
     this.#holds.set(hold.ownerToken, kept);
     this.#watchdog.watch(kept, now.monotonicMs, grantedMs);
-    const early = this.#expected.get(hold.ownerToken);
-    this.#expected.delete(hold.ownerToken);
+    const early = this.#early.take(hold.ownerToken);
     if (early !== undefined) lease.markLost(early.cause, early.note);
     // A pushed grant has a short first lease; the watchdog makes it longer in time, unless it must not renew. And a machine that
     // slept while it waited cannot trust its deadline.
@@ -100,9 +104,11 @@ export class HeldLeases implements LeaseKeeper {
     return lease;
   }
 
-  /** The next lease on a hold that stays in this process. */
-  handOn(kept: KeptHold, taker: LeaseTaker, given: { fencingToken: number; now: ClockReading }): SingleLease {
-    return SingleLease.begin(this, kept, { taker, ...given });
+  /** A lease on a hold that this process has: the first, or the next. */
+  handOn(kept: KeptHold, taker: LeaseTaker, given: Pick<LeaseStart, 'fencingToken' | 'now' | 'isFirst'>) {
+    const lease = SingleLease.begin(this, kept, { taker, ...given });
+    this.#bounds.bind(lease, taker.settings.maxHoldMs, given.now.monotonicMs);
+    return lease;
   }
 
   /** A lease of the same call chain, through one that it is inside of. It costs no command, and changes nothing about the hold. */
@@ -121,7 +127,7 @@ export class HeldLeases implements LeaseKeeper {
   async confirm(lease: SingleLease, waitMs: number): Promise<void> {
     const { kept } = lease;
     kept.unconfirmed = false;
-    await this.#renewWithin([lease], waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity);
+    await renewWithin([lease], waitMs > 0 ? Math.max(0, waitMs - lease.waitedMs) : Infinity, this.#watchdog);
     if (!lease.active || lease.remainingMs() > 0) return;
     // By the wall clock it has run out, and the store did not say otherwise.
     lease.markReleased();
@@ -132,6 +138,7 @@ export class HeldLeases implements LeaseKeeper {
   /** false: it ended before it was in its caller's hands. */
   handOut(lease: SingleLease): boolean {
     if (lease.isOver) return false;
+    lease.kept.inHands();
     if (this.audience.has('acquired') && !isIntention(lease.access)) {
       this.audience.emit('acquired', { ...describe(lease), waitedMs: lease.waitedMs });
     }
@@ -141,22 +148,18 @@ export class HeldLeases implements LeaseKeeper {
   /** They ran while others were waited for, and nobody renews them. Those that were entered again are left as they are. */
   async freshen(leases: readonly SingleLease[], boundMs: number): Promise<void> {
     const own = leases.filter(({ outer }) => outer === undefined);
-    if (own.length > 0) await this.#renewWithin(own, Math.max(0, boundMs));
-  }
-
-  /** Asks the store to confirm the leases, but not for longer than the caller will wait: they are good for what they say anyway. */
-  async #renewWithin(leases: readonly SingleLease[], boundMs: number): Promise<void> {
-    const answered = new AbortController();
-    const holds = leases.map(({ kept }) => kept);
-    const leaseMs = leases.reduce((longest, lease) => Math.max(longest, lease.leaseMs), 0);
-    void this.#watchdog.renewNow(holds, leaseMs).finally(() => answered.abort());
-    await pause(this.clock, boundMs, answered.signal);
+    if (own.length > 0) await renewWithin(own, Math.max(0, boundMs), this.#watchdog);
   }
 
   /** All parts of a lease on several names are in its caller's hands. @param ancestors those that it did not ask for by their names */
   join(parts: readonly SingleLease[], ancestors: ReadonlySet<string>, taker: LeaseTaker): JointLease {
-    const lease = new JointLease(this, parts, { ancestors, taker, now: readClocks(this.clock) });
-    for (const part of parts) if (part.outer === undefined) this.handOut(part);
+    const now = readClocks(this.clock);
+    const lease = new JointLease(this, parts, { ancestors, taker, now });
+    for (const part of parts) {
+      if (part.outer !== undefined) continue;
+      this.#bounds.bind(part, taker.settings.maxHoldMs, now.monotonicMs);
+      this.handOut(part);
+    }
     return lease;
   }
 
@@ -181,7 +184,7 @@ export class HeldLeases implements LeaseKeeper {
     const kept = this.#holds.get(ownerToken);
     if (kept?.lease !== undefined) kept.lease.markLost(cause, note);
     else if (kept !== undefined) kept.lost = true;
-    else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });
+    else this.#early.note(ownerToken, { cause, note });
   }
 
   /** The store says that somebody is queued behind a hold. */
@@ -206,9 +209,8 @@ export class HeldLeases implements LeaseKeeper {
     this.lostToo(lease);
     // What was sent before may still arrive, a renewal that keeps the key alive or a poll that takes it again after its end by
     // force, and then for nobody: end it with the same token.
-    if (error.cause === 'expired' || error.cause === 'forced') {
-      abandon(this.settings.store, kept.hold);
-    }
+    // A holder that hangs gives nothing back: we do.
+    if (LEFT_BEHIND.has(error.cause)) abandon(this.settings.store, kept.hold);
     kept.owner.lost(kept);
   }
 

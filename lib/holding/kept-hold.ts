@@ -126,6 +126,12 @@ export class KeptHold implements Sleeper {
     return this.#settings.waitMs;
   }
 
+  /** It is in its caller's hands: from now on an early release leaves the name taken. What nobody had is free at once. */
+  inHands(): void {
+    const { minHoldMs } = this.#settings;
+    if (minHoldMs > 0) this.hold.minHoldMs = minHoldMs;
+  }
+
   get renews(): boolean {
     return this.#settings.renew;
   }
@@ -170,7 +176,8 @@ export class KeptHold implements Sleeper {
   /** Do both want that a hold goes from caller to caller? A lease that is not renewed is a promise about one hold. */
   #staysHere(settings: AcquireSettings): boolean {
     const own = this.#settings;
-    return own.renew && settings.renew && own.cohortMs > 0 && settings.cohortMs > 0;
+    const arePlain = own.minHoldMs === 0 && settings.minHoldMs === 0; // a least time counts from a grant of its own
+    return arePlain && own.renew && settings.renew && own.cohortMs > 0 && settings.cohortMs > 0;
   }
 
   /** Is it time to ask the store whether others wait? Asking makes the hold last longer too, so it is asked before the lease gets short. */

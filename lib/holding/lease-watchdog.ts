@@ -27,7 +27,7 @@ export class LeaseWatchdog {
   readonly #alarms: AlarmClock<KeptHold>;
 
   constructor(
-    private readonly clock: Clock,
+    readonly clock: Clock,
     private readonly randomness: Randomness,
     private readonly renew: (requests: readonly RenewRequest[]) => Promise<RenewOutcome[]>,
   ) {

@@ -1,6 +1,7 @@
 // over budget: one object a section: its parts would be objects of their own on the hot path
 import { type ClockReading, readClocks } from '../runtime/clock.js';
 import { LockLostError, type LossCause, releasedError, uncertainError } from '../lock-errors.js';
+import type { HoldBound } from './hold-bounds.js';
 import type { KeptHold } from './kept-hold.js';
 import { Lease } from './lease.js';
 import type { Ending, LeaseKeeper, LeaseStart, LeaseState } from './lease-keeper.js';
@@ -25,6 +26,9 @@ export class SingleLease extends Lease {
   readonly isFirst: boolean;
   /** Entered again: the lease that it was entered through. @internal */
   readonly outer: SingleLease | undefined;
+
+  /** Until when it may be held, with all that entered it again; undefined: as long as it is renewed. @internal */
+  bound: HoldBound | undefined;
 
   readonly #keeper: LeaseKeeper;
   readonly #kept: KeptHold;
@@ -57,6 +61,7 @@ export class SingleLease extends Lease {
     this.waitedMs = now.monotonicMs - taker.calledAtMs;
     this.outer = outer;
     this.isFirst = start.isFirst === true;
+    this.bound = outer?.bound;
     this.#fencingToken = start.fencingToken;
     this.#started = outer === undefined ? now : outer.#started;
     this.#onOver = start.onOver;
@@ -108,6 +113,10 @@ export class SingleLease extends Lease {
   #stateAt(now: ClockReading): LeaseState {
     if (now.monotonicMs >= this.#kept.deadlineMs) {
       this.markLost('expired');
+      return 'lost';
+    }
+    if (this.bound !== undefined && now.monotonicMs >= this.bound.untilMs) {
+      this.#endChain('held-too-long');
       return 'lost';
     }
     if (this.#kept.doubted) return 'uncertain';
@@ -193,7 +202,8 @@ export class SingleLease extends Lease {
   /** @internal */
   remainingAt(now: ClockReading): number {
     if (this.isOver || this.#stateAt(now) === 'lost') return 0;
-    return Math.max(0, this.#kept.deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now)));
+    const leaseMs = this.#kept.deadlineMs - now.monotonicMs - Math.max(0, this.#kept.wallAheadMs(now));
+    return Math.max(0, Math.min(leaseMs, (this.bound?.untilMs ?? Infinity) - now.monotonicMs));
   }
 
   /** Known to be lost or released, without a look at the clock. @internal */
@@ -237,8 +247,22 @@ export class SingleLease extends Lease {
 
   /** The hold is lost, and with it every lease on it; those of one call chain are told of as one. @internal */
   markLost(cause: LossCause, note?: string): void {
-    if (this.isOver) return;
-    const leases = this.#kept.leases;
+    if (!this.isOver) this.#endLeases(this.#kept.leases, { cause, note });
+  }
+
+  /** This lease and all that entered it again; others who share the hold keep theirs. */
+  #endChain(cause: LossCause): void {
+    const { bound } = this;
+    this.#endLeases(
+      this.#kept.leases.filter((lease) => lease.bound === bound),
+      { cause },
+    );
+  }
+
+  #endLeases(
+    leases: readonly SingleLease[],
+    { cause, note }: { cause: LossCause; note?: string | undefined },
+  ): void {
     for (const lease of leases) lease.#lose(cause, note);
     const [first = this] = leases;
     first.#tellLoss();
@@ -254,7 +278,8 @@ export class SingleLease extends Lease {
   }
 
   #tellLoss(): void {
-    this.#keeper.lost(this, this.#loss as LockLostError);
+    if (this.#kept.lease === undefined) this.#keeper.lost(this, this.#loss as LockLostError);
+    else this.#keeper.lostToo(this); // others still use the hold
   }
 
   #signalLoss(): void {
@@ -282,5 +307,6 @@ export class SingleLease extends Lease {
   #leave(): void {
     this.#fencingToken = this.fencingToken;
     this.#kept.leave(this);
+    this.bound?.left();
   }
 }

@@ -140,6 +140,8 @@ export interface StoreCapabilities {
   readonly modes: readonly AccessMode[];
   /** Can a name have several holders up to a limit ({@link AcquireRequest.limit})? Default false. */
   readonly limits?: boolean;
+  /** Can a hold outlast its release ({@link Hold.minHoldMs})? Default false. */
+  readonly minHold?: boolean;
   /** Do processes exclude each other, or only callers of this one? */
   readonly scope: 'processes' | 'this process';
   /** `sent`: tells when a release or a yield is on its way ({@link OnSent}). Default `confirmed`: only when it was answered. */
@@ -214,6 +216,12 @@ export interface Hold {
    * of a cohort. The engine writes it; the store takes it along with `release` and `yieldOrKeep`.
    */
   lastFencingToken: number;
+  /**
+   * Written by the engine when the hold's lease is in its caller's hands; default 0. A release sooner than so many ms after the grant, by the
+   * store's clock, leaves the name taken for the rest: its owner token is nobody's from then on (a repeated release is answered
+   * «released», a renewal «lost»), and who waits is served when the time is over. Only with `capabilities.minHold`.
+   */
+  minHoldMs?: number;
 }
 
 export interface Grant {

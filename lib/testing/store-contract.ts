@@ -7,6 +7,7 @@ import { fencingCases } from './contract/fencing-cases.js';
 import { forceCases } from './contract/force-cases.js';
 import { fullCases } from './contract/full-cases.js';
 import { leaseEndCases } from './contract/lease-end-cases.js';
+import { leastTimeCases } from './contract/least-time-cases.js';
 import { limitCases } from './contract/limit-cases.js';
 import { layersCases } from './contract/layers-cases.js';
 import { lossCases } from './contract/loss-cases.js';
@@ -30,6 +31,10 @@ const SECTIONS: Record<string, ContractCases> = {
     { ...yieldCases, ...yieldEndCases },
   ),
   'the end of a lease': leaseEndCases,
+  'a least time (a store without minHold has nothing to show here)': where(
+    ({ capabilities }) => capabilities.minHold === true,
+    leastTimeCases,
+  ),
   'a release that is on its way': sentCases,
   're-entry': reentryCases,
   'shared and upgradeable (a store that is only exclusive has nothing to show here)': where(

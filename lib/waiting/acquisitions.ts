@@ -12,7 +12,7 @@ import {
 import { AlarmClock } from '../runtime/alarm-clock.js';
 import { checkNames, describeNames, inOrder, type LockNames } from '../several-names.js';
 import { withAncestors } from '../layers.js';
-import { type AcquireOptions, refuseWait } from '../acquire-options.js';
+import { type AcquireOptions, type AcquireSettings, refuseWait } from '../acquire-options.js';
 import { checkStore, type ManagerSettings, resolveAcquireOptions } from '../lock-options.js';
 import { covers } from '../stores/lock-modes.js';
 import type { Busy } from '../stores/lock-store.js';
@@ -24,6 +24,7 @@ import {
   type WantedTogether,
 } from './joint-acquisition.js';
 import type { Lines } from './lines.js';
+import type { Refusals, RefusedCall } from './refusals.js';
 
 /** What acquisitions need of their manager. */
 export interface AcquisitionPlace {
@@ -31,6 +32,7 @@ export interface AcquisitionPlace {
   readonly lines: Lines;
   /** @throws LockStoreError LOCK_CLOSED */
   refuseWhenClosed(): void;
+  readonly refusals: Refusals;
 }
 
 type Verb = 'acquire' | 'tryAcquire';
@@ -51,7 +53,7 @@ export class Acquisitions implements OneByOne {
   acquire(given: LockNames, options: AcquireOptions | undefined): Promise<Lease> {
     try {
       const wanted = this.#wanted('acquire', given, options);
-      return 'parts' in wanted ? this.#together(wanted).acquire() : this.take(wanted);
+      return 'parts' in wanted ? this.#together(wanted) : this.take(wanted);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -60,26 +62,38 @@ export class Acquisitions implements OneByOne {
   /** Asks once. null: somebody else has the lock. Never throws at once. @throws as `LockManager.tryAcquire` */
   async tryAcquire(given: LockNames, options: AcquireOptions | undefined): Promise<Lease | null> {
     const wanted = this.#wanted('tryAcquire', given, options);
-    if ('parts' in wanted) return this.#together(wanted).tryAcquire();
-    const answer = await this.tryTake(wanted);
-    return 'outcome' in answer ? null : answer;
+    if ('parts' in wanted) return this.#tryTogether(wanted);
+    try {
+      const answer = await this.tryTake(wanted);
+      if (!('outcome' in answer)) return answer;
+    } catch (error) {
+      this.#refused(wanted, error);
+      throw error;
+    }
+    if (this.place.refusals.areHeard) this.place.refusals.busy(callOf(wanted));
+    return null;
   }
 
   /** Everybody who waits keeps its variables: so there are few. */
   async take(wanted: Wanted): Promise<SingleLease> {
-    const { leases, lines } = this.place;
-    // Asked before anything else, closing too: whoever holds a lock is to finish.
-    for (let outer = this.#outer(wanted); outer !== undefined; outer = this.#outer(wanted)) {
-      const lease = await lines.within(outer).enter(wanted.settings, wanted.calledAtMs);
-      if (lease !== undefined) return lease; // else what it waited for has ended
-    }
-    this.place.refuseWhenClosed();
-    if (wanted.settings.waitMs === 0) return this.#takeAtOnce(wanted);
-    for (;;) {
-      const lease = await lines.of(wanted.name, wanted.settings).wait(wanted.settings, wanted.calledAtMs);
-      if (lease.kept.unconfirmed) await leases.confirm(lease, wanted.settings.waitMs);
-      if (this.#handOut(wanted, lease)) return lease;
-      this.place.refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
+    try {
+      const { leases, lines } = this.place;
+      // Asked before anything else, closing too: whoever holds a lock is to finish.
+      for (let outer = this.#outer(wanted); outer !== undefined; outer = this.#outer(wanted)) {
+        const lease = await lines.within(outer).enter(wanted.settings, wanted.calledAtMs);
+        if (lease !== undefined) return lease; // else what it waited for has ended
+      }
+      this.place.refuseWhenClosed();
+      if (wanted.settings.waitMs === 0) return await this.#takeAtOnce(wanted);
+      for (;;) {
+        const lease = await lines.of(wanted.name, wanted.settings).wait(wanted.settings, wanted.calledAtMs);
+        if (lease.kept.unconfirmed) await leases.confirm(lease, wanted.settings.waitMs);
+        if (this.#handOut(wanted, lease)) return lease;
+        this.place.refuseWhenClosed(); // it ended on its way: wait on, but those who wait were dismissed only once
+      }
+    } catch (error) {
+      if (wanted.isPart !== true) this.#refused(wanted, error);
+      throw error;
     }
   }
 
@@ -120,8 +134,8 @@ export class Acquisitions implements OneByOne {
     const place = () => `${verb}(${typeof names === 'string' ? describeValue(names) : listed(names)})`;
     if (verb === 'tryAcquire') refuseWait(options, place);
     const settings = resolveAcquireOptions(this.manager, options, place);
-    if (settings.signal?.aborted === true) throw settings.signal.reason;
     const calledAtMs = this.manager.clock.monotonicMs();
+    if (settings.signal?.aborted === true) this.#leaveAtOnce(names, settings, calledAtMs);
     const isAlone = typeof names === 'string';
     if (isAlone && !(settings.layers && names.includes('/'))) return { name: names, settings, calledAtMs };
     const asked = inOrder(isAlone ? [{ name: names }] : names, settings, place);
@@ -132,7 +146,41 @@ export class Acquisitions implements OneByOne {
     return { name: only.name, settings: { ...settings, ...only.kind }, calledAtMs };
   }
 
-  #together(wanted: WantedTogether): JointAcquisition {
+  /** The caller had left before it came. @throws `signal.reason` */
+  #leaveAtOnce(
+    names: string | readonly { readonly name: string }[],
+    settings: AcquireSettings,
+    calledAtMs: number,
+  ): never {
+    const reason: unknown = settings.signal?.reason;
+    const all = typeof names === 'string' ? [names] : [...new Set(names.map(({ name }) => name))];
+    this.place.refusals.failed({ names: all, settings, calledAtMs }, reason);
+    throw reason;
+  }
+
+  async #together(wanted: WantedTogether): Promise<Lease> {
+    try {
+      return await this.#joint(wanted).acquire();
+    } catch (error) {
+      this.#refused(wanted, error);
+      throw error;
+    }
+  }
+
+  async #tryTogether(wanted: WantedTogether): Promise<Lease | null> {
+    try {
+      const answer = await this.#joint(wanted).tryAcquire();
+      if (!('at' in answer)) return answer;
+      const busyName = wanted.parts[answer.at]?.name;
+      if (this.place.refusals.areHeard) this.place.refusals.busy(callOf(wanted), busyName);
+      return null;
+    } catch (error) {
+      this.#refused(wanted, error);
+      throw error;
+    }
+  }
+
+  #joint(wanted: WantedTogether): JointAcquisition {
     const { leases } = this.place;
     return new JointAcquisition(wanted, {
       one: this,
@@ -140,6 +188,10 @@ export class Acquisitions implements OneByOne {
       clock: this.manager.clock,
       rounds: this.#rounds,
     });
+  }
+
+  #refused(wanted: Wanted | WantedTogether, error: unknown): void {
+    if (this.place.refusals.areHeard) this.place.refusals.failed(callOf(wanted), error);
   }
 
   /** The lease of the running call chain that is to be entered again. @throws LockUsageError LOCK_REENTRANT */
@@ -155,6 +207,11 @@ export class Acquisitions implements OneByOne {
     }
     return outer;
   }
+}
+
+function callOf(wanted: Wanted | WantedTogether): RefusedCall {
+  const names = 'parts' in wanted ? wanted.parts.map(({ name }) => name) : [wanted.name];
+  return { names, settings: wanted.settings, calledAtMs: wanted.calledAtMs };
 }
 
 function listed(names: readonly { readonly name: string }[]): string {

@@ -48,7 +48,7 @@ export interface JointPlace {
 }
 
 /** The first name in order that is not ours. */
-interface Missing {
+export interface Missing {
   readonly at: number;
   readonly retryAfterMs: number;
 }
@@ -78,8 +78,10 @@ export class JointAcquisition implements Sleeper {
   ) {
     const { parts, settings, calledAtMs } = asked;
     this.#parts = parts.map(({ name, kind, isAncestor = false }) => {
-      const own = { ...settings, ...kind, signal: this.#stop, ...(isAncestor && { reentrant: true }) };
-      return { wanted: { name, settings: own, calledAtMs, isPart: true }, isAncestor, lease: undefined };
+      // The bound counts when all are there.
+      const own = { ...settings, ...kind, signal: this.#stop, maxHoldMs: Infinity };
+      const asPart = isAncestor ? { ...own, reentrant: true } : own;
+      return { wanted: { name, settings: asPart, calledAtMs, isPart: true }, isAncestor, lease: undefined };
     });
   }
 
@@ -90,10 +92,9 @@ export class JointAcquisition implements Sleeper {
     throw new LockBusyError(this.#nameAt(answer.at), { retryAfterMs: answer.retryAfterMs });
   }
 
-  /** One round. null: somebody else has one of them. @throws as `LockManager.tryAcquire`; then nothing is locked */
-  async tryAcquire(): Promise<JointLease | null> {
-    const answer = await this.#run(false);
-    return 'at' in answer ? null : answer;
+  /** One round. {@link Missing}: somebody else has that one of them. @throws as `LockManager.tryAcquire`; then nothing is locked */
+  tryAcquire(): Promise<JointLease | Missing> {
+    return this.#run(false);
   }
 
   /** A round takes longer than its caller waits. */

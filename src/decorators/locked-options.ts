@@ -7,15 +7,20 @@ import {
   LockUsageError,
 } from '../../lib/index.js';
 import type { LockedSpec } from '../locked-spec.js';
+import { notesOn } from '../template/key-function-notes.js';
 import { parseTemplate } from '../template/lock-template.js';
 import { type NameSpec, phaseOf } from '../template/locked-method.js';
 import type { BusyFallback, LockCondition } from './decorator-types.js';
+
+/** What a call says of itself. */
+type OfCall = 'signal' | 'template' | 'skipsWhenBusy';
+const OF_CALL: readonly string[] = ['signal', 'template', 'skipsWhenBusy'] satisfies OfCall[];
 
 /** Options of one `@Locked`; what is left out comes from the module's options. */
 export interface LockedOptions<
   Condition extends LockCondition = LockCondition,
   Fallback extends BusyFallback = BusyFallback,
-> extends Omit<AcquireOptions, 'signal'> {
+> extends Omit<AcquireOptions, OfCall> {
   /**
    * Over HTTP: 'request' (default) locks around everything below the first interceptor, names from the raw request; 'handler' locks
    * after the pipes, names from the final arguments. A key function, `when`, `fallback` and `onBusy: 'skip'` always mean 'handler'.
@@ -50,8 +55,10 @@ export interface LockedOptions<
   service?: string;
 }
 
-/** Each call has a signal of its own. */
-const OPTIONS_OF_CALLS = CALL_OPTIONS.filter((option) => option !== 'signal');
+/** Each call has a signal of its own; the others are said in the decorator's own words. */
+const OPTIONS_OF_CALLS = CALL_OPTIONS.filter(
+  (option): option is Exclude<typeof option, OfCall> => !OF_CALL.includes(option),
+);
 const OPTIONS: readonly string[] = [
   ...OPTIONS_OF_CALLS,
   'phase',
@@ -64,6 +71,7 @@ const OPTIONS: readonly string[] = [
 ];
 const ON_BUSY: readonly unknown[] = ['wait', 'reject', 'skip'];
 const MAX_LABEL_LENGTH = 128;
+const MAX_TEMPLATE_LENGTH = 256;
 
 /** What is the same in every use of one `@Locked`. */
 export type LockedWords = Pick<
@@ -156,7 +164,15 @@ export function acquireOptionsOf(options: LockedOptions, place: string): Acquire
   const given = OPTIONS_OF_CALLS.filter((option) => wanted[option] !== undefined);
   const acquire: AcquireOptions = Object.fromEntries(given.map((option) => [option, wanted[option]]));
   checkAcquireOptions(acquire, `@Locked on ${place}`);
-  return acquire;
+  return onBusy === 'skip' ? { ...acquire, skipsWhenBusy: true } : acquire;
+}
+
+/** For events and metrics. */
+export function templateOf(names: NameSpec): Pick<AcquireOptions, 'template'> {
+  const noted = notesOn(names)?.template;
+  if (noted !== undefined) return { template: noted.slice(0, MAX_TEMPLATE_LENGTH) };
+  if (typeof names === 'function') return {}; // it shows none
+  return { template: (typeof names === 'string' ? names : names.join(' + ')).slice(0, MAX_TEMPLATE_LENGTH) };
 }
 
 export function usage(place: string, problem: string): LockUsageError {

@@ -12,6 +12,7 @@ import {
   checkNames,
   checkOptions,
   type LockedOptions,
+  templateOf,
   usage,
   wordsOf,
 } from './locked-options.js';
@@ -100,7 +101,7 @@ function lockMethod(
     place,
     ...wordsOf(names, options),
     serviceName: options.service ?? DEFAULT_SERVICE,
-    acquire: acquireOptionsOf(options, place),
+    acquire: { ...acquireOptionsOf(options, place), ...templateOf(names) },
     returns: returnsOf(target, methodName, { original, place }),
     leaseArguments: leaseArgumentsOf(holder, methodName),
     ofClass,

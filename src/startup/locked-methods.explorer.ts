@@ -4,6 +4,7 @@ import { checkStore, LockUsageError } from '../../lib/index.js';
 import type { LockService } from '../lock.service.js';
 import { LOCK_INTERCEPTOR, LOCK_REGISTRY } from '../lock.tokens.js';
 import { CLASS_REMEDY, type LockedSpec, specAt } from '../locked-spec.js';
+import { notesOn } from '../template/key-function-notes.js';
 import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { PATH } from '../transports/http/route-metadata.js';
 import { LayeredRoots } from './layered-roots.js';
@@ -68,6 +69,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
     if (settings !== undefined) checkStore(spec.acquire, settings.manager.store, `@Locked on ${spec.place}`);
     // From now on the service looks whom a grant would meet.
     if (spec.runsUnlocked) void service.unlockedRuns;
+    notesOn(spec.names)?.checkAtStart(targetClass);
     if (spec.whenBusy === 'skip') refuseSkippedAnswers(spec, targetClass);
     try {
       return this.registry.method(spec, targetClass, spec.phase === 'request' ? 'request' : 'arguments');

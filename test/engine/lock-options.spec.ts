@@ -105,7 +105,8 @@ describe('the options of a manager', () => {
     [{ maxWaiters: Infinity }, 'maxWaiters must be an integer'],
     [{ maxWaitingProcesses: 0 }, 'maxWaitingProcesses must be an integer from 1 to 1000000, got 0'],
     [{ maxWaitingProcesses: null }, 'maxWaitingProcesses must be an integer'],
-    [{ maxHoldMs: 10 }, 'option "maxHoldMs" is not built yet'],
+    [{ maxHoldMs: 0 }, 'maxHoldMs must be an integer from 1 to 2592000000 ms, or Infinity, got 0'],
+    [{ maxHoldMs: '5s' }, 'maxHoldMs must be an integer from 1 to 2592000000 ms, or Infinity, got "5s"'],
   ])('%p are LOCK_OPTIONS_INVALID and the message says «%s»', (options, says) => {
     const message: unknown = expect.stringContaining(says);
     expect(refusal(options)).toMatchObject({ name: 'LockUsageError', code: 'LOCK_OPTIONS_INVALID', message });

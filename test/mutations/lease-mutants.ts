@@ -73,7 +73,7 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASES,
-        find: 'else if (this.#expected.has(ownerToken)) this.#expected.set(ownerToken, { cause, note });',
+        find: 'else this.#early.note(ownerToken, { cause, note });',
         put: '',
       },
     ],
@@ -84,8 +84,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASES,
-        find: "if (error.cause === 'expired' || error.cause === 'forced') {",
-        put: "if (error.cause === 'forced') {",
+        find: "new Set(['expired', 'forced', 'held-too-long'])",
+        put: "new Set(['forced', 'held-too-long'])",
       },
     ],
     suites: [suite('test/engine/lease-end.spec.ts', 'that ran out')],
@@ -95,8 +95,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASES,
-        find: "if (error.cause === 'expired' || error.cause === 'forced') {",
-        put: "if (error.cause === 'expired') {",
+        find: "new Set(['expired', 'forced', 'held-too-long'])",
+        put: "new Set(['expired', 'held-too-long'])",
       },
     ],
     suites: [suite('test/faults/crossing-messages.spec.ts')],

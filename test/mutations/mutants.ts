@@ -2,6 +2,7 @@ import { callerMutants } from './caller-mutants.js';
 import { cohortMutants } from './cohort-mutants.js';
 import { engineMutants } from './engine-mutants.js';
 import { gateMutants } from './gate-mutants.js';
+import { holdTimeMutants } from './hold-time-mutants.js';
 import { kindsMutants } from './kinds-mutants.js';
 import { layersMutants } from './layers-mutants.js';
 import { leaseMutants } from './lease-mutants.js';
@@ -15,6 +16,7 @@ import { redisPatienceMutants } from './redis-patience-mutants.js';
 import { redisPlaceMutants } from './redis-place-mutants.js';
 import { redisScriptMutants } from './redis-script-mutants.js';
 import { reentryMutants } from './reentry-mutants.js';
+import { refusedMutants } from './refused-mutants.js';
 import { sentMutants } from './sent-mutants.js';
 import { severalNamesMutants } from './several-names-mutants.js';
 import { testingMutants } from './testing-mutants.js';
@@ -37,6 +39,8 @@ export const MUTANTS: readonly Mutant[] = [
   ...kindsMutants,
   ...severalNamesMutants,
   ...layersMutants,
+  ...holdTimeMutants,
+  ...refusedMutants,
   ...nestMutants,
   ...nestOptionMutants,
   ...templateMutants,

@@ -45,8 +45,8 @@ export const reentryMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEASE,
-        find: 'const leases = this.#kept.leases;',
-        put: 'const leases: SingleLease[] = [this];',
+        find: 'if (!this.isOver) this.#endLeases(this.#kept.leases, { cause, note });',
+        put: 'if (!this.isOver) this.#endLeases([this], { cause, note });',
       },
     ],
     suites: [suite(SPEC, 'is lost for all who are inside')],

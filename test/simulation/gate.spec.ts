@@ -16,6 +16,7 @@ const ANSWERS = [
   'l acquire 1 · l acquire 2 · l acquire 0 · l acquire 4 · l acquire -14 · l acquire -15 · l acquire -13',
   'i acquire 1 · i acquire 2 · i acquire 0 · i acquire -14 · i release 1 · i renew 1 · I acquire 1 · I acquire 2 · I acquire 0 · I acquire -14 · I release 1 · I renew 1',
   'x release 1 · x release 2 · x release 3 · x release -1 · x release -12 · s release 1 · s release 2 · s release -1 · l release 1 · l release 2',
+  'x release early 1 · x release early 2 · s release early 1 · s release early 2 · l release early 1 · plain release early 1 · plain release early 2',
   'x renew 1 · s renew 1 · s renew -1 · u renew 1 · l renew 1 · x renew -12',
   'waiting upgrade 1 · waiting upgrade 2 · waiting upgrade -1 · waiting upgrade -14 · upgrade 1 · upgrade 0 · upgrade given up 0 · upgrade given up 1 · downgrade 1 · downgrade -1',
   'downgrade -14 · downgrade -13 · force 1 · force 0 · force -12 · force one 1 · force one 0 · inspect true · limit 1 · again 1 · again 2',

@@ -127,6 +127,27 @@ export function promote(redis: ScriptedRedis, keys: LockKeys, grant: Promotion):
   }
 }
 
+// includes/least.lua
+
+const MOST_WOKEN = 16;
+
+export const nobodys = (token: string) => `!${token.slice(1)}`;
+
+export function restMs(us: number, granted: string, leastMs: number): number {
+  return min(leastMs, leastMs - Math.floor((us - toNumber(granted)) / 1_000));
+}
+
+export function wakeFirst(redis: ScriptedRedis, queueKey: string): void {
+  let members: readonly { readonly member: string }[] = [];
+  try {
+    members = redis.zrange(queueKey).slice(0, MOST_WOKEN);
+  } catch (error) {
+    if (!(error instanceof ReplyError)) throw error;
+  }
+  for (const { member } of members)
+    if (redis.publish(channelOf(member.slice(30)), `W${member.slice(0, 22)}`) > 0) return;
+}
+
 // includes/queue.lua
 
 export const NO_TICKET = digits(0);

@@ -8,6 +8,7 @@ import {
   type Asked,
   digits,
   fenceOf,
+  grantedOf,
   isAtGate,
   isLock,
   joinQueue,
@@ -16,11 +17,13 @@ import {
   lineageOf,
   mostQueuedIn,
   nextFence,
+  nobodys,
   NO_TICKET,
   notOurs,
   BATCHES,
   ownerOf,
   promote,
+  restMs,
   type Script,
   type Scripts,
   shortestIn,
@@ -29,6 +32,7 @@ import {
   tokenIn,
   toNumber,
   waitsIn,
+  wakeFirst,
   type Work,
 } from './scripted-includes.js';
 import { gateScripts } from './scripted-gate/gate-scripts.js';
@@ -122,6 +126,20 @@ const acquire: Script = (input) => {
   return [args[0]! + digits(us), ...answers];
 };
 
+function staysTaken(
+  { redis, lock }: Pick<Ask, 'redis' | 'lock'>,
+  state: string,
+  [least, last]: readonly [least: string, last: number],
+): boolean {
+  const rest = restMs(redis.time(), grantedOf(state), toNumber(least));
+  if (rest <= 0) return false;
+  redis.pexpire(lock.state, rest);
+  const owner = nobodys(ownerOf(state)) + tailOf(state);
+  redis.setPx(lock.state, state[0] + digits(last) + state.slice(17, 49) + owner, rest);
+  wakeFirst(redis, lock.queue);
+  return true;
+}
+
 const release: Script = (input) => {
   const { redis, args } = input;
   /** Ours, nobody is queued, and its owner knows all there is to know. */
@@ -137,8 +155,10 @@ const release: Script = (input) => {
 
     const state = redis.get(lock.state);
     if (state !== undefined && isLock(state) && ownerOf(state) === token) {
-      redis.pexpire(lock.state, keepMs);
       const last = max(toNumber(fenceOf(state)), toNumber(used));
+      if (expected.startsWith('m') && staysTaken({ redis, lock }, state, [terms.slice(17, 27), last]))
+        return [1];
+      redis.pexpire(lock.state, keepMs);
       const us = redis.time();
       const next = { fence: nextFence(last, us), lineage: lineageOf(state), us };
       if (state.startsWith('H') && promote(redis, lock, next) !== undefined) return [1];

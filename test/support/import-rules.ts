@@ -78,7 +78,11 @@ const LAYERS: readonly Layer[] = [
     ],
   },
   { files: /^src\/terminus\//, may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/terminus\//] },
-  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!(testing|terminus)\/)/] }, // these are entry points of their own
+  {
+    files: /^src\/(schedule|bullmq)\//, // entry points for one library each
+    may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/decorators\//, '^src/$1/'],
+  },
+  { files: /^src\/index\.ts$/, may: [ENGINE, /^src\/(?!(testing|terminus|schedule|bullmq)\/)/] }, // these are entry points of their own
   {
     files: /^src\/distributed-lock\.module\.ts$/,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, /^src\/(call|startup|transports)\//],

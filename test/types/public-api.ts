@@ -51,6 +51,9 @@ void locks.acquire(['one'], {
   release: 'sent',
   maxWaiters: 50,
   maxWaitingProcesses: 10,
+  maxHoldMs: 60_000,
+  minHoldMs: 500,
+  template: 'group:<id>',
 });
 // Several names, each with what is asked for it by itself.
 void locks.acquire(['a', { name: 'b' }, { name: 'c', mode: 'exclusive' }]);

@@ -11,6 +11,8 @@ export interface Holder extends Access {
   readonly hold: Hold & { fencingToken: number };
   readonly leaseMs: number;
   readonly heldSinceMs: number;
+  /** Monotonic. */
+  readonly grantedAtMs: number;
   mode: AccessMode;
   label: string;
   /** Monotonic: when the name may be given to somebody else. */
@@ -30,6 +32,15 @@ export function grantOf({ hold, deadlineMs, leaseMs, limit }: Holder, inForce?: 
   return limit === undefined || inForce === undefined || inForce === limit
     ? grant
     : { ...grant, limit: inForce };
+}
+
+/** What a release before the least time leaves: taken until then, by nobody. */
+export function restOf(holder: Holder): Holder | undefined {
+  const { hold, grantedAtMs } = holder;
+  if (hold.minHoldMs === undefined) return undefined;
+  // No owner token is like this.
+  const nobodys = { ...hold, ownerToken: `!${hold.ownerToken.slice(1)}` };
+  return { ...holder, hold: nobodys, endsAtMs: grantedAtMs + hold.minHoldMs };
 }
 
 /** The place of one who waits for its upgrade. */

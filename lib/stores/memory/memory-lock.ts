@@ -17,7 +17,7 @@ import type {
 } from '../lock-store.js';
 import { fits } from '../mechanics/admission.js';
 import { FenceChain } from './memory-fences.js';
-import { grantOf, type Holder, inspectionOf, issued, lengthen, placeOf } from './memory-holders.js';
+import { grantOf, type Holder, inspectionOf, issued, lengthen, placeOf, restOf } from './memory-holders.js';
 import { MemoryLimit } from './memory-limit.js';
 import { type Member, newWaiter, type Waiter } from './memory-waiter.js';
 
@@ -115,7 +115,9 @@ export class MemoryLock {
     this.settle();
     const holder = this.#holders.get(hold.ownerToken);
     if (holder === undefined) return this.#fences.endedCleanBefore(hold) ? { outcome: 'released' } : REFUSED;
-    this.#end(holder, { clean: true });
+    const rest = restOf(holder);
+    if (rest !== undefined && rest.endsAtMs > this.#now()) this.#leaveTaken(holder, rest);
+    else this.#end(holder, { clean: true });
     this.#grantNext();
     return { outcome: 'released' };
   }
@@ -211,6 +213,12 @@ export class MemoryLock {
     this.#grantNext();
   }
 
+  #leaveTaken(holder: Holder, rest: Holder): void {
+    this.#holders.set(rest.hold.ownerToken, rest); // before the end: the name is not free in between
+    this.#end(holder, { clean: true });
+    this.surroundings.fallsDue(rest.endsAtMs);
+  }
+
   #end(holder: Holder, how: { clean: boolean }): void {
     const { hold, member } = holder;
     this.#holders.delete(hold.ownerToken);
@@ -253,6 +261,7 @@ export class MemoryLock {
       limit,
       weight,
       heldSinceMs: this.surroundings.clock.wallMs(),
+      grantedAtMs: nowMs,
       endsAtMs: nowMs + leaseMs,
       deadlineMs: leaseDeadline(nowMs, leaseMs),
     };

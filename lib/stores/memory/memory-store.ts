@@ -54,6 +54,7 @@ export class MemoryStore implements LockStore {
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
     limits: true,
+    minHold: true,
     scope: 'this process',
     releases: 'sent',
   };

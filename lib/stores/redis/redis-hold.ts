@@ -33,6 +33,7 @@ export class RedisHold implements Hold {
   /** How it was asked for; in the queue it stays so. */
   readonly mode: GateMode;
   readonly weight: number;
+  minHoldMs = 0;
   /** Where it was last seen: at the general gate, or in format 1. A guess: the script that is asked knows. */
   isAtGate = false;
   /** As the scripts write them; '' before any grant. */
@@ -68,12 +69,12 @@ export class RedisHold implements Hold {
     return this.#fence + this.#lineage;
   }
 
-  /** For release.lua: the state that it has when nothing was special since its grant, and the one that it leaves. */
+  /** For release.lua: the state that it has when nothing was special since its grant (`m`: there is a least time), and the one that it leaves. */
   get ending(): readonly [expected: string, free: string] {
     if (this.#fence === '')
       return [`h${NO_GRANT}${NO_GRANT}${NO_GRANT}${this.owner}`, `f${NO_GRANT}${NO_GRANT}`];
     return [
-      `h${this.#fence}${this.#lineage}${this.#fence}${this.owner}`,
+      `${this.minHoldMs > 0 ? 'm' : 'h'}${this.#fence}${this.#lineage}${this.#fence}${this.owner}`,
       `f${this.#lastUsed()}${this.#lineage}`,
     ];
   }

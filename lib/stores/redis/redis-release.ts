@@ -6,7 +6,7 @@ import type { RedisRequest } from './redis-carrier.js';
 import type { RedisHold } from './redis-hold.js';
 import { ASK_GATE, ASK_PLAINLY } from './gate/gate-errors.js';
 import { LONGEST_PLAIN_MS } from './gate/gate-kind.js';
-import { releaseTerms } from './gate/gate-wire.js';
+import { releaseTerms, tenDigits } from './gate/gate-wire.js';
 import { milliseconds } from './redis-wire.js';
 import type { ScriptReply } from './redis-link.js';
 
@@ -74,7 +74,8 @@ export class RedisRelease implements RedisRequest {
 }
 
 /** Terms of release.lua. In its queue nobody is who asked in another mode, or for a longer lease than it has room for. */
-function plainTerms({ queuedMs, mode }: RedisHold, keepMs: number): string {
+function plainTerms({ queuedMs, mode, minHoldMs }: RedisHold, keepMs: number): string {
   const isThere = mode === 'x' && queuedMs <= LONGEST_PLAIN_MS;
-  return `${milliseconds(keepMs)} ${milliseconds(isThere ? queuedMs : 0)}`;
+  const least = minHoldMs > 0 ? tenDigits(minHoldMs) : '';
+  return `${milliseconds(keepMs)} ${milliseconds(isThere ? queuedMs : 0)}${least}`;
 }

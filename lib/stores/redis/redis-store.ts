@@ -58,6 +58,7 @@ class RedisStore implements LockStore {
     holds: 'leased',
     modes: ['exclusive', 'shared', 'upgradeable', 'intention-shared', 'intention-exclusive'],
     limits: true,
+    minHold: true,
     scope: 'processes',
     releases: 'sent',
   };

@@ -154,4 +154,17 @@ export const lossCases: ContractCases = {
     assert.equal((await bench.failure(lease.extend()))['code'], 'LOCK_LOST');
     await other.take('group:1');
   },
+
+  'a holder that hangs loses the name after maxHoldMs, and another process has it at once, however long the lease is':
+    async (bench) => {
+      const [locks, other] = [bench.manager({ maxHoldMs: bench.leaseMs }), bench.manager()];
+      const lease = await bench.drive(locks.acquire('group:1', { leaseMs: 60_000 }));
+      const next = await bench.drive(other.acquire('group:1'));
+      assert.equal(lease.state, 'lost');
+      assert.equal((lease.signal.reason as { cause: string }).cause, 'held-too-long');
+      assert.ok(next.fencingToken > lease.fencingToken);
+      assert.equal(await bench.drive(lease.release()), 'lost');
+      assert.equal(await bench.drive(other.isLocked('group:1')), true);
+      await bench.drive(next.release());
+    },
 };

@@ -16,6 +16,7 @@ export const unsupportedCases: ContractCases = {
           await bench.offers(({ capabilities }) => capabilities.modes.includes('intention-exclusive')),
         ],
         [{ limit: 2 }, await bench.offers(({ capabilities }) => capabilities.limits === true)],
+        [{ minHoldMs: 100 }, await bench.offers(({ capabilities }) => capabilities.minHold === true)],
       ] as const;
       for (const [options, offered] of kinds) {
         if (offered) continue;

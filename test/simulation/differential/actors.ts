@@ -104,17 +104,21 @@ export class Actors {
     return actor.lease + (waits ? 'w' : '-') + ticket + digits(random.pick(MOST_QUEUED), 8);
   }
 
-  /** As in release.lua. */
-  ending(actor: Actor): Wired {
+  /** As in release.lua. @param leastMs 0: no least time */
+  ending(actor: Actor, leastMs: number): Wired {
     const { random } = this;
     this.#countOn(actor);
     const { grant, used } = random.chance(0.1) ? this.any() : actor;
     const { fence, lineage } = (random.chance(0.15) ? undefined : grant) ?? NO_GRANT;
     const queued = actor.queued && random.chance(0.9) ? actor.lease : digits(0, 8);
+    const isLeast = leastMs > 0 && lineage !== NOTHING;
     return {
       hold: holdOf(actor),
-      terms: `${digits(KEEP_MS, 8)} ${queued}`,
-      own: [`h${fence}${lineage}${fence}${actor.token}${actor.tail}`, `f${used}${lineage}`],
+      terms: `${digits(KEEP_MS, 8)} ${queued}${isLeast ? digits(leastMs, 10) : ''}`,
+      own: [
+        `${isLeast ? 'm' : 'h'}${fence}${lineage}${fence}${actor.token}${actor.tail}`,
+        `f${used}${lineage}`,
+      ],
     };
   }
 

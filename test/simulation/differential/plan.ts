@@ -16,6 +16,8 @@ export const MARGIN_MS = 500;
 
 /** Always makes longer: whether a renewal writes must not depend on a millisecond. */
 const LONGER_MS = [9_000_000];
+/** How long a name stays taken at least. */
+const LEASTS_MS = [0, 0, 0, 2_000, 20_000, 2_000_000];
 export const PASSES_MS = [1, 400, 1_700, 5_600, 11_300, 31_000, 92_000, -900, -40_000];
 
 export const LATER_FORMAT = `v3:h${'4'.repeat(70)}|`;
@@ -86,9 +88,21 @@ export class Plan {
     const actors = this.#several(() => this.#actors.holder());
     this.#script(
       'release',
-      actors.map((actor) => this.#actors.ending(actor)),
+      actors.map((actor) => this.#actors.ending(actor, this.#leastMsFor(actor))),
     );
     for (const { key } of actors) if (this.#random.chance(0.5)) this.#actors.add(key);
+  }
+
+  /** Such that nothing ends just now. 0: none. */
+  #leastMsFor({ key }: Actor): number {
+    const leastMs = this.#random.pick(LEASTS_MS);
+    const rest = leastMs - (this.#world.nowUs - this.#grantedUs(key)) / 1_000;
+    return Math.abs(rest) < MARGIN_MS ? 0 : leastMs;
+  }
+
+  #grantedUs(key: string): number {
+    const [, granted = '0'] = /^string [hH]\d{32}(\d{16})/.exec(this.#world.server.dump(key) ?? '') ?? [];
+    return Number(granted);
   }
 
   #yield(): void {
@@ -134,7 +148,14 @@ export class Plan {
     const scripts = this.steps.filter((step) => step.does === 'script');
     const yields = scripts.filter(({ script }) => script === 'yield');
     const step = random.pick(random.chance(0.4) && yields.length > 0 ? yields : scripts.slice(-6));
-    if (step !== undefined) this.#take(step);
+    if (step !== undefined && !this.#endsSoon(step)) this.#take(step);
+  }
+
+  /** Would a hold with a least time be released by it that may end just then? */
+  #endsSoon({ keys, args }: ScriptStep): boolean {
+    const tokens = args.filter((arg) => /^m\d{48}/.test(arg)).map((arg) => arg.slice(49, 71));
+    const states = keys.map((key) => this.#world.server.dump(key) ?? '');
+    return tokens.some((token) => states.some((state) => state.includes(token)));
   }
 
   #trouble(): void {

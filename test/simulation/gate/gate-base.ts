@@ -197,6 +197,19 @@ export class GateBase {
     return [...this.holders].toSorted(([a, x], [b, y]) => x.endsMs - y.endsMs || (a < b ? -1 : 1));
   }
 
+  /** How long it stays taken by nobody when it is released now. */
+  restMs({ grantedUs }: Holder, leastMs: number): number {
+    return leastMs === 0 ? 0 : Math.min(leastMs, leastMs - Math.floor((this.nowUs - grantedUs) / 1_000));
+  }
+
+  /** The end that they wait for has become another. */
+  wakeFirst(): void {
+    for (const { token, tail } of this.queue.slice(0, 16)) {
+      this.publish(tail, `W${token}`);
+      if (this.listening.has(channelOf(tail))) return;
+    }
+  }
+
   listenersOn(tail: string): number {
     const channel = channelOf(tail);
     return tail[channel.length] === '!' ? -1 : Number(this.listening.has(channel));

@@ -17,6 +17,8 @@ export interface KnownHold {
   readonly lineage: number;
   /** It may have a place in the queue. */
   readonly queued: boolean;
+  /** How long its share stays taken at least after its grant; 0: no least time. */
+  readonly leastMs: number;
 }
 
 /**
@@ -90,15 +92,20 @@ export class GateModel extends PlainModel {
     return undefined;
   }
 
-  releaseAtGate({ token, used, lineage, queued }: KnownHold): Answer {
+  releaseAtGate({ token, used, lineage, queued, leastMs }: KnownHold): Answer {
     if (!this.enter()) return [-12];
     const wasQueued = queued && this.forget(token);
+    let isTaken = false;
     const hold = this.holders.get(token);
     if (hold !== undefined) {
+      const restMs = this.restMs(hold, leastMs);
       this.leave(token);
+      if (restMs > 0) this.holders.set(`!${token.slice(1)}`, { ...hold, endsMs: this.nowMs + restMs });
+      isTaken = restMs > 0;
       this.fence = Math.max(this.fence, used);
     }
     if (hold !== undefined || wasQueued) this.letIn();
+    if (isTaken) this.wakeFirst();
     if (hold !== undefined) return this.saved([1]);
     if (lineage === 0) return this.saved([3]);
     return this.saved([this.lineage === lineage && this.fence >= used ? 2 : -1]);

@@ -10,6 +10,8 @@ const STEP_US = 7;
 /** Nothing ends so near to a step: the real server's keys go on running while a sequence runs. */
 export const MARGIN_MS = 60;
 
+/** How long a name stays taken at least. */
+const LEASTS_MS = [...Array<number>(15).fill(0), 2_000, 4_000, 9_000];
 const PASSES_MS = [1, 317, 1_130, 4_270, 9_450, 33_610, 95_370];
 
 export type Step =
@@ -59,7 +61,7 @@ export class GatePlan {
       [6, () => this.#downgrade(actor)],
       [10, () => this.#pass()],
       [4, () => this.#again()],
-      [2, () => this.#force()],
+      [3, () => this.#force()],
       [3, () => this.#call(words.inspect(), () => this.model.inspectAtGate(), 'inspect')],
       [4, () => this.#setLimit()],
       [4, () => this.#listen(random.pick(this.#channels))],
@@ -120,20 +122,28 @@ export class GatePlan {
     this.#countOn(actor);
     const known = this.#random.chance(0.9) ? actor : { ...actor, fence: 0, used: 0, lineage: 0 };
     const queued = actor.queued && this.#random.chance(0.95);
-    const ending = { ...known, queued };
+    const ending = { ...known, queued, leastMs: this.#leastMsFor(actor) };
     this.#detour(this.#random.chance(actor.mode === 'x' ? 0.5 : 0.95), (atGate) =>
       atGate
         ? this.#call(
             words.releaseAtGate(ending),
             () => this.model.releaseAtGate(ending),
-            `${actor.mode} release`,
+            `${actor.mode} release${ending.leastMs > 0 ? ' early' : ''}`,
           )
         : this.#call(
             words.releasePlainly(this.#plain(ending)),
             () => this.model.releasePlainly(this.#plain(ending)),
-            'plain release',
+            `plain release${ending.leastMs > 0 ? ' early' : ''}`,
           ),
     );
+  }
+
+  /** Such that nothing ends just now. 0: none. */
+  #leastMsFor({ token }: Actor): number {
+    const leastMs = this.#random.pick(LEASTS_MS);
+    const hold = this.model.holders.get(token);
+    const isNear = hold !== undefined && Math.abs(this.model.restMs(hold, leastMs)) < MARGIN_MS;
+    return isNear ? 0 : leastMs;
   }
 
   /** Format 1 has no room for a longer lease: who asked for one is in no queue there. */

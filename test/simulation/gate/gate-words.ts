@@ -26,12 +26,17 @@ function plainWords(key: string) {
       args: [token + tail],
     }),
     releasePlainly: (hold: Ending): Call => {
+      const { leastMs = 0 } = hold;
+      const isLeast = leastMs > 0 && hold.lineage > 0;
       const grant = digits(hold.fence) + digits(hold.lineage) + digits(hold.fence);
       return {
         script: 'release',
         keys: [state, queue],
-        terms: `${keep} ${hold.queued ? digits(hold.leaseMs, 8) : '00000000'}`,
-        args: [`h${grant}${hold.token}${hold.tail}`, `f${digits(hold.used)}${digits(hold.lineage)}`],
+        terms: `${keep} ${hold.queued ? digits(hold.leaseMs, 8) : '00000000'}${isLeast ? digits(leastMs, 10) : ''}`,
+        args: [
+          `${isLeast ? 'm' : 'h'}${grant}${hold.token}${hold.tail}`,
+          `f${digits(hold.used)}${digits(hold.lineage)}`,
+        ],
       };
     },
     renewPlainly: (token: string, leaseMs: number, grant: { fence: number; lineage: number }): Call => ({
@@ -63,7 +68,12 @@ function gateWords(key: string) {
     releaseAtGate: (hold: Ending): Call => ({
       script: 'gate-release',
       keys: [state, waiting, holders, records],
-      terms: keep + digits(hold.queued ? hold.leaseMs : 0, 10) + hold.mode + digits(hold.weight, 10),
+      terms:
+        keep +
+        digits(hold.queued ? hold.leaseMs : 0, 10) +
+        hold.mode +
+        digits(hold.weight, 10) +
+        digits(hold.leastMs ?? 0, 10),
       args: [hold.token + digits(hold.used) + digits(hold.lineage) + hold.tail],
     }),
     renewAtGate: (token: string, leaseMs: number, fence: number): Call => ({
@@ -116,4 +126,6 @@ export interface Ending extends Pick<Request, 'token' | 'tail' | 'leaseMs' | 'mo
   readonly used: number;
   readonly lineage: number;
   readonly queued: boolean;
+  /** How long the name stays taken at least after its grant; 0: no least time. */
+  readonly leastMs?: number;
 }

@@ -63,17 +63,28 @@ export class PlainModel extends GateBase {
     used,
     lineage,
     queued,
+    leastMs,
   }: {
     token: string;
     used: number;
     lineage: number;
     queued: boolean;
+    leastMs: number;
   }): Answer {
     this.passed();
     if (this.format === 'gate') return [-11, '2'];
     if (queued) this.forget(token);
-    if (this.format === 'held' && this.holders.has(token)) {
+    const hold = this.holders.get(token);
+    if (this.format === 'held' && hold !== undefined) {
       const last = Math.max(this.fence, used);
+      const restMs = lineage === 0 ? 0 : this.restMs(hold, leastMs);
+      if (restMs > 0) {
+        this.fence = last;
+        this.stateEndsMs = this.nowMs + restMs;
+        this.holders = new Map([[`!${token.slice(1)}`, { ...hold, fence: last, endsMs: this.stateEndsMs }]]);
+        this.wakeFirst();
+        return [1];
+      }
       this.holders.clear();
       this.fence = this.queue.length > 0 ? Math.max(last + 1, this.nowUs) : last;
       if (this.#promote() === undefined) {

@@ -29,6 +29,6 @@ export function acquireTerms(
 }
 
 /** Terms of gate-release.lua. */
-export function releaseTerms({ queuedMs, mode, weight }: RedisHold, keepMs: number): string {
-  return milliseconds(keepMs) + tenDigits(queuedMs) + mode + tenDigits(weight);
+export function releaseTerms({ queuedMs, mode, weight, minHoldMs }: RedisHold, keepMs: number): string {
+  return milliseconds(keepMs) + tenDigits(queuedMs) + mode + tenDigits(weight) + tenDigits(minHoldMs);
 }

@@ -6,12 +6,13 @@
 -- KEYS  the states of all holds, then their queues
 -- ARGV  1 the terms, when all holds have the same, and a nonce; echoed. Then for each hold: its terms, when they differ; expected; free
 --         terms     1-8 keepMs, how long the trace of a clean release stays · 9 a space · 10-17 leaseMs of its queue member, zeros
---                   when it never queued
---         expected  the state that it has when nothing was special since its grant, see state.lua: h, fence, lineage, the fence as
+--                   when it never queued · only where `expected` begins with 'm': 18-27 how long the name stays taken at least after
+--                   its grant (minHoldMs)
+--         expected  the state that it has when nothing was special since its grant, see state.lua: h (m: there is a least time), fence, lineage, the fence as
 --                   the time of the grant, owner token, channel|label. Fence and lineage are zeros when no grant was seen
 --         free      the state that it leaves: f, last fencing token used under the hold, lineage
 -- Reply a text: ARGV 1. Then, unless all were released, one line each:
---    (empty) or 1   released   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
+--    (empty) or 1   released, or it stays taken for the rest of its least time   2 had ended cleanly before   3 nothing held, and not queued any more   -1 refused: not ours
 --    -8 error       refused by the server, as it would have refused the command alone    -11 format: ask the gate, see PROTOCOL.md
 local count = #KEYS / 2
 local each = (#ARGV - 1) / count
@@ -37,7 +38,18 @@ if not others then return ARGV[1] end
 --- @include includes/listeners.lua
 --- @include includes/offer.lua
 --- @include includes/promote.lua
+--- @include includes/least.lua
 --- @include includes/batch.lua
+
+local function stays_taken(keys, state, least_ms, last)
+  local rest = rest_ms(string.sub(state, 34, 49), least_ms)
+  if rest <= 0 then return false end
+  redis.call('PEXPIRE', keys.state, rest) -- a first write that is allowed when memory is full; see below
+  local owner = nobodys(owner_of(state)) .. string.sub(state, 72)
+  redis.call('SET', keys.state, string.sub(state, 1, 1) .. digits(last) .. string.sub(state, 18, 49) .. owner, 'PX', rest)
+  wake_first(keys.queue, 31)
+  return true
+end
 
 return answer_others(ARGV[1], { others = others, own = 2 }, function(keys, terms, expected, free)
   local token, used, lineage = owner_of(expected), fence_of(free), lineage_of(free)
@@ -47,9 +59,10 @@ return answer_others(ARGV[1], { others = others, own = 2 }, function(keys, terms
 
   local state = redis.call('GET', keys.state)
   if state and is_lock(state) and owner_of(state) == token then
+    local last = math.max(fence_of(state), used)
+    if string.byte(expected) == 109 and stays_taken(keys, state, tonumber(string.sub(terms, 18, 27)), last) then return { 1 } end
     -- A first write that Redis allows when its memory is full; after it the SET is allowed too, so a release never fails for that.
     redis.call('PEXPIRE', keys.state, keep_ms)
-    local last = math.max(fence_of(state), used)
     if string.byte(state) == 72 then -- somebody may be queued
       local us = now_us()
       if promote(keys, { fence = next_fence(last, us), lineage = lineage_of(state), us = us }) then return { 1 } end

@@ -1,0 +1,1 @@
+export { delayWhenBusy, type DelayableJob, type DelayWhenBusyOptions } from './delay-when-busy.js';

@@ -1,0 +1,1 @@
+export { OncePerTick, type OncePerTickOptions } from './once-per-tick.decorator.js';
