@@ -14,8 +14,9 @@ import {
   resolveModuleOptions,
 } from './distributed-lock.module-options.js';
 import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
-import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
+import { LockExceptionFilter } from './transports/lock-exception.filter.js';
 import { LockInterceptor } from './call/lock.interceptor.js';
+import { reachMessageHandlers } from './call/message-edge.js';
 import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
 import {
@@ -24,6 +25,7 @@ import {
   LOCK_REGISTRY,
   LOCK_SETTINGS,
   lockServiceToken,
+  MESSAGE_EDGE,
 } from './lock.tokens.js';
 import { LockedMethodsExplorer } from './startup/locked-methods.explorer.js';
 
@@ -107,6 +109,7 @@ const oncePerApplication: Provider[] = [
   LockExceptionFilter,
   { provide: APP_FILTER, useExisting: LockExceptionFilter },
   LockedMethodsExplorer,
+  { provide: MESSAGE_EDGE, useFactory: reachMessageHandlers, inject: [ModulesContainer] },
 ];
 
 function checkName(name: unknown): string {

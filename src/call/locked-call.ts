@@ -1,15 +1,16 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../../lib/index.js';
+import { type AcquireOptions, type Lease, LockBusyError, Stop } from '../../lib/index.js';
 import type { LockService } from '../lock.service.js';
 import type { LockedSpec } from '../locked-spec.js';
 import { registryOf } from '../startup/lock.registry.js';
 import { serviceFor } from '../startup/service-slot.js';
-import type { AnyFunction } from '../template/locked-method.js';
+import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { rememberBusyStatus } from '../transports/http/busy-status.js';
-import { ClientGoneError } from '../transports/http/response-watch.js';
+import { ClientGoneError } from '../transports/client-gone.js';
 import { type CallNote, takeCallNote } from './call-note.js';
-import { lockedObservable } from './locked-observable.js';
+import { LEFT, lockedObservable } from './locked-observable.js';
 import { isObservable, runUnderLease } from './open-work.js';
+import { failureOfMethod } from './transport-edge.js';
 
 /**
  * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just
@@ -34,38 +35,68 @@ interface LockedCall {
   readonly spec: LockedSpec;
   readonly self: unknown;
   readonly args: readonly unknown[];
-  /** Over HTTP in phase 'handler': the request's values and the end of its response. */
+  /** Of the interceptor: the values of an HTTP request, the end of its response, whether the caller is still there. */
   readonly note: CallNote | undefined;
 }
 
-async function run(call: LockedCall): Promise<unknown> {
-  const { lease, writesResponse } = await acquireFor(call, call.note?.watch.endOfWait());
-  return runUnderLease(lease, call.note?.watch, (openWork) => {
-    if (writesResponse) openWork.retainUntilClosed();
-    return invoke(call.spec, call, lease);
-  });
+async function run(call: LockedCall, wait = call.note?.caller?.endOfWait()): Promise<unknown> {
+  try {
+    const { lease, writesResponse } = await acquireFor(call, wait);
+    return await runUnderLease(lease, call.note?.watch, (openWork) => {
+      if (writesResponse) openWork.retainUntilClosed();
+      return invoke(call.spec, call, lease);
+    });
+  } catch (error) {
+    if (call.note !== undefined) throw error; // the interceptor is round us
+    throw failureOfMethod(methodOf(classOf(call.self, call.spec), call.spec.methodName), error);
+  }
 }
 
 function observe(call: LockedCall): Observable<unknown> {
   return lockedObservable({
     watch: call.note?.watch,
+    caller: call.note?.caller,
     acquire: async (signal) => (await acquireFor(call, signal)).lease,
     start: (lease) => invoke(call.spec, call, lease) as Observable<unknown>,
     onClose: (stop) => stop(),
   });
 }
 
-/** Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. */
-async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
-  return yield* (await run(call)) as AsyncGenerator<unknown, unknown>;
+/**
+ * Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. Who leaves while the first
+ * step still waits for the lock ends the wait.
+ */
+function generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
+  const wait = new Stop();
+  const steps = (async function* () {
+    const gone = call.note?.caller?.endOfWait();
+    gone?.addEventListener('abort', () => wait.abort(LEFT));
+    if (gone?.aborted === true) wait.abort(LEFT);
+    try {
+      return yield* (await run(call, wait)) as AsyncGenerator<unknown, unknown>;
+    } catch (error) {
+      if (error === LEFT) return undefined;
+      throw await (call.note?.inForm(error) ?? error); // the interceptor has long let go of this call
+    }
+  })();
+  const leave = steps.return.bind(steps);
+  steps.return = (value) => {
+    wait.abort(LEFT);
+    return leave(value);
+  };
+  return steps;
 }
 
 async function acquireFor(call: LockedCall, signal: Stop | undefined) {
   const { spec, self, args, note } = call;
   const service = serviceFor(self, spec);
   const { names, handlesResponse } = registryOf(service).method(spec, classOf(self, spec), 'arguments');
-  const lease = await takeLock(service, spec, { names: names.fromArguments(args, note?.request), signal });
-  return { lease, writesResponse: note !== undefined && handlesResponse };
+  try {
+    const lease = await takeLock(service, spec, { names: names.fromArguments(args, note?.request), signal });
+    return { lease, writesResponse: note !== undefined && handlesResponse };
+  } finally {
+    note?.caller?.end?.();
+  }
 }
 
 /** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
 import { type Lease, Stop } from '../../lib/index.js';
-import type { ResponseWatch } from '../transports/http/response-watch.js';
+import type { ResponseWatch } from '../transports/response-watch.js';
 
 /**
  * Counts what still works under one lock: the call itself and every stream it returned. The lock is given back when the

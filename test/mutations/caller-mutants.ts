@@ -102,7 +102,7 @@ export const callerMutants: readonly Mutant[] = [
   {
     name: 'caller: one listener on a response, however often it is tried',
     edits: off(
-      'src/transports/http/response-watch.ts',
+      'src/transports/response-watch.ts',
       '(raw[WATCH] ??= new ResponseWatch(raw))',
       'new ResponseWatch(raw)',
     ),
