@@ -16,6 +16,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
+  // These run in an application of their own, on Nest 11 and on Nest 12: npm run test:ecosystem.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/ecosystem/'],
   // For a hang. Bounds in time are judged by in-time.ts, which knows how busy the machine is.
   testTimeout: 120_000,
   maxWorkers: '100%',

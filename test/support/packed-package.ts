@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { packPackage, unpackInto } from '../../scripts/pack-package.mjs';
 import { ROOT } from './source-files.js';
 
 const execute = promisify(execFile);
@@ -16,14 +17,8 @@ export class Consumer {
 
   static async create(): Promise<Consumer> {
     const folder = await mkdtemp(join(tmpdir(), 'test-consumer-'));
-    await mkdir(join(folder, 'stage'));
-    await build(join(folder, 'stage'));
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
-    const { stdout } = await execute(npm, pack, { cwd: join(folder, 'stage') });
-    const target = join(folder, 'node_modules/nestjs-distributed-lock');
-    await mkdir(target, { recursive: true });
-    await execute('tar', ['-xzf', join(folder, stdout.trim()), '--strip-components=1', '-C', target]);
+    const tarball = await packPackage(folder);
+    await unpackInto(tarball, join(folder, 'node_modules/nestjs-distributed-lock'));
     await Promise.all(
       NEIGHBOURS.map((name) => symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))),
     );
@@ -57,13 +52,3 @@ export class Consumer {
 }
 
 const TSC = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
-
-/** As `npm run build`, but not into dist: other tests and people may be using that one. */
-async function build(stage: string): Promise<void> {
-  const dist = join(stage, 'dist');
-  const node = (...args: string[]): Promise<unknown> => execute(process.execPath, args, { cwd: ROOT });
-  await node(TSC, '-p', 'tsconfig.build.json', '--outDir', dist);
-  await node(TSC, '-p', 'tsconfig.cjs.json', '--outDir', join(dist, 'cjs'));
-  await node('scripts/mark-cjs.mjs', dist);
-  for (const file of ['package.json', 'README.md', 'LICENSE']) await cp(join(ROOT, file), join(stage, file));
-}
