@@ -16,7 +16,7 @@ import {
 import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
 import { LockExceptionFilter } from './transports/lock-exception.filter.js';
 import { LockInterceptor } from './call/lock.interceptor.js';
-import { reachMessageHandlers } from './call/message-edge.js';
+import { reachHandlers } from './call/handler-edge.js';
 import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
 import {
@@ -25,7 +25,7 @@ import {
   LOCK_REGISTRY,
   LOCK_SETTINGS,
   lockServiceToken,
-  MESSAGE_EDGE,
+  HANDLER_EDGE,
 } from './lock.tokens.js';
 import { LockedMethodsExplorer } from './startup/locked-methods.explorer.js';
 
@@ -109,7 +109,7 @@ const oncePerApplication: Provider[] = [
   LockExceptionFilter,
   { provide: APP_FILTER, useExisting: LockExceptionFilter },
   LockedMethodsExplorer,
-  { provide: MESSAGE_EDGE, useFactory: reachMessageHandlers, inject: [ModulesContainer] },
+  { provide: HANDLER_EDGE, useFactory: reachHandlers, inject: [ModulesContainer] },
 ];
 
 function checkName(name: unknown): string {

@@ -20,5 +20,5 @@ export const LOCK_REGISTRY = copySymbol('registry');
 /** Our interceptor as Nest has it, for those who look for it among others. */
 export const LOCK_INTERCEPTOR = copySymbol('interceptor');
 
-/** Its making is what counts: it reaches the message handlers before a microservice is connected. */
-export const MESSAGE_EDGE = copySymbol('message-edge');
+/** Its making is what counts: it reaches handlers before a gateway is bound or a microservice connected. */
+export const HANDLER_EDGE = copySymbol('handler-edge');
