@@ -22,7 +22,7 @@ describe('the package, as npm would install it', () => {
     await consumer.remove();
   });
 
-  it('contains what runs and its types, a README and a licence, and nothing else', async () => {
+  it('contains what runs and its types, a README and a licence, and nothing else: no source, no map', async () => {
     const folder = join(consumer.folder, 'node_modules/nestjs-distributed-lock');
     const files = await readdir(folder, { recursive: true, withFileTypes: true });
     const paths = files
@@ -37,7 +37,7 @@ describe('the package, as npm would install it', () => {
       'dist/src',
       'package.json',
     ]);
-    expect(paths.filter((path) => /\.spec\.|(?<!\.d)\.ts$|\.lua$/.test(path))).toEqual([]);
+    expect(paths.filter((path) => /\.spec\.|(?<!\.d)\.ts$|\.lua$|\.map$/.test(path))).toEqual([]);
   });
 
   it.each(ENTRY_POINTS)(
