@@ -8,6 +8,7 @@ import { lockKeysOf } from '../template/lock-key-metadata.js';
 import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { PATH } from '../transports/http/route-metadata.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
+import { warnOfOuterFilters } from './outer-filters.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { warnOfUntypedValues } from './untyped-values.js';
 
@@ -41,6 +42,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
     const classes = new Set<AnyFunction>();
     const untyped: string[] = [];
     let locksRequests = false;
+    let hasRoutes = false;
     for (const { targetClass, instance } of this.#hosts()) {
       if (instance !== undefined) this.#giveService(instance, targetClass);
       if (classes.has(targetClass)) continue;
@@ -48,11 +50,13 @@ export class LockedMethodsExplorer implements OnModuleInit {
       for (const spec of lockedMethodsOf(targetClass)) {
         const known = this.#check(spec, targetClass);
         untyped.push(...known.names.untyped);
+        hasRoutes ||= known.isRoute;
         locksRequests ||= known.isRoute && spec.phase === 'request';
       }
     }
     warnOfUntypedValues(this.#logger, untyped);
     if (locksRequests) this.#warnOfOuterInterceptors();
+    if (hasRoutes) warnOfOuterFilters(this.config, this.#logger);
   }
 
   /** Compiles the names of one method, which throws what is wrong with them. */

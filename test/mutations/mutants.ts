@@ -16,6 +16,7 @@ import { reentryMutants } from './reentry-mutants.js';
 import { sentMutants } from './sent-mutants.js';
 import { severalNamesMutants } from './several-names-mutants.js';
 import { templateMutants } from './template-mutants.js';
+import { transportMutants } from './transport-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...redisPlaceMutants,
@@ -35,4 +36,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...severalNamesMutants,
   ...nestMutants,
   ...templateMutants,
+  ...transportMutants,
 ];

@@ -155,6 +155,13 @@ describe.each(ADAPTERS)('a lock error over HTTP on %s', (adapter) => {
       expect(lease.state).toBe('held');
     });
 
+    it('is named in a warning when the application starts', async () => {
+      await using running = await start(parts);
+      const warned = running.logs.texts('warn').filter((text) => text.includes('global filter'));
+      expect(warned).toHaveLength(1);
+      expect(warned[0]).toContain('the global filter CatchAll catches every error before the one of');
+    });
+
     it('is 400 for a value that the client left out', async () => {
       await using running = await start(parts);
       const answer = await fetch(`${running.url}/missing`);
@@ -195,6 +202,22 @@ describe.each(ADAPTERS)('a lock error over HTTP on %s', (adapter) => {
       { code: 'LOCK_BUSY', after: true, name: 'group:7' },
     ]);
     expect(lease.state).toBe('held');
+  });
+
+  it.each<readonly [string, AppParts]>([
+    ['none', {}],
+    ['one of the root module', { providers: [{ provide: APP_FILTER, useClass: CatchAll }] }],
+    [
+      'one that extends BaseExceptionFilter',
+      { configure: (app) => void app.useGlobalFilters(new Reporting(app.getHttpAdapter())) },
+    ],
+    [
+      'one for one error',
+      { configure: (app) => void app.useGlobalFilters(new BusyFilter(app.get(HttpAdapterHost))) },
+    ],
+  ])('starts without a warning about filters with %s', async (_which, parts) => {
+    await using running = await start(parts);
+    expect(running.logs.texts('warn').filter((text) => text.includes('filter'))).toEqual([]);
   });
 
   it('of a guard is answered by our filter', async () => {

@@ -1,111 +1,11 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { type DynamicModule, Inject } from '@nestjs/common';
-import {
-  Args,
-  Field,
-  InputType,
-  Int,
-  Mutation,
-  ObjectType,
-  Parent,
-  Query,
-  ResolveField,
-  Resolver,
-  Subscription,
-} from '@nestjs/graphql';
+import type { DynamicModule } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { CurrentLease, Lease, Locked, LockService } from 'nestjs-distributed-lock';
 import { WebSocket } from 'ws';
 
 import { type AdapterName, type RunningApp, Section, startApp, until, waiting } from './application.js';
-
-@ObjectType()
-class Group {
-  @Field()
-  id!: string;
-}
-
-@InputType()
-class GroupInput {
-  @Field()
-  id!: string;
-
-  @Field({ nullable: true })
-  owner?: string;
-}
-
-@Resolver(() => Group)
-class GroupsResolver {
-  constructor(
-    @Inject(Section) private readonly section: Section,
-    @Inject(LockService) private readonly locks: LockService,
-  ) {}
-
-  @Query(() => Group)
-  @Locked('group:<id>')
-  async group(@Args('id') id: string, @CurrentLease() lease: Lease): Promise<Group> {
-    await this.section.run(lease.name);
-    return { id };
-  }
-
-  @Locked('group:<input.id>', { onBusy: 'reject' })
-  @Mutation(() => Group)
-  async join(@Args('input') input: GroupInput): Promise<Group> {
-    await this.section.run(input.id);
-    return { id: input.id };
-  }
-
-  @Mutation(() => String)
-  @Locked('owner:<input.owner>')
-  async give(@Args('input') input: GroupInput): Promise<string> {
-    return this.section.run(String(input.owner));
-  }
-
-  @Query(() => String)
-  @Locked('seat:<seat>')
-  async seat(
-    @Args('seat', { type: () => Int }) _seat: number,
-    @CurrentLease() lease: Lease,
-  ): Promise<string> {
-    return lease.name;
-  }
-
-  @Query(() => String)
-  async byHand(@Args('id') id: string): Promise<string> {
-    return this.locks.using(`group:${id}`, () => 'by hand', { waitMs: 0 });
-  }
-
-  @Query(() => Group)
-  plain(@Args('id') id: string): Group {
-    return { id };
-  }
-
-  @ResolveField(() => String)
-  @Locked('members:<group.id>', { onBusy: 'reject' })
-  async members(@Parent() group: Group): Promise<string> {
-    return this.section.run(`members of ${group.id}`);
-  }
-
-  @Subscription(() => Int, { resolve: (value: number) => value })
-  @Locked('ticks:<id>')
-  async *ticks(@Args('id') id: string): AsyncGenerator<number> {
-    try {
-      for (let tick = 1; ; tick++) {
-        yield tick;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    } finally {
-      this.section.names.push(`left ${id} ${this.locks.held().length}`);
-    }
-  }
-
-  @Subscription(() => Int, { resolve: (value: number) => value })
-  @Locked('ticks:<id>', { onBusy: 'reject' })
-  async *ticksNow(@Args('id') _id: string): AsyncGenerator<number> {
-    yield 1;
-  }
-}
+import { GroupsResolver } from './groups-resolver.js';
 
 interface Answer {
   readonly data?: Record<string, unknown> | null;
@@ -114,28 +14,37 @@ interface Answer {
 
 /** What a resolver of `@Locked` does with any driver; called once by the spec of each. */
 export function resolverStory(adapter: AdapterName, graphql: DynamicModule): void {
-  const start = async () => {
-    const running = await startApp({
-      adapter,
-      imports: [graphql],
-      providers: [GroupsResolver, Section],
-    });
-    const ask = async (
-      query: string,
-      signal?: AbortSignal,
-    ): Promise<Answer & { text: string; status: number }> => {
-      const answer = await fetch(`${running.url}/graphql`, {
-        method: 'POST',
-        body: JSON.stringify({ query }),
-        headers: { 'content-type': 'application/json' },
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const text = await answer.text();
-      return { ...(JSON.parse(text) as Answer), text, status: answer.status };
-    };
-    return { ...running, ask, section: running.get(Section) };
-  };
+  const start = () => startWith(adapter, graphql);
+  callStory(start);
+  refusalStory(start);
+  describe('a subscription', () => subscriptionStory(start));
+}
 
+type Start = () => ReturnType<typeof startWith>;
+
+async function startWith(adapter: AdapterName, graphql: DynamicModule) {
+  const running = await startApp({
+    adapter,
+    imports: [graphql],
+    providers: [GroupsResolver, Section],
+  });
+  const ask = async (
+    query: string,
+    signal?: AbortSignal,
+  ): Promise<Answer & { text: string; status: number }> => {
+    const answer = await fetch(`${running.url}/graphql`, {
+      method: 'POST',
+      body: JSON.stringify({ query }),
+      headers: { 'content-type': 'application/json' },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const text = await answer.text();
+    return { ...(JSON.parse(text) as Answer), text, status: answer.status };
+  };
+  return { ...running, ask, section: running.get(Section) };
+}
+
+function callStory(start: Start): void {
   it('runs one after the other under the name of the template', async () => {
     await using running = await start();
     await Promise.all([1, 2, 3].map(() => running.ask('{ group(id: "7") { id } }')));
@@ -149,7 +58,9 @@ export function resolverStory(adapter: AdapterName, graphql: DynamicModule): voi
       join: { id: '7' },
     });
   });
+}
 
+function refusalStory(start: Start): void {
   it.each([
     ['a mutation', 'mutation { join(input: { id: "7" }) { id } }', 'group:7'],
     ['a field resolver', '{ plain(id: "7") { members } }', 'members:7'],
@@ -198,60 +109,60 @@ export function resolverStory(adapter: AdapterName, graphql: DynamicModule): voi
     await running.locks.using('group:7', () => undefined);
     expect([await left, running.section.calls]).toEqual(['AbortError', 0]);
   });
+}
 
-  describe('a subscription', () => {
-    it('holds its lock until the client leaves it', async () => {
-      await using running = await start();
-      const client = await subscriber(running);
-      client.subscribe('a', 'subscription { ticks(id: "7") }');
-      await client.message((message) => message.type === 'next');
-      expect(running.locks.held().map(({ name }) => name)).toEqual(['ticks:7']);
-      client.complete('a');
-      await until(() => running.locks.held().length === 0, 'the lock is given back');
-      expect(running.section.names).toEqual(['left 7 1']);
-      client.close();
-    });
-
-    it('holds its lock until the connection of the client ends', async () => {
-      await using running = await start();
-      const client = await subscriber(running);
-      client.subscribe('a', 'subscription { ticks(id: "7") }');
-      await client.message((message) => message.type === 'next');
-      client.close();
-      await until(() => running.locks.held().length === 0, 'the lock is given back');
-      expect(running.section.names).toEqual(['left 7 1']);
-    });
-
-    it('that is busy shows no name', async () => {
-      await using running = await start();
-      await using lease = await running.locks.acquire('ticks:7');
-      const client = await subscriber(running);
-      client.subscribe('a', 'subscription { ticksNow(id: "7") }');
-      await until(() => client.heard.length > 1 || client.closed(), 'something is said');
-      expect(client.heard.join('\n') + client.reason()).toContain('another request is working on this now');
-      expect(client.heard.join('\n') + client.reason()).not.toContain('ticks:7');
-      expect(lease.state).toBe('held');
-      client.close();
-    });
-
-    it.each(['leaves it', 'ends its connection'])(
-      'does not begin when the client %s before its turn',
-      async (how) => {
-        await using running = await start();
-        const lease = await running.locks.acquire('ticks:7');
-        const client = await subscriber(running);
-        client.subscribe('a', 'subscription { ticks(id: "7") }');
-        await waiting(running.locks, 'ticks:7', 1);
-        if (how === 'leaves it') client.complete('a');
-        else client.close();
-        await waiting(running.locks, 'ticks:7', 0);
-        await lease.release();
-        await running.locks.using('ticks:7', () => undefined);
-        expect(running.section.names).toEqual([]);
-        client.close();
-      },
-    );
+function subscriptionStory(start: Start): void {
+  it('holds its lock until the client leaves it', async () => {
+    await using running = await start();
+    const client = await subscriber(running);
+    client.subscribe('a', 'subscription { ticks(id: "7") }');
+    await client.message((message) => message.type === 'next');
+    expect(running.locks.held().map(({ name }) => name)).toEqual(['ticks:7']);
+    client.complete('a');
+    await until(() => running.locks.held().length === 0, 'the lock is given back');
+    expect(running.section.names).toEqual(['left 7 1']);
+    client.close();
   });
+
+  it('holds its lock until the connection of the client ends', async () => {
+    await using running = await start();
+    const client = await subscriber(running);
+    client.subscribe('a', 'subscription { ticks(id: "7") }');
+    await client.message((message) => message.type === 'next');
+    client.close();
+    await until(() => running.locks.held().length === 0, 'the lock is given back');
+    expect(running.section.names).toEqual(['left 7 1']);
+  });
+
+  it('that is busy shows no name', async () => {
+    await using running = await start();
+    await using lease = await running.locks.acquire('ticks:7');
+    const client = await subscriber(running);
+    client.subscribe('a', 'subscription { ticksNow(id: "7") }');
+    await until(() => client.heard.length > 1 || client.closed(), 'something is said');
+    expect(client.heard.join('\n') + client.reason()).toContain('another request is working on this now');
+    expect(client.heard.join('\n') + client.reason()).not.toContain('ticks:7');
+    expect(lease.state).toBe('held');
+    client.close();
+  });
+
+  it.each(['leaves it', 'ends its connection'])(
+    'does not begin when the client %s before its turn',
+    async (how) => {
+      await using running = await start();
+      const lease = await running.locks.acquire('ticks:7');
+      const client = await subscriber(running);
+      client.subscribe('a', 'subscription { ticks(id: "7") }');
+      await waiting(running.locks, 'ticks:7', 1);
+      if (how === 'leaves it') client.complete('a');
+      else client.close();
+      await waiting(running.locks, 'ticks:7', 0);
+      await lease.release();
+      await running.locks.using('ticks:7', () => undefined);
+      expect(running.section.names).toEqual([]);
+      client.close();
+    },
+  );
 }
 
 /** Speaks graphql-transport-ws. */
