@@ -26,6 +26,7 @@ class SeesBusy extends BaseWsExceptionFilter {
 
   override catch(error: Error, host: ArgumentsHost): void {
     SeesBusy.seen.push(`${String((error as { code?: string }).code)} ${error instanceof WsException}`);
+    // oxlint-disable-next-line promise/valid-params -- Nest's word, not a promise's
     super.catch(error as never, host);
   }
 }

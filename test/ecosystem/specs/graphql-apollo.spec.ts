@@ -10,7 +10,9 @@ const graphql = GraphQLModule.forRoot<ApolloDriverConfig>({
   driver: ApolloDriver,
   autoSchemaFile: true,
   subscriptions: { 'graphql-ws': true },
-  ...{ playground: false },
+  graphiql: false,
 });
 
-describe.each(ADAPTERS)('a resolver with Apollo on %s', (adapter) => resolverStory(adapter, graphql));
+describe.each(ADAPTERS)('a resolver with Apollo on %s', (adapter) => {
+  resolverStory(adapter, graphql);
+});

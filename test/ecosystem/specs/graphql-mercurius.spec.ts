@@ -11,4 +11,6 @@ const graphql = GraphQLModule.forRoot<MercuriusDriverConfig>({
   subscription: true,
 });
 
-describe('a resolver with Mercurius on Fastify', () => resolverStory('fastify', graphql));
+describe('a resolver with Mercurius on Fastify', () => {
+  resolverStory('fastify', graphql);
+});

@@ -15,7 +15,6 @@ import {
   type NestInterceptor,
   Param,
   UseGuards,
-  UseInterceptors,
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';

@@ -73,15 +73,6 @@ class OrdersController {
   }
 }
 
-interface Started extends AsyncDisposable {
-  readonly locks: LockService;
-  readonly logs: LogBook;
-  readonly section: Section;
-  readonly url?: string;
-  send<T>(pattern: string, data: object): Promise<T>;
-  emit(pattern: string, data: object): Promise<void>;
-}
-
 const controllers = [OrdersController];
 const providers = [Section];
 const failure = (sent: Promise<unknown>) =>
