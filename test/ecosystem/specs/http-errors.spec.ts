@@ -43,6 +43,7 @@ class CatchAll implements ExceptionFilter {
 @Catch()
 class Reporting extends BaseExceptionFilter {
   override catch(error: unknown, host: ArgumentsHost): void {
+    // oxlint-disable-next-line promise/valid-params -- Nest's word, not a promise's
     super.catch(error, host);
   }
 }

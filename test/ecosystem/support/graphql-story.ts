@@ -17,7 +17,9 @@ export function resolverStory(adapter: AdapterName, graphql: DynamicModule): voi
   const start = () => startWith(adapter, graphql);
   callStory(start);
   refusalStory(start);
-  describe('a subscription', () => subscriptionStory(start));
+  describe('a subscription', () => {
+    subscriptionStory(start);
+  });
 }
 
 type Start = () => ReturnType<typeof startWith>;
