@@ -9,7 +9,8 @@ import { rememberBusyStatus } from '../transports/http/busy-status.js';
 import { ClientGoneError } from '../transports/client-gone.js';
 import { type CallNote, takeCallNote } from './call-note.js';
 import { LEFT, lockedObservable } from './locked-observable.js';
-import { isObservable, runUnderLease } from './open-work.js';
+import { runUnderLease } from './open-work.js';
+import { isObservable } from './stream-like.js';
 import { failureOfMethod } from './transport-edge.js';
 
 /**

@@ -110,7 +110,7 @@ export const callerMutants: readonly Mutant[] = [
   },
   {
     name: 'caller: one listener on a stream that many calls return',
-    edits: off(OPEN_WORK, 'if (known !== undefined) return known;'),
+    edits: off('src/call/stream-like.ts', 'if (known !== undefined) return known;'),
     suites: [suite(VALUES, 'one and the same stream')],
   },
 ];

@@ -95,4 +95,31 @@ export const transportMutants: readonly Mutant[] = [
     ],
     suites: [suite('test/nest/transports.spec.ts', 'that is left while it waits')],
   },
+  {
+    name: 'held streams: a web stream of a service method keeps the lock to its end',
+    edits: [
+      {
+        file: 'src/call/open-work.ts',
+        find: 'if (this.#watch === undefined && isWebStream(value)) return this.#trackWebStream(value) as T;',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/service-streams.spec.ts', 'web stream has been read')],
+  },
+  {
+    name: 'held streams: a foreign iterable of a service method keeps the lock to its end',
+    edits: [
+      {
+        file: 'src/call/open-work.ts',
+        find: 'return () => this.#trackIterable(given as AsyncIterable<unknown>);',
+        put: 'return undefined;',
+      },
+    ],
+    suites: [suite('test/nest/service-streams.spec.ts', 'has been iterated')],
+  },
+  {
+    name: 'held streams: a cursor says its end with null',
+    edits: [{ file: 'src/call/open-work.ts', find: '(result as unknown) === null || ', put: '' }],
+    suites: [suite('test/nest/service-streams.spec.ts', 'cursor has given')],
+  },
 ];
