@@ -122,4 +122,27 @@ export const transportMutants: readonly Mutant[] = [
     edits: [{ file: 'src/call/open-work.ts', find: '(result as unknown) === null || ', put: '' }],
     suites: [suite('test/nest/service-streams.spec.ts', 'cursor has given')],
   },
+  {
+    name: 'transports: handlers without global interceptors are reached',
+    edits: [
+      {
+        file: 'src/distributed-lock.module.ts',
+        find: '{ provide: HANDLER_EDGE, useFactory: reachHandlers, inject: [ModulesContainer] },',
+        put: '',
+      },
+    ],
+    suites: [suite('test/nest/transports.spec.ts', 'has one of its own')],
+  },
+  {
+    name: 'transports: a handler is reached once, however many applications',
+    edits: [
+      { file: 'src/call/handler-edge.ts', find: 'if (!present.includes(edge)) Reflect', put: 'Reflect' },
+    ],
+    suites: [suite('test/nest/transports.spec.ts', 'has one of its own')],
+  },
+  {
+    name: 'transports: a dropped event is said',
+    edits: [{ file: 'src/call/transport-edge.ts', find: 'isEventHandler(handler)', put: 'handler === null' }],
+    suites: [suite('test/nest/transports.spec.ts', 'says that an event was dropped')],
+  },
 ];

@@ -8,11 +8,13 @@ import {
   type ExceptionFilter,
   Get,
   HttpException,
+  Logger,
+  type NestInterceptor,
   Param,
 } from '@nestjs/common';
 import { type AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/internal';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { defer, firstValueFrom, from, lastValueFrom } from 'rxjs';
 import { LockBusyError, Locked, LockError, LockInterceptor, LockService } from '../../src/index.js';
 import { failureOf } from '../support/failure-of.js';
@@ -58,6 +60,24 @@ class Fields {
   }
 }
 Reflect.defineMetadata('graphql:resolve_property', true, Reflect.get(Fields.prototype, 'members') as object);
+
+/** As Nest has them: `@SubscribeMessage` of a gateway, `@EventPattern` of a microservice. */
+class Remote {
+  @Locked('room:<1>', { onBusy: 'reject' })
+  async onChat(_client: object, id: string): Promise<string> {
+    return id;
+  }
+
+  @Locked('order:<0>', { onBusy: 'reject' })
+  async onPaid(id: string): Promise<string> {
+    return id;
+  }
+}
+const methodOf = (name: keyof Remote) =>
+  Reflect.get(Remote.prototype, name) as (...args: unknown[]) => unknown;
+Reflect.defineMetadata('websockets:message_mapping', true, methodOf('onChat'));
+Reflect.defineMetadata('microservices:pattern', ['paid'], methodOf('onPaid'));
+Reflect.defineMetadata('microservices:handler_type', 2, methodOf('onPaid'));
 
 describe.each(ADAPTERS)('a catch-all filter of the application on %s', (adapter) => {
   it('answers a busy lock with its status and Retry-After, in words for everybody', async () => {
@@ -162,6 +182,49 @@ describe('a field resolver, which GraphQL calls without any interceptor', () => 
     expect(failed).toBeInstanceOf(LockBusyError);
     expect(failed).toMatchObject({ extensions: { code: 'LOCK_BUSY', retryable: true } });
     expect(failed.message).not.toContain('field:7');
+    expect(lease.state).toBe('held');
+  });
+});
+
+describe('a handler that Nest gives no global interceptors', () => {
+  const callOf = async (name: keyof Remote, type: string, args: unknown[]) => {
+    const running = await startApp({ providers: [Remote] });
+    const method = methodOf(name);
+    const interceptors = Reflect.getMetadata('__interceptors__', method) as NestInterceptor[];
+    const context = new ExecutionContextHost(args, Remote, method);
+    context.setType(type);
+    const handle = () => {
+      const bound = AsyncLocalStorage.snapshot();
+      return defer(() => from(bound(() => method.apply(running.app.get(Remote), args)) as Promise<string>));
+    };
+    const call = async () => firstValueFrom(await interceptors[0]!.intercept(context, { handle }));
+    return { ...running, interceptors, call, locks: running.app.get(LockService) };
+  };
+
+  it.each<readonly [keyof Remote, string, string]>([
+    ['onChat', 'ws', 'room:7'],
+    ['onPaid', 'rpc', 'order:7'],
+  ])('has one of its own, however many applications have the class: %s', async (name, type, lock) => {
+    const args = name === 'onChat' ? [client(), '7'] : ['7'];
+    await using before = await callOf(name, type, args);
+    await using running = await callOf(name, type, args);
+    expect([before.interceptors.length, running.interceptors.length]).toEqual([1, 1]);
+    await before.app.close();
+    expect(await running.call()).toBe('7');
+    await using lease = await running.locks.acquire(lock);
+    const failed = await failureOf(running.call());
+    expect(failed.message).toBe('another request is working on this now; try again later');
+    expect([failed instanceof LockBusyError, lease.state]).toEqual([true, 'held']);
+  });
+
+  it('says that an event was dropped, which nobody else would', async () => {
+    await using running = await callOf('onPaid', 'rpc', ['7']);
+    await using lease = await running.locks.acquire('order:7');
+    const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    await failureOf(running.call());
+    expect(warned.mock.calls.map(([text]) => String(text))).toEqual([
+      'Remote.onPaid did not run, and its event is dropped: lock "order:7" is held by someone else',
+    ]);
     expect(lease.state).toBe('held');
   });
 });
