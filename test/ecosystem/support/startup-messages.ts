@@ -11,7 +11,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   'a status that is none':
     '@Locked on OrdersController.pay: busyStatus must be an HTTP status from 400 to 599, got 200',
   'a service that nobody registered':
-    'Nest can\'t resolve dependencies of the OrdersController. Please make sure that the "Symbol(@Locked needs DistributedLockModule.forRoot() for the lock service "jobs")" property is available in the current context.',
+    'Nest can\'t resolve dependencies of the OrdersController. Please make sure that the "Symbol(@Locked needs DistributedLockModule.forRoot() for the lock service "jobs")" property …',
   'a pipe of which nobody knows what it makes of the value':
     "@Locked('order:<orderId>') on OrdersController.pay: <orderId> passes through CleanPipe, which may change the value after the lock's name is made, so that two spellings of one resource could get two locks. Fix: a formatter (<orderId:int>, :lower, :upper), a key function, or phase: 'handler', which locks after the pipes",
   'a method that cannot wait':
