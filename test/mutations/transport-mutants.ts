@@ -104,7 +104,7 @@ export const transportMutants: readonly Mutant[] = [
         put: '',
       },
     ],
-    suites: [suite('test/nest/service-streams.spec.ts', 'web stream has been read')],
+    suites: [suite('test/nest/service-streams.spec.ts', 'web stream is cancelled')],
   },
   {
     name: 'held streams: a foreign iterable of a service method keeps the lock to its end',
