@@ -120,7 +120,7 @@ describe('the lock of a service method is held until', () => {
     await started.free();
   });
 
-  it('it returns, when somebody reads its web stream already', async () => {
+  it('the method returns, when somebody reads its web stream already', async () => {
     await using started = await start();
     expect((await started.exports.taken()).locked).toBe(true);
     await started.free();
