@@ -33,7 +33,7 @@ export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type LockNames, MAX_NAMES, type NamedLock } from './several-names.js';
 export { type AcquireOptions, CALL_OPTIONS, checkAcquireOptions } from './acquire-options.js';
 export { checkStore, type LockManagerOptions } from './lock-options.js';
-export { COPY_FORMAT, copySymbol, processWide, recogniseCopies } from './runtime/process-wide.js';
+export { COPY_FORMAT, copySymbol, processWide, recogniseCopies, takeBrands } from './runtime/process-wide.js';
 export { type Randomness, systemRandomness } from './runtime/owner-token.js';
 export { Stop } from './runtime/stop-signal.js';
 export type {

@@ -17,8 +17,9 @@ import {
 } from './distributed-lock.module-options.js';
 import { FeatureLocks } from './feature-locks.js';
 import { announceCopy, tokensOfOtherCopies } from './startup/copies.js';
-import { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
+import { LockExceptionFilter } from './transports/lock-exception.filter.js';
 import { LockInterceptor } from './call/lock.interceptor.js';
+import { reachHandlers } from './call/handler-edge.js';
 import { LockRegistry } from './startup/lock.registry.js';
 import { LockService } from './lock.service.js';
 import {
@@ -30,6 +31,7 @@ import {
   LOCK_SERVICE_NAME,
   LOCK_SETTINGS,
   lockServiceToken,
+  HANDLER_EDGE,
 } from './lock.tokens.js';
 import { LockedMethodsExplorer } from './startup/locked-methods.explorer.js';
 
@@ -141,6 +143,7 @@ const oncePerApplication: Provider[] = [
   LockExceptionFilter,
   { provide: APP_FILTER, useExisting: LockExceptionFilter },
   LockedMethodsExplorer,
+  { provide: HANDLER_EDGE, useFactory: reachHandlers, inject: [ModulesContainer] },
 ];
 
 function checkName(name: unknown): string {

@@ -36,7 +36,7 @@ export type {
 export { DistributedLockModule } from './distributed-lock.module.js';
 export { FeatureLocks } from './feature-locks.js';
 export { InjectLockService } from './decorators/inject-lock-service.decorator.js';
-export { LockExceptionFilter } from './transports/http/lock-exception.filter.js';
+export { LockExceptionFilter } from './transports/lock-exception.filter.js';
 export { LockInterceptor } from './call/lock.interceptor.js';
 export { LockKey } from './decorators/lock-key.decorator.js';
 export type { LockProblem } from './transports/http/lock-problem.js';

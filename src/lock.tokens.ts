@@ -26,3 +26,6 @@ export const LOCK_FEATURE = copySymbol('feature');
 
 /** Our interceptor as Nest has it, for those who look for it among others. */
 export const LOCK_INTERCEPTOR = copySymbol('interceptor');
+
+/** Its making is what counts: it reaches handlers before a gateway is bound or a microservice connected. */
+export const HANDLER_EDGE = copySymbol('handler-edge');

@@ -18,6 +18,9 @@ export function processWide<T>(what: string, make: () => T): T {
   return (shared[copySymbol(what)] ??= make()) as T;
 }
 
+/** Brands of classes begin with it. */
+const BRAND = 'nestjs-distributed-lock:';
+
 /**
  * Makes `instanceof` recognise an instance of the same class of another copy, of any format, by a brand on its prototype. A subclass of
  * an application has no brand of its own and is compared as ever. The class keeps its name, whatever a minifier calls it.
@@ -25,7 +28,7 @@ export function processWide<T>(what: string, make: () => T): T {
  * @param kind the name of the class, as a text that no minifier changes
  */
 export function recogniseCopies(shared: { readonly prototype: object }, kind: string): void {
-  const brand = Symbol.for(`nestjs-distributed-lock:${kind}`);
+  const brand = Symbol.for(BRAND + kind);
   Object.defineProperty(shared.prototype, brand, { value: true });
   Object.defineProperty(shared, 'name', { value: kind }); // what is printed of an instance begins with it
   Object.defineProperty(shared, Symbol.hasInstance, {
@@ -34,4 +37,25 @@ export function recogniseCopies(shared: { readonly prototype: object }, kind: st
       return typeof value === 'object' && value !== null && brand in value;
     },
   });
+}
+
+/**
+ * Makes `instanceof` recognise one object as everything that another is: an error that was put into another form is still that error.
+ *
+ * @param source an instance of classes that went through {@link recogniseCopies}; others are left out
+ */
+export function takeBrands(target: object, source: object): void {
+  for (
+    let holder: object | null = source;
+    holder !== null;
+    holder = Object.getPrototypeOf(holder) as object | null
+  ) {
+    for (const brand of Object.getOwnPropertySymbols(holder)) {
+      if (
+        brand.description?.startsWith(BRAND) === true &&
+        (holder as Record<symbol, unknown>)[brand] === true
+      )
+        Object.defineProperty(target, brand, { value: true, configurable: true });
+    }
+  }
 }

@@ -1,7 +1,8 @@
 import { currentNote, type Lease, runWithNote } from '../../lib/index.js';
 import type { LockedSpec } from '../locked-spec.js';
 import type { RequestValues } from '../template/locked-method.js';
-import type { ResponseWatch } from '../transports/http/response-watch.js';
+import type { ResponseWatch } from '../transports/response-watch.js';
+import type { CallerWatch } from '../transports/transport.js';
 import type { OpenWork } from './open-work.js';
 
 /**
@@ -10,9 +11,16 @@ import type { OpenWork } from './open-work.js';
  */
 export interface CallNote {
   readonly spec: LockedSpec;
-  /** Read when a name is made, part by part: on Express reading the query parses it. */
-  readonly request: RequestValues;
-  readonly watch: ResponseWatch;
+  /** Nest makes one for each call: how an interceptor that is registered twice knows that it was here. */
+  readonly context: object;
+  /** Over HTTP. Read when a name is made, part by part: on Express reading the query parses it. */
+  readonly request: RequestValues | undefined;
+  /** Over HTTP: the end of the response. */
+  readonly watch: ResponseWatch | undefined;
+  /** Whoever called; undefined where nobody can tell that somebody went away. */
+  readonly caller: CallerWatch | undefined;
+  /** A refusal in the form of the transport, for what is thrown after the interceptor let go of the call (the steps of a generator). */
+  readonly inForm: (error: unknown) => unknown;
   /** Set in phase 'request': the lock is already held. */
   held?: { readonly lease: Lease; readonly openWork: OpenWork };
   /** The handler has been called. */

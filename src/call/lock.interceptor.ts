@@ -13,16 +13,19 @@ import { type LockedSpec, specOf } from '../locked-spec.js';
 import type { LockRegistry } from '../startup/lock.registry.js';
 import { serviceIn } from '../startup/service-slot.js';
 import type { RequestValues } from '../template/locked-method.js';
-import { ResponseWatch } from '../transports/http/response-watch.js';
+import { httpTransport } from '../transports/http/http-transport.js';
+import { transportOf } from '../transports/transports.js';
 import { currentCallNote, type CallNote, runWithCallNote } from './call-note.js';
 import { takeLock } from './locked-call.js';
 import { lockedObservable } from './locked-observable.js';
+import { noteOfCall, withFailuresOf } from './transport-edge.js';
 
 const NOT_LOCKED = null;
 
 /**
- * Locks HTTP handlers of `@Locked` around everything that runs below it: other interceptors, pipes, the handler, its streams. In
- * phase 'handler' it only tells the method's wrapper what the request holds and when the response is over.
+ * Runs round the handlers of HTTP, GraphQL, gateways and microservices. It locks HTTP handlers of `@Locked` around everything that runs
+ * below it: other interceptors, pipes, the handler, its streams. Elsewhere, and in phase 'handler', it only tells the method's wrapper what
+ * the request holds and when the caller has gone. An error of a lock leaves it in the form that the transport expects.
  */
 @Injectable()
 export class LockInterceptor implements NestInterceptor {
@@ -36,22 +39,30 @@ export class LockInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const transport = transportOf(context.getType());
+    if (transport === undefined || currentCallNote()?.context === context) return next.handle(); // we are registered twice
+    const call = { context, transport, exposeLockName: this.registry.exposeLockName };
     const spec = this.#specOf(context.getHandler());
-    if (spec === NOT_LOCKED || context.getType() !== 'http') return next.handle();
-    const http = context.switchToHttp();
-    const request = http.getRequest<RequestValues>();
-    if (currentCallNote()?.request === request) return next.handle(); // we are registered twice
-    const watch = ResponseWatch.of(http.getResponse());
-    const note: CallNote = { spec, request, watch, taken: false };
-    if (spec.phase === 'handler') return runWithCallNote(note, () => next.handle());
-    return this.#lockAround(context, next, note);
+    if (spec === NOT_LOCKED) return withFailuresOf(call, next.handle());
+    if (transport !== httpTransport) return noteOfCall(call, spec, next);
+    const watch = httpTransport.gone(context);
+    const request = context.switchToHttp().getRequest<RequestValues>();
+    const inForm = (error: unknown) => error;
+    const note: CallNote = { spec, context, request, watch, caller: watch, inForm, taken: false };
+    if (spec.phase === 'handler')
+      return withFailuresOf(
+        call,
+        runWithCallNote(note, () => next.handle()),
+      );
+    return withFailuresOf(call, this.#lockAround(next, note, context));
   }
 
-  #lockAround(context: ExecutionContext, next: CallHandler, note: CallNote): Observable<unknown> {
-    const { spec, request, watch } = note;
+  #lockAround(next: CallHandler, note: CallNote, context: ExecutionContext): Observable<unknown> {
+    const { spec, request = {}, watch, caller } = note;
     const { names, handlesResponse } = this.registry.method(spec, context.getClass(), 'request');
     return lockedObservable({
       watch,
+      caller,
       acquire: (signal) => takeLock(this.#service(spec), spec, { names: names.fromRequest(request), signal }),
       start: (lease, openWork) => {
         note.held = { lease, openWork };

@@ -1,16 +1,19 @@
 import type { Observable } from 'rxjs';
-import { type AcquireOptions, type Lease, LockBusyError, type Stop } from '../../lib/index.js';
+import { type AcquireOptions, type Lease, LockBusyError, Stop } from '../../lib/index.js';
 import type { LockService } from '../lock.service.js';
 import type { LockedSpec } from '../locked-spec.js';
 import { registryOf } from '../startup/lock.registry.js';
 import { serviceFor } from '../startup/service-slot.js';
-import type { AnyFunction } from '../template/locked-method.js';
+import { type AnyFunction, methodOf } from '../template/locked-method.js';
 import { rememberBusyStatus } from '../transports/http/busy-status.js';
-import { ClientGoneError } from '../transports/http/response-watch.js';
+import { ClientGoneError } from '../transports/client-gone.js';
 import { type CallNote, takeCallNote } from './call-note.js';
+import { LEFT } from './locked-observable.js';
 import { invoke, type LockedCall } from './method-call.js';
-import { isObservable, runUnderLease } from './open-work.js';
+import { runUnderLease } from './open-work.js';
 import { insteadOf, isIterable, isWanted, observableOf } from './other-ways.js';
+import { isObservable } from './stream-like.js';
+import { failureOfMethod } from './transport-edge.js';
 
 /**
  * What runs in the place of a method of `@Locked`. If the interceptor already took the lock for this very call, the method just
@@ -31,12 +34,20 @@ export function callLocked(spec: LockedSpec, self: unknown, args: readonly unkno
   }
 }
 
-async function run(call: LockedCall): Promise<unknown> {
+function run(call: LockedCall, wait = call.note?.caller?.endOfWait()): Promise<unknown> {
+  const result = runLocked(call, wait);
+  if (call.note !== undefined) return result; // the interceptor is round us
+  return result.catch((error: unknown) => {
+    throw failureOfMethod(methodOf(classOf(call.self, call.spec), call.spec.methodName), error);
+  });
+}
+
+async function runLocked(call: LockedCall, wait: Stop | undefined): Promise<unknown> {
   const { spec, note } = call;
   if (spec.when !== undefined && !(await isWanted(call))) return invoke(spec, call, null);
   let taken: TakenLock;
   try {
-    taken = await acquireFor(call, note?.watch.endOfWait());
+    taken = await acquireFor(call, wait);
   } catch (error) {
     return insteadOf(call, error);
   }
@@ -50,16 +61,37 @@ async function run(call: LockedCall): Promise<unknown> {
 function observe(call: LockedCall): Observable<unknown> {
   return observableOf(call, {
     watch: call.note?.watch,
+    caller: call.note?.caller,
     acquire: async (signal) => (await acquireFor(call, signal)).lease,
     start: (lease) => invoke(call.spec, call, lease) as Observable<unknown>,
     onClose: (stop) => stop(),
   });
 }
 
-/** Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. */
-async function* generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
-  const given = await run(call);
-  return isIterable(given) ? yield* given : given; // a fallback may give anything
+/**
+ * Takes the lock at the first step, gives it back after the last; the generator's own `finally` runs under the lock. Who leaves while the first
+ * step still waits for the lock ends the wait.
+ */
+function generate(call: LockedCall): AsyncGenerator<unknown, unknown> {
+  const wait = new Stop();
+  const steps = (async function* () {
+    const gone = call.note?.caller?.endOfWait();
+    gone?.addEventListener('abort', () => wait.abort(LEFT));
+    if (gone?.aborted === true) wait.abort(LEFT);
+    try {
+      const given = await run(call, wait);
+      return isIterable(given) ? yield* given : given; // a fallback may give anything
+    } catch (error) {
+      if (error === LEFT) return undefined;
+      throw await (call.note?.inForm(error) ?? error); // the interceptor has long let go of this call
+    }
+  })();
+  const leave = steps.return.bind(steps);
+  steps.return = (value) => {
+    wait.abort(LEFT);
+    return leave(value);
+  };
+  return steps;
 }
 
 interface TakenLock {
@@ -71,8 +103,12 @@ async function acquireFor(call: LockedCall, signal: Stop | undefined): Promise<T
   const { spec, self, args, note } = call;
   const service = serviceFor(self, spec);
   const { names, handlesResponse } = registryOf(service).method(spec, classOf(self, spec), 'arguments');
-  const lease = await takeLock(service, spec, { names: names.fromArguments(args, note?.request), signal });
-  return { lease, writesResponse: note !== undefined && handlesResponse };
+  try {
+    const lease = await takeLock(service, spec, { names: names.fromArguments(args, note?.request), signal });
+    return { lease, writesResponse: note !== undefined && handlesResponse };
+  } finally {
+    note?.caller?.end?.();
+  }
 }
 
 /** @throws what `acquire` throws; a LockBusyError remembers the decorator's `busyStatus` */

@@ -1,10 +1,13 @@
 import { Observable, type Subscription } from 'rxjs';
 import { type Lease, Stop } from '../../lib/index.js';
-import type { ResponseWatch } from '../transports/http/response-watch.js';
+import type { ResponseWatch } from '../transports/response-watch.js';
+import type { CallerWatch } from '../transports/transport.js';
 import { type OpenWork, runUnderLease } from './open-work.js';
 
 export interface LockedSource {
   readonly watch: ResponseWatch | undefined;
+  /** Ends the wait; undefined: only the subscriber does. */
+  readonly caller: CallerWatch | undefined;
   /** May throw at once. */
   acquire(signal: Stop): Promise<Lease>;
   /** What to subscribe to under the lock. */
@@ -14,7 +17,7 @@ export interface LockedSource {
 }
 
 /** One for all, without a reader: it ends a wait whose outcome nobody hears. */
-const LEFT = new Error('nobody waits for this lock any more');
+export const LEFT = new Error('nobody waits for this lock any more');
 
 /**
  * An Observable that takes the lock when it is subscribed to, passes values on as they come, and ends only when the lock has been
@@ -23,8 +26,8 @@ const LEFT = new Error('nobody waits for this lock any more');
  */
 export function lockedObservable(source: LockedSource): Observable<unknown> {
   return new Observable((subscriber) => {
-    const { watch } = source;
-    const wait = watch?.endOfWait() ?? new Stop();
+    const { watch, caller } = source;
+    const wait = caller?.endOfWait() ?? new Stop();
     let inner: Subscription | undefined;
     const work = (lease: Lease, openWork: OpenWork) =>
       new Promise<void>((resolve, reject) => {

@@ -8,7 +8,7 @@ export interface LockedCall {
   readonly spec: LockedSpec;
   readonly self: unknown;
   readonly args: readonly unknown[];
-  /** Over HTTP in phase 'handler': the request's values and the end of its response. */
+  /** Of the interceptor: the values of an HTTP request, the end of its response, whether the caller is still there. */
   readonly note: CallNote | undefined;
 }
 

@@ -1,7 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
-import { type Lease, Stop } from '../../lib/index.js';
-import type { ResponseWatch } from '../transports/http/response-watch.js';
+import type { Lease } from '../../lib/index.js';
+import type { ResponseWatch } from '../transports/response-watch.js';
+import {
+  endOf,
+  isObservable,
+  type NodeStream,
+  type Step,
+  type Steps,
+  type StreamLike,
+} from './stream-like.js';
+import { handOn, isWebStream } from './web-stream.js';
 import { sectionEnded } from '../unlocked-runs.js';
 
 /**
@@ -54,12 +63,13 @@ export class OpenWork {
 
   /**
    * Keeps the lock until the value, if it is a stream, is over. Objects keep their identity; only an Observable, which each
-   * subscription starts anew, is replaced. Never throws: what cannot be looked at is no stream.
+   * subscription starts anew, and a web stream of a service method, which tells its end to its reader only, are replaced. Never throws: what cannot be looked at is no stream.
    */
   track<T>(value: T): T {
     if (typeof value !== 'object' || value === null || this.#tracked?.has(value) === true) return value;
     try {
       if (isObservable(value)) return this.#trackObservable(value) as T;
+      if (this.#watch === undefined && isWebStream(value)) return this.#trackWebStream(value) as T;
       const begin = this.#streamIn(value);
       if (begin === undefined) return value;
       this.#tracked ??= new WeakSet();
@@ -78,7 +88,9 @@ export class OpenWork {
       return () => this.#trackStream(given as NodeStream);
     if (typeof given.next === 'function' && Symbol.asyncIterator in given)
       return () => this.#trackIterator(given as Steps);
-    // Web streams and foreign iterables: not ours to take apart.
+    if (this.#watch === undefined && typeof given[Symbol.asyncIterator] === 'function')
+      return () => this.#trackIterable(given as AsyncIterable<unknown>);
+    // Over HTTP the end of the response tells; of a fetch's Response without one nothing does.
     if (Symbol.asyncIterator in given || Object.prototype.toString.call(given) === '[object Response]')
       return () => this.retainUntilClosed();
     return undefined;
@@ -99,6 +111,41 @@ export class OpenWork {
       subscription.add(release); // after the producer's own teardown
       return subscription;
     });
+  }
+
+  #trackWebStream(source: ReadableStream): ReadableStream {
+    const release = this.retain();
+    try {
+      const handedOn = handOn(source, release);
+      (this.#tracked ??= new WeakSet()).add(handedOn);
+      return handedOn;
+    } catch (error) {
+      release(); // somebody reads it already
+      throw error;
+    }
+  }
+
+  /** A foreign iterable: what it is iterated with the first time. */
+  #trackIterable(iterable: AsyncIterable<unknown>): void {
+    const release = this.retain();
+    let begun = false;
+    const iterate = iterable[Symbol.asyncIterator].bind(iterable);
+    const tracked = () => {
+      const iterator = iterate();
+      if (!begun) this.#trackIterator(iterator as Steps);
+      begun = true;
+      release();
+      return iterator;
+    };
+    try {
+      Object.defineProperty(iterable, Symbol.asyncIterator, {
+        value: tracked,
+        configurable: true,
+        writable: true,
+      });
+    } catch {
+      release(); // it is frozen
+    }
   }
 
   #trackStream(stream: NodeStream): void {
@@ -128,7 +175,8 @@ export class OpenWork {
         running++;
         try {
           const result = await bind(() => step.apply(iterator, args));
-          if (result.done === true) release();
+          // A cursor of a database has a `next` of its own, and says its end with null.
+          if ((result as unknown) === null || result.done === true) release();
           return result;
         } catch (error) {
           release();
@@ -185,51 +233,4 @@ export function runUnderLease<T>(
       reject(error as Error);
     });
   });
-}
-
-/** @see StreamLike. What throws when it is looked at is none. */
-export function isObservable(value: unknown): value is Observable<unknown> {
-  try {
-    return typeof (value as StreamLike | null | undefined)?.subscribe === 'function';
-  } catch {
-    return false;
-  }
-}
-
-const ends = new WeakMap<NodeStream, Stop>();
-
-/** Aborts at the end of the stream. One pair of listeners, however many calls returned it. */
-function endOf(stream: NodeStream): Stop {
-  const known = ends.get(stream);
-  if (known !== undefined) return known;
-  const end = new Stop();
-  const over = () => end.abort(undefined);
-  // Not `finished()`: it listens for 'error', which would silence a stream that nobody else listens to.
-  stream.once('end', over);
-  stream.once('close', over);
-  ends.set(stream, end);
-  return end;
-}
-
-type Step = (...args: unknown[]) => Promise<IteratorResult<unknown>>;
-
-interface Steps {
-  next: Step;
-  return?: Step;
-  throw?: Step;
-}
-
-interface NodeStream {
-  readonly destroyed?: boolean;
-  readonly readableEnded?: boolean;
-  once(event: 'end' | 'close', listener: () => void): unknown;
-}
-
-/** What we recognise streams by; never by `instanceof`, because applications bring their own rxjs and streams. */
-interface StreamLike {
-  readonly subscribe?: unknown;
-  readonly pipe?: unknown;
-  readonly once?: unknown;
-  readonly next?: unknown;
-  getStream?(): unknown;
 }

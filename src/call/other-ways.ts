@@ -2,7 +2,7 @@ import { catchError, defer, from, mergeMap, type Observable, of } from 'rxjs';
 import { describeValue, LockBusyError, LockUsageError } from '../../lib/index.js';
 import { lockedObservable, type LockedSource } from './locked-observable.js';
 import { invoke, type LockedCall } from './method-call.js';
-import { isObservable } from './open-work.js';
+import { isObservable } from './stream-like.js';
 
 /**
  * The ways of a call round its lock: `when` says that it needs none; `fallback` and `onBusy: 'skip'` say what it is when the lock is busy.

@@ -11,6 +11,7 @@ import { LayeredRoots } from './layered-roots.js';
 import type { KnownMethod, LockRegistry } from './lock.registry.js';
 import { type HandlerKind, handlerKindsOf } from './handler-kind.js';
 import { type Member, refuseInert } from './inert-decorators.js';
+import { warnOfOuterFilters } from './outer-filters.js';
 import { fillServiceSlot, serviceIn } from './service-slot.js';
 import { warnOfWholeNames } from './feature-prefix.js';
 import { warnOfUntypedValues } from './untyped-values.js';
@@ -46,6 +47,7 @@ export class LockedMethodsExplorer implements OnModuleInit {
     const roots = new LayeredRoots();
     const untyped: string[] = [];
     let locksRequests = false;
+    let hasRoutes = false;
     for (const { targetClass, instance } of this.#hosts()) {
       if (instance !== undefined) this.#giveService(instance, targetClass);
       if (classes.has(targetClass)) continue;
@@ -54,11 +56,13 @@ export class LockedMethodsExplorer implements OnModuleInit {
       for (const spec of lockedMethodsOf(targetClass)) {
         const known = this.#check(spec, targetClass, roots);
         untyped.push(...known.names.untyped);
+        hasRoutes ||= known.isRoute;
         locksRequests ||= known.isRoute && spec.phase === 'request';
       }
     }
     warnOfUntypedValues(this.#logger, untyped);
     if (locksRequests) this.#warnOfOuterInterceptors();
+    if (hasRoutes) warnOfOuterFilters(this.config, this.#logger);
   }
 
   /** Compiles the names of one method, which throws what is wrong with them. @throws LockStoreError LOCK_STORE_UNSUPPORTED · LockUsageError */

@@ -37,11 +37,13 @@ export function addServiceSlot(prototype: object, serviceName: string): void {
   Inject(lockServiceToken(serviceName))(prototype, key);
 }
 
-/** For instances that Nest did not make itself (useValue, useFactory). */
+/** For instances that Nest did not make itself (useValue, useFactory). One that had an application before, which has closed, goes over to this one. */
 export function fillServiceSlot(instance: object, serviceName: string, service: LockService): void {
   const key = slotKey(serviceName);
   const slots = instance as Record<symbol, LockService | undefined>;
-  if (key in instance && slots[key] === undefined) slots[key] = service;
+  if (!(key in instance)) return;
+  const present = slots[key];
+  if (present === undefined || !activeServices(serviceName).includes(present)) slots[key] = service;
 }
 
 /**

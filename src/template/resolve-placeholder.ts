@@ -1,7 +1,13 @@
 import type { LockedMethod } from './locked-method.js';
 import { type LockTemplate, type Placeholder, type RequestSource, templateError } from './lock-template.js';
 import { parameterNames, type ShownParameters } from './parameter-names.js';
-import { type BoundArgument, boundArguments, lockKeys, pathParameters } from './route-arguments.js';
+import {
+  barePayloadIndex,
+  type BoundArgument,
+  boundArguments,
+  lockKeys,
+  pathParameters,
+} from './route-arguments.js';
 import { didYouMean } from './did-you-mean.js';
 
 /** Where a placeholder's value is, in the request and among the final arguments. At least one of the two is known. */
@@ -21,10 +27,12 @@ export class KnownValues {
   readonly #bound: readonly BoundArgument[];
   readonly #own: ShownParameters | null;
   readonly #pathNames: readonly string[];
+  readonly #payloadIndex: number | undefined;
 
   constructor(readonly method: LockedMethod) {
     this.#bound = boundArguments(method);
     this.#own = parameterNames(method.original);
+    this.#payloadIndex = barePayloadIndex(method);
     const [first = [], ...others] = method.routePaths.map(pathParameters);
     this.#pathNames = first.filter((name) => others.every((names) => names.includes(name)));
   }
@@ -111,7 +119,7 @@ export class KnownValues {
     const bound = this.#bound.find((argument) => argument.index === index);
     if (bound !== undefined) return located(bound, fields);
     if (this.method.kind === 'http') return undefined; // Nest passes nothing there
-    return { argument: { index, fields, rest: false }, fromClient: false };
+    return { argument: { index, fields, rest: false }, fromClient: index === this.#payloadIndex };
   }
 
   #checked(found: Located | undefined, index: number, fail: (problem: string) => Error): Located {
@@ -138,7 +146,7 @@ export class KnownValues {
     const place = { index: own.index, rest: own.rest, fields: [...own.path, ...fields] };
     const bound = this.#bound.find((argument) => argument.index === own.index);
     return bound === undefined
-      ? { argument: place, fromClient: false }
+      ? { argument: place, fromClient: own.index === this.#payloadIndex }
       : { ...located(bound, place.fields), argument: place };
   }
 
@@ -197,7 +205,7 @@ export class KnownValues {
 function located(bound: BoundArgument, fields: readonly string[]): Located {
   const { source, name, index } = bound;
   const argument = { index, fields, rest: false };
-  if (source === undefined) return { argument, bound, fromClient: false };
+  if (source === undefined) return { argument, bound, fromClient: bound.fromClient };
   return {
     request: { source, path: name === undefined ? fields : [name, ...fields] },
     argument,

@@ -37,6 +37,8 @@ export interface BoundArgument {
   readonly pipedAs: string;
   /** The declared type, where the compiler emits it. */
   readonly declared: unknown;
+  /** The value is the client's: of an HTTP request, or `@Payload`, `@MessageBody`, `@Args`. */
+  readonly fromClient: boolean;
   /** The sender chose the spelling, and the compiler (esbuild, tsx) recorded no type for any parameter of the method. */
   readonly isUntyped: boolean;
   /** Nest 12: a Standard Schema given to the parameter decorator. */
@@ -56,6 +58,7 @@ export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
     const custom = !/^\d+$/.test(type);
     const piped = custom || !isHttp || PIPED_TYPES[type] !== undefined;
     const source = isHttp ? HTTP_SOURCES[type] : undefined;
+    const fromClient = source !== undefined || (!isHttp && type === PAYLOAD);
     return {
       index,
       source,
@@ -63,11 +66,27 @@ export function boundArguments(method: LockedMethod): readonly BoundArgument[] {
       pipes: piped ? [...shared, ...pipes].filter(isPipe) : [],
       pipedAs: custom ? 'custom' : (PIPED_TYPES[type] ?? 'custom'),
       declared: types?.[index],
-      isUntyped: types === undefined && (source !== undefined || (!isHttp && type === PAYLOAD)),
+      fromClient,
+      isUntyped: types === undefined && fromClient,
       schema,
     };
   });
   return bound.toSorted((a, b) => a.index - b.index); // decorators run from the last argument to the first
+}
+
+/** Nest's metadata keys of handlers that may go without parameter decorators, and the argument that then has what the client sent. */
+const PAYLOAD_INDEX: readonly (readonly [key: string, index: number])[] = [
+  ['microservices:pattern', 0], // (data, context)
+  ['websockets:message_mapping', 1], // (client, data)
+  ['graphql:resolver_type', 1], // (root, args, context, info)
+];
+
+/** The argument with the client's values, of a handler without parameter decorators; undefined: it has some, or is no such handler. */
+export function barePayloadIndex(method: LockedMethod): number | undefined {
+  const { targetClass, methodName, kind } = method;
+  if (kind === 'http' || Reflect.hasMetadata(ROUTE_ARGUMENTS, targetClass, methodName)) return undefined;
+  const handler = currentFunction(method);
+  return PAYLOAD_INDEX.find(([key]) => Reflect.hasMetadata(key, handler))?.[1];
 }
 
 interface RawArgument {

@@ -10,7 +10,11 @@ export default {
   testTimeout: 60_000,
   cacheDirectory: '<rootDir>/.jest-cache',
   extensionsToTreatAsEsm: isEsm ? ['.ts'] : [],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // @fastify/static, which mercurius loads, requires its own, later one: an ES module, which Jest cannot require on Node 20.
+    '^content-disposition$': '<rootDir>/../../node_modules/content-disposition',
+  },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

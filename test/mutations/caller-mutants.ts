@@ -102,7 +102,7 @@ export const callerMutants: readonly Mutant[] = [
   {
     name: 'caller: one listener on a response, however often it is tried',
     edits: off(
-      'src/transports/http/response-watch.ts',
+      'src/transports/response-watch.ts',
       '(raw[WATCH] ??= new ResponseWatch(raw))',
       'new ResponseWatch(raw)',
     ),
@@ -110,7 +110,7 @@ export const callerMutants: readonly Mutant[] = [
   },
   {
     name: 'caller: one listener on a stream that many calls return',
-    edits: off(OPEN_WORK, 'if (known !== undefined) return known;'),
+    edits: off('src/call/stream-like.ts', 'if (known !== undefined) return known;'),
     suites: [suite(VALUES, 'one and the same stream')],
   },
 ];

@@ -21,6 +21,7 @@ import { sentMutants } from './sent-mutants.js';
 import { severalNamesMutants } from './several-names-mutants.js';
 import { testingMutants } from './testing-mutants.js';
 import { templateMutants } from './template-mutants.js';
+import { transportMutants } from './transport-mutants.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...redisPlaceMutants,
@@ -45,4 +46,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...nestOptionMutants,
   ...templateMutants,
   ...testingMutants,
+  ...transportMutants,
 ];

@@ -6,7 +6,7 @@ export const nestMutants: readonly Mutant[] = [
     name: 'interceptor: a client that leaves ends its wait',
     edits: [
       {
-        file: 'src/transports/http/response-watch.ts',
+        file: 'src/transports/response-watch.ts',
         find: 'if (this.#gone) stop.abort(new ClientGoneError());',
         put: '',
       },
@@ -29,8 +29,8 @@ export const nestMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/call/lock.interceptor.ts',
-        find: 'if (currentCallNote()?.request === request) return next.handle();',
-        put: '',
+        find: ' || currentCallNote()?.context === context) return',
+        put: ') return',
       },
     ],
     suites: [suite('test/nest/two-services.spec.ts')],

@@ -16,7 +16,7 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { describe, expect, it, jest } from '@jest/globals';
 import { type Observable, retry } from 'rxjs';
 import { Locked, LockService } from '../../src/index.js';
-import { ResponseWatch } from '../../src/transports/http/response-watch.js';
+import { ResponseWatch } from '../../src/transports/response-watch.js';
 import { until } from './support/gate.js';
 import { ADAPTERS, memoryLocks, startApp } from './support/start-app.js';
 

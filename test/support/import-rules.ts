@@ -19,6 +19,8 @@ const ENGINE = /^lib\/index$/;
 const TEMPLATE = /^src\/template\//;
 /** The root of the Nest module: the service, its options, tokens, what a locked method is. */
 const NEST_WORDS = /^src\/(?!index$|distributed-lock\.module$)[^/]+$/;
+/** What every transport has: whoever called, and what clients are told. */
+const TRANSPORT_WORDS = /^src\/transports\/(?!transports$|lock-exception\.filter$)[^/]+$/;
 
 interface Layer {
   readonly files: RegExp;
@@ -51,9 +53,14 @@ const LAYERS: readonly Layer[] = [
   { files: TEMPLATE, may: [ANY_PACKAGE, ENGINE, TEMPLATE] },
   {
     files: /^src\/transports\/(\w+)\//, // a transport knows no other
-    may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, '^src/transports/$1/'],
+    may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, TRANSPORT_WORDS, '^src/transports/$1/'],
+  },
+  {
+    files: /^src\/transports\/(transports|lock-exception\.filter)\.ts$/, // who must know each of them
+    may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/transports\//],
     mayName: [/^src\/startup\/lock\.registry$/], // the constructor of the exception filter is public, and says so
   },
+  { files: /^src\/transports\/[^/]+$/, may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, TRANSPORT_WORDS] },
   {
     files: /^src\/startup\//,
     may: [ANY_PACKAGE, ENGINE, NEST_WORDS, TEMPLATE, /^src\/(startup|transports)\//],

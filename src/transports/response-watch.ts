@@ -1,16 +1,6 @@
-import { HttpException } from '@nestjs/common';
-import { recogniseCopies, Stop } from '../../../lib/index.js';
-
-/** nginx's number for it. Nothing is sent, since nobody is there; interceptors and metrics around ours see it. */
-const CLIENT_CLOSED_REQUEST = 499;
-
-/** The client went away before its turn came; the handler did not run. */
-export class ClientGoneError extends HttpException {
-  constructor() {
-    super('the client closed the request while it waited for a lock', CLIENT_CLOSED_REQUEST);
-  }
-}
-recogniseCopies(ClientGoneError, 'ClientGoneError');
+import { Stop } from '../../lib/index.js';
+import { ClientGoneError } from './client-gone.js';
+import type { CallerWatch } from './transport.js';
 
 interface RawResponse {
   [WATCH]?: ResponseWatch;
@@ -27,7 +17,7 @@ const WATCH = Symbol('nestjs-distributed-lock:watch');
  * Watches one HTTP response. Its 'close' comes on Express and Fastify alike, after a complete answer and when the client
  * has gone; Nest itself does not stop a normal request for that.
  */
-export class ResponseWatch {
+export class ResponseWatch implements CallerWatch {
   /** Aborts when the response is over. None of its listeners can keep the others from giving their locks back. */
   readonly #over = new Stop();
   #gone = false;
