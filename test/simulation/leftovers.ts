@@ -6,7 +6,7 @@ export interface LeftPlace {
   /** By owner token. */
   readonly ownerOf: ReadonlyMap<string, SimulatedProcess>;
   /** The dead leave their places behind, and so do those who cannot reach the store. */
-  closedWell(process: SimulatedProcess | undefined): boolean;
+  readonly closedWell: (process: SimulatedProcess | undefined) => boolean;
 }
 
 /** What is left in the store when everybody has gone. */

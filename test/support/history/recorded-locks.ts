@@ -1,3 +1,4 @@
+// over budget: a manager and its leases, each method with what it writes down
 import { type AcquireOptions, type Lease, LockError, LockManager } from '../../../lib/index.js';
 import { recordedStore, Recorder, type RecordingOptions } from './recorded-store.js';
 import type { HeldKind } from './history-events.js';
