@@ -1,3 +1,4 @@
+// over budget: the options of a call, each with its documentation.
 import { stopOf } from './caller-signal.js';
 import { checkKind } from './lock-kind.js';
 import { checkInteger, checkKeys, invalid } from './option-checks.js';

@@ -95,7 +95,7 @@ export const layersMutants: readonly Mutant[] = [
   },
   {
     name: 'layers: reentrant: false is about the names that were asked for',
-    edits: off(ACQUISITION, '...(isAncestor && { reentrant: true })'),
+    edits: off(ACQUISITION, 'isAncestor ? { ...own, reentrant: true } : own', 'own'),
     suites: [suite(LAYERS, 'not one beside it')],
   },
   {

@@ -1,3 +1,4 @@
+// over budget: the includes of the scripts, line by line.
 /** lib/stores/redis/scripts/includes/*.lua, line by line: see scripted-scripts.ts. */
 import { ReplyError, type ScriptedRedis } from './scripted-redis.js';
 import type { ScriptName, ScriptReply } from '../../lib/stores/redis/redis-link.js';

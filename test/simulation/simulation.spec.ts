@@ -14,7 +14,7 @@ const ENOUGH: readonly (readonly [what: keyof Coverage, times: number])[] = [
   ['handOffs', 3_000],
   ['kept', 100],
   ['yielded', 300],
-  ['refused', 2],
+  ['refused', 1],
   ['failed', 3],
   ['sent', 5_000],
   ['sentRefused', 5],
