@@ -4,7 +4,9 @@ import {
   Controller,
   type ExceptionFilter,
   Get,
+  Inject,
   Injectable,
+  Module,
   type NestInterceptor,
   Param,
   type PipeTransform,
@@ -17,6 +19,7 @@ import {
   Lease,
   Locked,
   type LockedOptions,
+  LockService,
   memoryStore,
 } from 'nestjs-distributed-lock';
 
@@ -117,6 +120,36 @@ export const ERRORS: readonly StartUpCase[] = [
     },
   },
   { cause: 'a decorator above that took the method away', parts: replaced },
+  {
+    cause: 'a class of which nothing can be locked',
+    parts: () => {
+      @Locked('order')
+      class Empty {}
+      return { providers: [Empty] };
+    },
+  },
+  {
+    cause: "onBusy: 'skip' where somebody waits for an answer",
+    parts: () => route('order:<orderId>', { onBusy: 'skip' }),
+  },
+  {
+    cause: 'a root with layers and without',
+    parts: () => {
+      @Injectable()
+      class Orders {
+        @Locked('order:<id>')
+        async close(id: string): Promise<string> {
+          return id;
+        }
+
+        @Locked('order:<id>/item:<item>', { layers: true })
+        async add(id: string, item: string): Promise<string> {
+          return `${id}/${item}`;
+        }
+      }
+      return { providers: [Orders] };
+    },
+  },
   { cause: 'a second default service', parts: () => imports(memoryLocks()) },
   { cause: 'an option of the module that nobody knows', parts: () => options({ url: 'redis://x' }) },
   { cause: 'two stores', parts: () => options({ redis: 'redis://127.0.0.1' }) },
@@ -135,6 +168,18 @@ export const WARNINGS: readonly StartUpCase[] = [
       ...route('order:<orderId>'),
       providers: [{ provide: APP_INTERCEPTOR, useClass: Transactions }],
     }),
+  },
+  {
+    cause: 'the lock service itself in a module with a prefix',
+    parts: () => {
+      @Injectable()
+      class Orders {
+        constructor(@Inject(LockService) readonly locks: LockService) {}
+      }
+      @Module({ imports: [DistributedLockModule.forFeature({ prefix: 'shop' })], providers: [Orders] })
+      class ShopModule {}
+      return imports(ShopModule);
+    },
   },
   {
     cause: 'a global filter that catches everything before ours',

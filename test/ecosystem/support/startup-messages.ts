@@ -20,6 +20,12 @@ export const MESSAGES: Readonly<Record<string, string>> = {
     'Orders.pay has @CurrentLease() but no @Locked, so there is no lock; add @Locked, or remove it',
   'a decorator above that took the method away':
     '@Locked on Orders.pay would lock nothing: a decorator above it put something that does not call it in its place; write @Locked above that one',
+  'a class of which nothing can be locked':
+    '@Locked on the class Empty would lock nothing: it has no handler and no method of its own (static methods, accessors and lifecycle hooks are not covered); put @Locked on methods',
+  "onBusy: 'skip' where somebody waits for an answer":
+    "@Locked on OrdersController.pay: onBusy: 'skip' would answer an HTTP request with nothing, as if it had been done; use onBusy: 'reject', or fallback to say what the answer is",
+  'a root with layers and without':
+    "@Locked('order:<id>') on Orders.close has no layers, and @Locked('order:<id>/item:<item>') on Orders.add has: under one root (\"order:<>\") the first would not see the locks of the second; give all of them layers: true, or set it for the module",
   'a second default service':
     'DistributedLockModule registers the lock service "default" twice, so half of the application would lock against the other half; import forRoot() once, in the root module, or give the second one a name: forRoot({ name })',
   'an option of the module that nobody knows':
@@ -33,6 +39,8 @@ export const MESSAGES: Readonly<Record<string, string>> = {
     'memoryStore() excludes callers of this process only; several processes need a store they share, such as redisStore({ url })',
   'a global interceptor outside of the locks':
     'the global interceptor Transactions runs outside of the locks of @Locked, so what it does after the handler (a commit, for example) is not under the lock; import DistributedLockModule before the module that provides it',
+  'the lock service itself in a module with a prefix':
+    "Orders injects LockService in a module of DistributedLockModule.forFeature({ prefix: 'shop' }): names given to it are whole names, so \"order:7\" there is not @Locked('order:<id>') here; inject FeatureLocks",
   'a global filter that catches everything before ours':
     "the global filter CatchAll catches every error before the one of DistributedLockModule: it gets errors of @Locked as HttpExceptions (getStatus() is 423, 429, 503, …; Retry-After is set), and errors of locks in guards as they are. If it answers 500 to those, clients give up where they should try again: let it extend BaseExceptionFilter, or register it with APP_FILTER in the root module's own providers, so that ours comes first",
 };
