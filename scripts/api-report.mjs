@@ -10,6 +10,7 @@ const ENTRY_POINTS = {
   nest: 'dist/src/index.d.ts',
   engine: 'dist/lib/index.d.ts',
   testing: 'dist/lib/testing/index.d.ts',
+  postgres: 'dist/lib/stores/postgres/index.d.ts',
 };
 const isCheck = process.argv.includes('--check');
 
