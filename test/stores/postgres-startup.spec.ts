@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { LockStore } from '../../lib/index.js';
 import { LockManager } from '../../lib/index.js';
-import { postgresLockSchema, postgresStore, type PostgresStoreOptions } from '../../lib/stores/postgres/index.js';
+import {
+  postgresLockSchema,
+  postgresStore,
+  type PostgresStoreOptions,
+} from '../../lib/stores/postgres/index.js';
 import { failureOf } from '../support/failure-of.js';
 import { APP_ROLE, makeLockSchema } from '../support/lock-schema.js';
 import { type PostgresServer, startPostgres } from '../support/start-postgres.js';
@@ -17,7 +21,9 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** What a start says: the error, or the warnings. */
-async function start(store: LockStore): Promise<{ error: { code?: string; message: string } | null; warnings: string[] }> {
+async function start(
+  store: LockStore,
+): Promise<{ error: { code?: string; message: string } | null; warnings: string[] }> {
   const locks = new LockManager({ store, drainMs: 0 });
   const warnings: string[] = [];
   locks.on('warning', (event) => warnings.push(JSON.stringify(event)));
@@ -39,14 +45,18 @@ describe('the start of the PostgreSQL store', () => {
     expect(error?.code).toBe('LOCK_STORE_UNSUPPORTED');
     expect(error?.message).toContain('postgresLockSchema');
     expect(error?.message).toContain("createSchema: 'create'");
-    const [found] = await server.query("SELECT count(*) AS n FROM pg_namespace WHERE nspname = 'distributed_lock'");
+    const [found] = await server.query(
+      "SELECT count(*) AS n FROM pg_namespace WHERE nspname = 'distributed_lock'",
+    );
     expect(Number(found?.['n'])).toBe(1); // of the other database, made by us
   });
 
   it("createSchema: 'create' makes it once, also when several processes start together", async () => {
     await server.query('CREATE DATABASE fresh');
     const url = server.urlFor('postgres', 'fresh');
-    const starts = await Promise.all([1, 2, 3].map(() => start(postgresStore({ url, createSchema: 'create' }))));
+    const starts = await Promise.all(
+      [1, 2, 3].map(() => start(postgresStore({ url, createSchema: 'create' }))),
+    );
     expect(starts.map(({ error }) => error)).toEqual([null, null, null]);
     expect((await start(postgresStore({ url }))).error).toBeNull();
   });
@@ -69,15 +79,20 @@ describe('the start of the PostgreSQL store', () => {
   it('the user of the docs may call the functions, and cannot read a table', async () => {
     expect((await start(postgresStore({ url: server.urlFor(APP_ROLE) }))).error).toBeNull();
     for (const table of ['hold', 'queue', 'epoch', 'setting']) {
-      const [row] = await server.query(`SELECT has_table_privilege('${APP_ROLE}', 'distributed_lock.${table}', 'SELECT') AS may`);
+      const [row] = await server.query(
+        `SELECT has_table_privilege('${APP_ROLE}', 'distributed_lock.${table}', 'SELECT') AS may`,
+      );
       expect([table, row?.['may']]).toEqual([table, false]);
     }
   });
 
   it('no such user, no such database, nobody there: each says so', async () => {
-    const said = async (options: PostgresStoreOptions) => (await start(postgresStore({ commandMs: 500, ...options }))).error;
+    const said = async (options: PostgresStoreOptions) =>
+      (await start(postgresStore({ commandMs: 500, ...options }))).error;
     expect((await said({ url: server.urlFor('nobody') }))?.message).toContain('does not let this user in');
-    expect((await said({ url: server.urlFor('postgres', 'nowhere') }))?.message).toContain('no such database');
+    expect((await said({ url: server.urlFor('postgres', 'nowhere') }))?.message).toContain(
+      'no such database',
+    );
     const gone = await said({ url: 'postgres://postgres@127.0.0.1:1/postgres' });
     expect(gone?.code).toBe('LOCK_STORE_UNAVAILABLE');
     expect(gone?.message).toContain('ECONNREFUSED');
@@ -106,7 +121,9 @@ describe('the start of the PostgreSQL store', () => {
 
   it('a kind of transaction that strands waiters is refused by the functions themselves', async () => {
     const failed = await failureOf(
-      server.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT distributed_lock.acquire_v1('{a}','{o}','{1000}','{f}','{0}','{1}','{l}',0)"),
+      server.query(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT distributed_lock.acquire_v1('{a}','{o}','{1000}','{f}','{0}','{1}','{l}',0)",
+      ),
     );
     expect((failed as { code?: string }).code).toBe('DLK01');
   });
@@ -136,8 +153,16 @@ describe('what postgresStore is given', () => {
     ['createSchema', { url, createSchema: true }, /createSchema must be/],
     ['connections', { url, connections: 0 }, /connections must be an integer from 1 to 20/],
     ['commandMs', { url, commandMs: 1 }, /commandMs must be an integer from 50/],
-    ['a pool', { options: { query: () => undefined, connect: () => undefined } }, /pool, client or query builder/],
-    ['a client as driver', { driver: { query: () => undefined } }, /driver must have kind, address and connect/],
+    [
+      'a pool',
+      { options: { query: () => undefined, connect: () => undefined } },
+      /pool, client or query builder/,
+    ],
+    [
+      'a client as driver',
+      { driver: { query: () => undefined } },
+      /driver must have kind, address and connect/,
+    ],
     ['a promise', { options: Promise.resolve({}) }, /then\(\)/],
   ])('%s', (_what, options, said) => {
     expect(refused(options)).toMatch(said);

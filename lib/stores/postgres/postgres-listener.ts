@@ -1,8 +1,8 @@
 import { type Clock, pause } from '../../runtime/clock.js';
 import type { Bounds } from '../mechanics/bounds.js';
-import type { PostgresConnection, PostgresWanted } from './postgres-driver.js';
+import type { PostgresConnection } from './postgres-driver.js';
 import { noticeOf, type PushedGrant } from './postgres-notice.js';
-import { endWithin, holdProcess, type Opener } from './postgres-pool.js';
+import { endWithin, holdProcess, openWithin, type Opener, type Told } from './postgres-connections.js';
 
 export interface ListenerEvents {
   /** Does anybody here wait, or hold a lock for long? */
@@ -169,15 +169,17 @@ export class PostgresListener {
   }
 
   async #connect(boundMs: number): Promise<PostgresConnection> {
-    const told: Pick<PostgresWanted, 'onEnd' | 'onNotice'> = {
+    let connection: PostgresConnection | undefined;
+    let isEnded = false;
+    const told: Told = {
       onEnd: () => {
-        if (this.#connection === connection) this.#drop();
+        isEnded = true; // perhaps before it was ever ours
+        if (connection !== undefined && this.#connection === connection) this.#drop();
       },
       onNotice: (channel, payload) => this.#hear(channel, payload),
     };
-    const connection: PostgresConnection = await this.place.bounds.within(boundMs, () =>
-      this.place.open(told),
-    );
+    connection = await openWithin(this.place, boundMs, told);
+    if (isEnded) throw new Error('the connection was closed at once');
     if (this.#stop.signal.aborted) {
       void endWithin(this.place.bounds, connection);
       throw new Error('the connection is closed');

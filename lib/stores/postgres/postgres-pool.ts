@@ -3,12 +3,10 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Bounds } from '../mechanics/bounds.js';
 import { SilenceWatch } from '../mechanics/silence-watch.js';
 import { paceMs } from '../mechanics/tries.js';
-import type { PostgresConnection, PostgresStatement, PostgresWanted } from './postgres-driver.js';
+import { endWithin, holdProcess, type Opener } from './postgres-connections.js';
+import type { PostgresConnection, PostgresStatement } from './postgres-driver.js';
 import { isFinal } from './postgres-errors.js';
 import { asNotSent, Job, NotSent, type OnAnswer } from './postgres-job.js';
-
-/** Opens a connection that is as it must be. */
-export type Opener = (told: Pick<PostgresWanted, 'onEnd' | 'onNotice'>) => Promise<PostgresConnection>;
 
 interface Member {
   readonly connection: PostgresConnection;
@@ -203,16 +201,4 @@ export class PostgresPool {
     this.#members.delete(member);
     if (this.#waiting.length > 0) this.#openMore();
   }
-}
-
-export function holdProcess(connection: PostgresConnection, keeps: boolean): void {
-  const socket = connection.socket();
-  if (keeps) socket?.ref?.();
-  else socket?.unref?.();
-}
-
-/** Says goodbye, but waits for no server that does not answer. Never rejects. */
-export async function endWithin(bounds: Bounds, connection: PostgresConnection): Promise<void> {
-  await bounds.within(500, () => connection.end()).catch(() => undefined);
-  connection.socket()?.destroy();
 }

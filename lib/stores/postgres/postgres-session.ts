@@ -12,7 +12,8 @@ import type { PostgresHold } from './postgres-hold.js';
 import { PostgresLink } from './postgres-link.js';
 import { type ListenerEvents, PostgresListener } from './postgres-listener.js';
 import type { PostgresPlace } from './postgres-options.js';
-import { type Opener, PostgresPool } from './postgres-pool.js';
+import type { Opener } from './postgres-connections.js';
+import { PostgresPool } from './postgres-pool.js';
 import { PostgresRelease } from './postgres-release.js';
 import { checkServer, helloOf } from './postgres-start.js';
 import { PostgresSweep } from './postgres-sweep.js';
@@ -121,14 +122,20 @@ export class PostgresSession {
    * that is free does not wait for it. Never rejects.
    */
   async heard(): Promise<void> {
+    this.#holdProcess(true); // for who waits for this
     await this.#bounds.within(this.place.commandMs, () => this.#listener.started).catch(() => undefined);
+    this.#holdProcess(this.#isUsed);
   }
 
   keepProcessAlive(): void {
     if (this.#isUsed) return;
     this.#isUsed = true;
-    this.#pool.keepAlive(true);
-    this.#listener.keepAlive(true);
+    this.#holdProcess(true);
+  }
+
+  #holdProcess(holds: boolean): void {
+    this.#pool.keepAlive(holds);
+    this.#listener.keepAlive(holds);
   }
 
   /** Resolves when the barrier after a loss outlasts such a lease: before it is granted, or a crash could forget it too early. */

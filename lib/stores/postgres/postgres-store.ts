@@ -87,6 +87,7 @@ class PostgresStore implements LockStore {
     const session = this.#open();
     if (session.isReady && session.hasRoomFor(request.leaseMs))
       return this.#acquire(session, request, signal);
+    session.keepProcessAlive();
     const asker = { commandMs: this.#place.commandMs, request, signal };
     return untilReady(session, asker)
       .then(() => this.#roomFor(session, request.leaseMs))
