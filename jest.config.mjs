@@ -1,3 +1,5 @@
+import { findPostgresBin, HOW_TO_INSTALL_POSTGRES } from './scripts/find-postgres.mjs';
+
 import { spawnSync } from 'node:child_process';
 import vm from 'node:vm';
 
@@ -12,7 +14,15 @@ if (!('SourceTextModule' in vm)) {
 }
 
 /** @type {import('jest').Config} */
+// Left out loudly, and only there: whoever changes that store needs the server.
+const hasPostgres = findPostgresBin() !== null;
+if (!hasPostgres) console.error(`THE TESTS OF THE POSTGRESQL STORE ARE LEFT OUT. ${HOW_TO_INSTALL_POSTGRES}`);
+
 export default {
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    ...(hasPostgres ? [] : ['/test/stores/postgres', '/test/nest/postgres']),
+  ],
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
@@ -26,6 +36,7 @@ export default {
     '^nestjs-distributed-lock$': '<rootDir>/src/index.ts',
     '^nestjs-distributed-lock/engine$': '<rootDir>/lib/index.ts',
     '^nestjs-distributed-lock/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-distributed-lock/postgres$': '<rootDir>/lib/stores/postgres/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -9,6 +9,7 @@ const ENTRY_POINTS = [
   'nestjs-distributed-lock',
   'nestjs-distributed-lock/engine',
   'nestjs-distributed-lock/testing',
+  'nestjs-distributed-lock/postgres',
 ];
 
 describe('the package, as npm would install it', () => {

@@ -16,6 +16,7 @@ const OWN_NAMES = new Map([
   ['nestjs-distributed-lock', new URL('../../src/index.ts', import.meta.url).href],
   ['nestjs-distributed-lock/engine', new URL('../../lib/index.ts', import.meta.url).href],
   ['nestjs-distributed-lock/testing', new URL('../../lib/testing/index.ts', import.meta.url).href],
+  ['nestjs-distributed-lock/postgres', new URL('../../lib/stores/postgres/index.ts', import.meta.url).href],
 ]);
 
 export async function resolve(specifier, context, next) {

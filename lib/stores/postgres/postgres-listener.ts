@@ -30,10 +30,9 @@ export interface ListenerPlace {
   nonce(): string;
 }
 
-/** Of the lock schema; told by the server. */
+/** Of the lock schema, told by the server; `channel` stands before the number of a process. */
 export interface ListenerAddress {
   readonly lockClass: number;
-  /** Before the number of a process. */
   readonly channel: string;
 }
 
@@ -41,8 +40,7 @@ export interface ListenerAddress {
 const HEARTBEAT_MS = 5_000;
 /** So long after the last need it listens on: a NOTIFY costs the server something for each session that listens. */
 const IDLE_MS = 10_000;
-/** A notice takes milliseconds. */
-const PROBE_MS = 1_000;
+const PROBE_MS = 1_000; // a notice takes milliseconds
 const MOST_PROBES = 3;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
@@ -79,10 +77,9 @@ export class PostgresListener {
   start(address: ListenerAddress): void {
     this.#address = address;
     if (this.#isUseless || this.#stop.signal.aborted) return;
-    this.started = this.#begin(this.place.commandMs).then(
-      () => this.needed(),
-      () => this.needed(), // it goes on trying
-    );
+    // When it fails, it goes on trying.
+    this.started = this.#begin(this.place.commandMs).catch(() => undefined);
+    void this.started.then(() => this.needed());
   }
 
   /** Call it when somebody begins to need pushes. */
@@ -113,7 +110,6 @@ export class PostgresListener {
     if (connection !== undefined) await endWithin(this.place.bounds, connection);
   }
 
-  /** Until nobody has needed it for a while. */
   async #run(): Promise<void> {
     const { clock, commandMs } = this.place;
     const { signal } = this.#stop;
@@ -209,7 +205,7 @@ export class PostgresListener {
     this.events.unheard();
   }
 
-  /** The connection stays, for the next time. */
+  /** The connection stays. */
   async #silence(): Promise<void> {
     this.process = 0;
     const number = this.#number;
