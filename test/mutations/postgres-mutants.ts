@@ -119,8 +119,12 @@ export const postgresMutants: readonly Mutant[] = [
   },
   {
     name: 'postgres: names of a batch are taken in one order',
-    edits: off(`${SQL}/30-acquire.sql`, 'ORDER BY u.name COLLATE "C", u.pos LOOP', 'ORDER BY u.pos LOOP'),
-    suites: [suite(PROTOCOL, 'never wait for each other in a circle')],
+    edits: off(
+      `${SQL}/20-clock.sql`,
+      'array_agg(u.pos ORDER BY u.name COLLATE "C", u.pos)',
+      'array_agg(u.pos ORDER BY u.pos)',
+    ),
+    suites: [suite(PROTOCOL, 'opposite orders')],
   },
   {
     name: 'postgres: what is forgotten nobody waits for',

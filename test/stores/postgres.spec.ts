@@ -13,6 +13,8 @@ let server: PostgresServer;
 let raw: pg.Client;
 let cases = 0;
 
+const newCase = it; // its cases are written elsewhere
+
 beforeAll(async () => {
   server = await startPostgres();
   await makeLockSchema(server);
@@ -26,7 +28,7 @@ afterAll(async () => {
 
 storeContract({
   name: 'postgres, as a user with only the rights that the docs print',
-  runner: sideBySide({ describe, it: (title, run) => it(title, inRealTime(run)) }),
+  runner: sideBySide({ describe, it: (title, run) => newCase(title, inRealTime(run)) }),
   open: async () => ({
     prefix: `case${cases++}`,
     openStore: () => postgresStore({ url: server.urlFor(APP_ROLE), connections: 2 }),

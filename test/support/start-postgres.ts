@@ -47,7 +47,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const user = postgresUser(readFileSync('/etc/passwd', 'utf8'));
   if (user !== null) chownSync(folder, user.uid, user.gid);
   chmodSync(folder, 0o755);
-  const server = new LocalPostgres(bin, folder, { ...options, ...(user ?? {}) });
+  const server = new LocalPostgres(bin, folder, { ...options, ...user });
   try {
     server.init();
     await server.start();

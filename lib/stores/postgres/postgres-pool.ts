@@ -128,16 +128,22 @@ export class PostgresPool {
 
   #give(member: Member, job: Job): void {
     member.isBusy = true;
-    const done = (error: unknown, answer: string | null) => {
-      member.isBusy = false;
-      this.#settle(job, error, answer);
-      if (this.#members.has(member)) this.#serve();
-    };
-    member.connection.query(job.statement()).then(
-      (answer) => done(undefined, answer),
-      (error: unknown) => done(error ?? new Error('no reply'), null),
-    );
+    void this.#exchange(member, job);
     member.silence.expect(job.boundMs);
+  }
+
+  /** Never rejects. */
+  async #exchange(member: Member, job: Job): Promise<void> {
+    let answer: string | null = null;
+    let failure: unknown;
+    try {
+      answer = await member.connection.query(job.statement());
+    } catch (error) {
+      failure = error ?? new Error('no reply');
+    }
+    member.isBusy = false;
+    this.#settle(job, failure, answer);
+    if (this.#members.has(member)) this.#serve();
   }
 
   #openMore(): void {

@@ -68,7 +68,7 @@ const PUBLIC_FUNCTIONS = [
 ];
 
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
-const DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'";
+const DEFINER = 'SECURITY DEFINER SET search_path = pg_catalog, pg_temp';
 const ONLY_READ_COMMITTED = `IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'locks need READ COMMITTED, and this transaction is %', current_setting('transaction_isolation') USING ERRCODE = 'DLK01';
   END IF;`;

@@ -231,6 +231,7 @@ function settingsFor(commandMs: number): Record<string, string> {
     default_transaction_isolation: 'read committed',
     default_transaction_read_only: 'off',
     statement_timeout: String(commandMs),
+    lock_timeout: String(Math.ceil(commandMs / 2)), // says what it waited for, where statement_timeout does not
     idle_in_transaction_session_timeout: '0',
     idle_session_timeout: '0',
     tcp_keepalives_idle: '5',

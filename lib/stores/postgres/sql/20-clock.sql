@@ -19,6 +19,13 @@ END $$;
 CREATE OR REPLACE FUNCTION @schema@.ms_v1(us bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
   $$ SELECT greatest(1, (us + 999) / 1000)::text $$;
 
+-- The places of these names in the order of their bytes, in which every call takes them: so that two calls never wait for each other.
+CREATE OR REPLACE FUNCTION @schema@.in_order_v1(a_names text[]) RETURNS int[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF cardinality(a_names) = 1 THEN RETURN '{1}'; END IF; -- the usual case of who is alone
+  RETURN (SELECT array_agg(u.pos ORDER BY u.name COLLATE "C", u.pos) FROM unnest(a_names) WITH ORDINALITY AS u(name, pos));
+END $$;
+
 -- Joins a queue, or finds the place that this owner token already has. The row of the name is locked.
 -- a_ticket 0: a new one. a_most: how many may be queued, null for any number; full is for newcomers only.
 -- Returns the ticket; null when the queue is full.

@@ -68,7 +68,7 @@ DECLARE
   granted record;
 BEGIN
   @only_read_committed@
-  FOR i IN SELECT u.pos FROM unnest(a_names) WITH ORDINALITY AS u(name, pos) ORDER BY u.name COLLATE "C", u.pos LOOP
+  FOREACH i IN ARRAY @schema@.in_order_v1(a_names) LOOP
     answer := NULL;
     WHILE answer IS NULL LOOP
       now_us := @now@;

@@ -38,7 +38,7 @@ DECLARE
   now_us bigint;
 BEGIN
   @only_read_committed@
-  FOR i IN SELECT u.pos FROM unnest(a_names) WITH ORDINALITY AS u(name, pos) ORDER BY u.name COLLATE "C", u.pos LOOP
+  FOREACH i IN ARRAY @schema@.in_order_v1(a_names) LOOP
     -- The usual case: ours, nobody is queued, and no transaction relies on it (an UPDATE alone would not mind).
     PERFORM FROM @schema@.hold WHERE name = a_names[i] AND owner = a_owners[i] AND NOT queued FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
@@ -100,7 +100,7 @@ DECLARE
   i int;
 BEGIN
   @only_read_committed@
-  FOR i IN SELECT u.pos FROM unnest(a_names) WITH ORDINALITY AS u(name, pos) ORDER BY u.name COLLATE "C", u.pos LOOP
+  FOREACH i IN ARRAY @schema@.in_order_v1(a_names) LOOP
     answers[i] := @schema@.yield_one_v1(a_names[i], a_owners[i], a_knowns[i], a_lineages[i], a_useds[i], a_nexts[i], a_leases[i],
       a_labels[i], a_process);
   END LOOP;
