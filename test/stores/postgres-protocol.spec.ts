@@ -172,7 +172,7 @@ describe('connections that break', () => {
     };
     await eventually(async () => (await listens()) > 0);
     const before = await listens();
-    await terminate("query LIKE '%pg_advisory_lock%'");
+    await terminate("pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')");
     await eventually(async () => (await listens()) > before, 2_500);
     await within(1_000, async () => {
       await lease.release();
