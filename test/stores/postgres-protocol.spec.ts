@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { PostgresDriver } from '../../lib/stores/postgres/index.js';
 import { FaultProxy } from '../../lib/testing/index.js';
 import { eventually, within } from '../support/in-time.js';
 import { makeLockSchema } from '../support/lock-schema.js';
@@ -283,5 +284,40 @@ describe('many at once', () => {
     };
     await Promise.all(clients.map(take));
     await Promise.all(clients.map((client) => client.end()));
+  });
+});
+
+describe('behind something like a pooler in transaction mode', () => {
+  /** It takes no settings, and keeps notices back. */
+  const poolerLike = (): PostgresDriver => {
+    const driver = countingDriver(server.url);
+    return {
+      ...driver,
+      connect: (wanted) => {
+        if (Object.keys(wanted.settings).length === 0)
+          return driver.connect({ ...wanted, onNotice: () => undefined });
+        const refusal = new Error('unsupported startup parameter: options');
+        return Promise.reject(Object.assign(refusal, { severity: 'FATAL', code: '08P01' }));
+      },
+    };
+  };
+
+  it('a warning says once that nothing is pushed, and waiters get their locks by asking', async () => {
+    const prefix = place.prefix();
+    place.warnings.length = 0;
+    const [a, b] = [
+      await place.manager(prefix, { driver: poolerLike() }),
+      await place.manager(prefix, { driver: poolerLike() }),
+    ];
+    expect(place.warnings.map((warning) => /pooler/.test(warning))).toEqual([true, true]);
+    const lease = await a.acquire('x');
+    const next = b.acquire('x');
+    await queued(a, 'x');
+    await lease.release();
+    const granted = await within(2_000, () => next);
+    expect(granted.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await granted.release();
+    await Promise.all([a, b].map((locks) => locks.using('hot', () => undefined)));
+    expect(place.warnings).toHaveLength(2);
   });
 });

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { LockStore } from '../../lib/index.js';
 import { LockManager } from '../../lib/index.js';
@@ -19,6 +22,19 @@ beforeAll(async () => {
   await server.query(`CREATE ROLE stranger LOGIN`);
 });
 afterAll(() => server.stop());
+
+/** A process that starts, asks for a lock with a lease longer than any before, and ends without closing anything. */
+async function runChild(url: string): Promise<string> {
+  const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  const args = [
+    '--import',
+    file('../support/run-typescript.mjs'),
+    file('../support/postgres-start.child.ts'),
+    url,
+  ];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return stdout.trim().replaceAll('\n', ' ');
+}
 
 /** What a start says: the error, or the warnings. */
 async function start(
@@ -96,6 +112,19 @@ describe('the start of the PostgreSQL store', () => {
     const gone = await said({ url: 'postgres://postgres@127.0.0.1:1/postgres' });
     expect(gone?.code).toBe('LOCK_STORE_UNAVAILABLE');
     expect(gone?.message).toContain('ECONNREFUSED');
+  });
+
+  it('TLS is asked of a server that has none: says so at once', async () => {
+    const { hostname: host, port } = new URL(server.url);
+    const { error } = await start(
+      postgresStore({ options: { host, port: Number(port), user: 'postgres', ssl: true } }),
+    );
+    expect(error?.code).toBe('LOCK_STORE_UNSUPPORTED');
+    expect(error?.message).toContain('TLS does not come about');
+  });
+
+  it('a process lives until it is told that it is ready, and until it has its first lock, whatever its lease', async () => {
+    expect(await runChild(server.url)).toBe('ready held');
   });
 
   it('a role whose transactions are serializable and whose statements are short is served all the same', async () => {

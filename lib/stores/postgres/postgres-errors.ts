@@ -19,6 +19,12 @@ const NO_LOGIN: Advice = {
   advice: 'the server does not let this user in; mind name, password, database and pg_hba.conf',
 };
 
+const NO_TLS: Advice = {
+  code: 'LOCK_STORE_UNSUPPORTED',
+  advice:
+    'TLS does not come about; mind ssl: { ca } of the options, the host in the certificate, and ssl of the server',
+};
+
 /** How an SQLSTATE maps to what the caller can do about it. Anything else is UNAVAILABLE, which is retried. */
 const BY_STATE: ReadonlyMap<string, Advice> = new Map([
   ['3F000', NO_SCHEMA],
@@ -91,8 +97,16 @@ export function isSettingsRefused(error: unknown): boolean {
 
 /** Will it be the same at the next try to connect? */
 export function isFinal(error: unknown): boolean {
-  const advice = BY_STATE.get(stateOf(error) ?? '');
+  const advice = isTls(error) ? NO_TLS : BY_STATE.get(stateOf(error) ?? '');
   return advice?.code === 'LOCK_STORE_UNSUPPORTED';
+}
+
+/** A certificate that is not accepted, or a server without TLS. */
+function isTls(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as Record<string, unknown>;
+  return (
+    /CERT|LEAF_SIGNATURE|^ERR_(TLS|SSL)/.test(String(code)) || /does not support SSL/.test(String(message))
+  );
 }
 
 /** The SQLSTATE of an error of the server. Errors of the network have other codes, and no severity. */
@@ -115,6 +129,7 @@ export function storeError(error: unknown, doing: string, lockName?: string): Lo
   const { name, code, message } = (error ?? {}) as Record<string, unknown>;
   const text = redactPasswords(String(message ?? error));
   const details = { lockName, cause: { name, code, message: text } };
+  if (isTls(error)) return new LockStoreError(NO_TLS.code, `${doing}: ${NO_TLS.advice} (${text})`, details);
   const state = stateOf(error);
   const known = /recovery/.test(text) ? READONLY : BY_STATE.get(state ?? '');
   if (state !== undefined && known !== undefined)
