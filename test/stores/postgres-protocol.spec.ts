@@ -282,7 +282,7 @@ describe('many at once', () => {
         ]);
       }
     };
-    await Promise.all(clients.map(take));
+    await expect(Promise.all(clients.map(take))).resolves.toHaveLength(4);
     await Promise.all(clients.map((client) => client.end()));
   });
 });
