@@ -1,3 +1,5 @@
+import { findPostgresBin, HOW_TO_INSTALL_POSTGRES } from './scripts/find-postgres.mjs';
+
 import { spawnSync } from 'node:child_process';
 import vm from 'node:vm';
 
@@ -11,13 +13,21 @@ if (!('SourceTextModule' in vm)) {
   process.exit(status ?? 1);
 }
 
+// Left out loudly, and only there: whoever changes that store needs the server.
+const hasPostgres = findPostgresBin() !== null;
+if (!hasPostgres) console.error(`THE TESTS OF THE POSTGRESQL STORE ARE LEFT OUT. ${HOW_TO_INSTALL_POSTGRES}`);
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   // These run in an application of their own, on Nest 11 and on Nest 12: npm run test:ecosystem.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/ecosystem/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '<rootDir>/test/ecosystem/',
+    ...(hasPostgres ? [] : ['/test/stores/postgres', '/test/nest/postgres']),
+  ],
   // For a hang. Bounds in time are judged by in-time.ts, which knows how busy the machine is.
   testTimeout: 120_000,
   maxWorkers: '100%',
@@ -30,6 +40,7 @@ export default {
     '^nestjs-distributed-lock/testing$': '<rootDir>/src/testing/index.ts',
     '^nestjs-distributed-lock/terminus$': '<rootDir>/src/terminus/index.ts',
     '^nestjs-distributed-lock/engine/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-distributed-lock/postgres$': '<rootDir>/lib/stores/postgres/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -14,6 +14,7 @@ const ENTRY_POINTS = {
   schedule: 'dist/src/schedule/index.d.ts',
   bullmq: 'dist/src/bullmq/index.d.ts',
   'engine-testing': 'dist/lib/testing/index.d.ts',
+  postgres: 'dist/lib/stores/postgres/index.d.ts',
 };
 const isCheck = process.argv.includes('--check');
 

@@ -11,6 +11,7 @@ const ENTRY_POINTS = [
   'nestjs-distributed-lock/testing',
   'nestjs-distributed-lock/engine/testing',
   'nestjs-distributed-lock/terminus',
+  'nestjs-distributed-lock/postgres',
 ];
 /** Entry points for one library each, which test/ecosystem has; here stands what they load of it. */
 const WITH_PEER = [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 import { GENERATED_FILE, generateScripts } from '../scripts/build-lua.mjs';
+import { GENERATED_SQL, generateSql } from '../scripts/build-sql.mjs';
 import { circlesOf, importRule } from './support/import-rules.js';
 import { ROOT, sourceFile, sourceFiles, type SourceFile } from './support/source-files.js';
 import * as rules from './support/structure-rules.js';
@@ -296,6 +297,12 @@ describe('files that import each other in a circle', () => {
     expect(circlesOf(circle(`import { type B } from './b.js';`, `import { a } from '../x/a.js';`))).toEqual(
       [],
     );
+  });
+});
+
+describe('the SQL of the PostgreSQL store', () => {
+  it('is what the checked-in module says', () => {
+    expect(readFileSync(GENERATED_SQL, 'utf8')).toBe(generateSql());
   });
 });
 

@@ -9,6 +9,7 @@ import { leaseMutants } from './lease-mutants.js';
 import type { Mutant } from './mutant.js';
 import { nestMutants } from './nest-mutants.js';
 import { nestOptionMutants } from './nest-option-mutants.js';
+import { postgresMutants } from './postgres-mutants.js';
 import { redisBatchMutants } from './redis-batch-mutants.js';
 import { redisClientMutants } from './redis-client-mutants.js';
 import { redisConnectionMutants } from './redis-connection-mutants.js';
@@ -31,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...redisBatchMutants,
   ...redisPatienceMutants,
   ...gateMutants,
+  ...postgresMutants,
   ...engineMutants,
   ...callerMutants,
   ...leaseMutants,

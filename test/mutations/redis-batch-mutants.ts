@@ -207,7 +207,7 @@ export const redisBatchMutants: readonly Mutant[] = [
   },
   {
     name: 'what was repeated and then answered busy is undone',
-    edits: off('lib/stores/redis/redis-acquisition.ts', 'if (repeated) this.home.undo(this.hold, true);'),
+    edits: off('lib/stores/mechanics/acquisition.ts', 'if (repeated) this.home.undo(this.hold, true);'),
     suites: [suite(REDIS_YIELD, 'had nothing to give back')],
   },
   {

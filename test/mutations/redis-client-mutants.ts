@@ -1,6 +1,7 @@
 import { contract, type Mutant, suite } from './mutant.js';
 
 const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
+const ANY_ACQUISITION = 'lib/stores/mechanics/acquisition.ts';
 const STORE = 'lib/stores/redis/redis-store.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
 const SERVER_CLOCK = 'lib/stores/mechanics/server-clock.ts';
@@ -17,8 +18,8 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'this.#grant(leaseDeadline(sentAtMs, leaseMs), leaseMs);',
-        put: 'this.#grant(leaseDeadline(this.home.context.clock.monotonicMs(), leaseMs), leaseMs);',
+        find: 'this.granted(leaseDeadline(sentAtMs, leaseMs), leaseMs);',
+        put: 'this.granted(leaseDeadline(this.home.context.clock.monotonicMs(), leaseMs), leaseMs);',
       },
     ],
     suites: [suite(RULES, 'when its reply was slow')],
@@ -39,7 +40,7 @@ export const redisClientMutants: readonly Mutant[] = [
     edits: [
       {
         file: ACQUISITION,
-        find: 'leaseDeadline(grantedAtMs, push.leaseMs)',
+        find: 'leaseDeadline(this.earliestMs(push.grantedUs), push.leaseMs)',
         put: 'leaseDeadline(this.home.context.clock.monotonicMs(), push.leaseMs)',
       },
     ],
@@ -52,16 +53,14 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'a push older than our last reply is no grant',
-    edits: [
-      { file: ACQUISITION, find: 'if (this.#serverClock.isBeforeReply(push.grantedUs)) return;', put: '' },
-    ],
+    edits: [{ file: ACQUISITION, find: 'if (!this.isNews(push.grantedUs)) return;', put: '' }],
     suites: [suite(WAITING, 'older than the last reply')],
   },
   {
     name: 'undo after an unanswered acquire',
     edits: [
       {
-        file: ACQUISITION,
+        file: ANY_ACQUISITION,
         find: 'this.#reject(reason);\n    if (mayHaveRun) this.home.undo(this.hold, true);',
         put: '',
       },
@@ -75,7 +74,7 @@ export const redisClientMutants: readonly Mutant[] = [
     name: 'undo after an abort',
     edits: [
       {
-        file: ACQUISITION,
+        file: ANY_ACQUISITION,
         find: 'if (mayBeThere) this.home.undo(this.hold, this.hold.mayComeBack);',
         put: '',
       },
@@ -116,14 +115,14 @@ export const redisClientMutants: readonly Mutant[] = [
   },
   {
     name: 'nothing is sent again for an acquisition that is over',
-    edits: [{ file: ACQUISITION, find: 'return !this.#isOver;', put: 'return true;' }],
+    edits: [{ file: ANY_ACQUISITION, find: 'return !this.#isOver;', put: 'return true;' }],
     suites: [suite(RULES, 'is not sent again')],
   },
   {
     name: 'waiters poll',
     edits: [
       {
-        file: ACQUISITION,
+        file: ANY_ACQUISITION,
         find: 'polls.after(delayMs, () => this.#poll()',
         put: 'polls.after(Infinity, () => this.#poll()',
       },

@@ -3,7 +3,7 @@ import { type Mutant, suite } from './mutant.js';
 const BOUNDS = 'lib/stores/mechanics/bounds.ts';
 const BATCHER = 'lib/stores/mechanics/turn-batcher.ts';
 const LINK = 'lib/stores/redis/redis-link.ts';
-const ACQUISITION = 'lib/stores/redis/redis-acquisition.ts';
+const ACQUISITION = 'lib/stores/mechanics/acquisition.ts';
 const ERRORS = 'lib/stores/redis/redis-errors.ts';
 const WATCH = 'lib/stores/mechanics/silence-watch.ts';
 const BLOCKED = 'test/faults/blocked-loop.spec.ts';

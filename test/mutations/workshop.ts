@@ -21,7 +21,11 @@ const COPIED = [
   'tsconfig.build.json',
   'tsconfig.cjs.json',
 ];
-const SCRIPTS = 'lib/stores/redis/scripts/';
+/** What is generated from what. */
+const GENERATED = [
+  { from: 'lib/stores/redis/scripts/', by: 'scripts/build-lua.mjs' },
+  { from: 'lib/stores/postgres/sql/', by: 'scripts/build-sql.mjs' },
+];
 
 /** A mutant may leave something running: that is no reason to hang. */
 const JEST_FLAGS = ['--runInBand', '--forceExit', '--testTimeout=10000'];
@@ -60,12 +64,12 @@ export class Workshop implements Disposable {
       if (!this.#originals.has(edit.file)) this.#originals.set(edit.file, text);
       writeFileSync(path, applyEdit(text, edit));
     }
-    this.#buildLua(edits.map(({ file }) => file));
+    this.#generate(edits.map(({ file }) => file));
   }
 
   restore(): void {
     for (const [file, text] of this.#originals) writeFileSync(join(this.#folder, file), text);
-    this.#buildLua([...this.#originals.keys()]);
+    this.#generate([...this.#originals.keys()]);
     this.#originals.clear();
   }
 
@@ -98,10 +102,12 @@ export class Workshop implements Disposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #buildLua(files: readonly string[]): void {
-    if (!files.some((file) => file.startsWith(SCRIPTS))) return;
-    const { status, stderr } = spawnSync(process.execPath, ['scripts/build-lua.mjs'], { cwd: this.#folder });
-    if (status !== 0) throw new Error(`build-lua failed: ${stderr.toString()}`);
+  #generate(files: readonly string[]): void {
+    for (const { from, by } of GENERATED) {
+      if (!files.some((file) => file.startsWith(from))) continue;
+      const { status, stderr } = spawnSync(process.execPath, [by], { cwd: this.#folder });
+      if (status !== 0) throw new Error(`${by} failed: ${stderr.toString()}`);
+    }
   }
 }
 

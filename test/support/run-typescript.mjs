@@ -18,6 +18,7 @@ const OWN_NAMES = new Map([
   ['nestjs-distributed-lock/testing', new URL('../../src/testing/index.ts', import.meta.url).href],
   ['nestjs-distributed-lock/terminus', new URL('../../src/terminus/index.ts', import.meta.url).href],
   ['nestjs-distributed-lock/engine/testing', new URL('../../lib/testing/index.ts', import.meta.url).href],
+  ['nestjs-distributed-lock/postgres', new URL('../../lib/stores/postgres/index.ts', import.meta.url).href],
 ]);
 
 export async function resolve(specifier, context, next) {

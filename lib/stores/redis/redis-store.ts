@@ -31,6 +31,7 @@ import { RedisGate } from './gate/redis-gate.js';
 import { type Asked, forceRelease, inspect } from './operator-commands.js';
 import { RedisHold } from './redis-hold.js';
 import { lockKeys, withQueue } from './redis-keys.js';
+import type { Acquisition } from '../mechanics/acquisition.js';
 import { PollGrid } from '../mechanics/poll-grid.js';
 import { renewAll } from './redis-renewals.js';
 import { RedisSession } from './redis-session.js';
@@ -67,7 +68,7 @@ class RedisStore implements LockStore {
   /** From the first request to the release, by owner token: whom a push is for. */
   readonly #acquisitions = new FleetingMap<string, RedisAcquisition>();
   /** Slices that end, by the new place that is asked for. */
-  readonly #yields = new Map<RedisAcquisition, RedisYield>();
+  readonly #yields = new Map<Acquisition<RedisHold>, RedisYield>();
   #home: (AcquisitionHome & { readonly gate: RedisGate }) | undefined;
   #waiting = 0;
   #closed = false;
@@ -193,7 +194,7 @@ class RedisStore implements LockStore {
     if (by > 0) session.listen();
   }
 
-  #onEnded(acquisition: RedisAcquisition, granted: boolean): void {
+  #onEnded(acquisition: Acquisition<RedisHold>, granted: boolean): void {
     if (acquisition.isQueued) this.#waiting -= 1;
     if (granted) this.#yields.get(acquisition)?.overtaken();
     else this.#acquisitions.delete(acquisition.hold.ownerToken);

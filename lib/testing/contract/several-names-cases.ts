@@ -96,6 +96,7 @@ export const severalNamesCases: ContractCases = {
 
   'a wait that ends by waitMs, by its signal or by closing leaves nothing locked': async (bench) => {
     const [a, b, c] = [bench.manager(), bench.manager(), bench.manager()];
+    await b.ready(); // the wait is for the locks, not for a connection
     await bench.drive(a.acquire('name:2'));
     const names = ['name:1', 'name:2', 'name:3'];
     assert.equal((await bench.failure(b.acquire(names, { waitMs: 50 }))).code, 'LOCK_BUSY');
