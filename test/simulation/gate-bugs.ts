@@ -8,12 +8,15 @@ export interface GateBug {
   readonly name: string;
   readonly breaks: readonly RuleId[];
   readonly scripts: Scripts;
+  /** Where the search begins: some mistakes show once in a thousand schedules. */
+  readonly fromSeed: number;
 }
 
 const bug = (name: string, breaks: readonly RuleId[], Work: typeof ScriptedGate): GateBug => ({
   name,
   breaks,
   scripts: { ...SCRIPTED, ...gateScripts(Work) },
+  fromSeed: 1,
 });
 
 type Fits = Parameters<ScriptedGate['fits']>;
@@ -104,16 +107,19 @@ export const GATE_BUGS: readonly GateBug[] = [
       }
     },
   ),
-  bug(
-    'a holder whose lease has run out stays',
-    ['L1', 'E1', 'L2'],
-    class extends ScriptedGate {
-      override purge(): boolean {
-        const nobody = this.redis.zrange(this.keys.holders).length === 0;
-        return nobody && super.purge();
-      }
-    },
-  ),
+  {
+    ...bug(
+      'a holder whose lease has run out stays',
+      ['L1', 'E1', 'L2', 'M4'],
+      class extends ScriptedGate {
+        override purge(): boolean {
+          const nobody = this.redis.zrange(this.keys.holders).length === 0;
+          return nobody && super.purge();
+        }
+      },
+    ),
+    fromSeed: 3_700,
+  },
   bug(
     'readers pass a writer who waits',
     ['F1'],
