@@ -62,6 +62,7 @@ describe('the examples of the README and of docs/', () => {
       'nestjs-distributed-lock/testing': [join(ROOT, 'src/testing/index.ts')],
       'nestjs-distributed-lock/terminus': [join(ROOT, 'src/terminus/index.ts')],
       'nestjs-distributed-lock/engine/testing': [join(ROOT, 'lib/testing/index.ts')],
+      'nestjs-distributed-lock/postgres': [join(ROOT, 'lib/stores/postgres/index.ts')],
       'nestjs-distributed-lock/schedule': [join(ROOT, 'src/schedule/index.ts')],
       'nestjs-distributed-lock/bullmq': [join(ROOT, 'src/bullmq/index.ts')],
     };
@@ -133,6 +134,7 @@ const LEFT_TO_THE_READER = `
 declare const locks: import('nestjs-distributed-lock').LockService;
 declare const db: any, id: string, amount: number, url: string, groupId: string, rows: any[], groups: any;
 declare const REDIS: symbol, OTHER: string, GroupsModule: any, AppModule: any;
+declare const postgresStore: typeof import('nestjs-distributed-lock/postgres').postgresStore;
 declare const Cron: (expression: string) => MethodDecorator;
 declare const clock: import('nestjs-distributed-lock/testing').ManualClock;
 declare const expect: typeof import('@jest/globals').expect;
