@@ -8,7 +8,7 @@ import type { AlarmClock, Sleeper } from '../runtime/alarm-clock.js';
 import type { Clock } from '../runtime/clock.js';
 import { Stop } from '../runtime/stop-signal.js';
 import type { OrderedName } from '../several-names.js';
-import { firstOvertaken, type Part } from './tokens-above.js';
+import { firstOvertaken, type Part, tokensDoNotRise } from './tokens-above.js';
 import type { Busy } from '../stores/lock-store.js';
 import { WaitReport } from './wait-report.js';
 
@@ -47,6 +47,9 @@ export interface JointPlace {
   readonly rounds: AlarmClock<JointAcquisition>;
 }
 
+/** Once is enough, unless what stands above is lost meanwhile. */
+const MOST_OVERTAKEN = 5;
+
 /** The first name in order that is not ours. */
 export interface Missing {
   readonly at: number;
@@ -69,6 +72,8 @@ export class JointAcquisition implements Sleeper {
   readonly #stop = new Stop();
   readonly #report = new WaitReport();
   readonly #parts: readonly Part[];
+  /** How often a token was not high enough. */
+  #overtaken = 0;
   /** Some were held, and not renewed, while another was waited for. */
   #haveAged = false;
 
@@ -142,10 +147,15 @@ export class JointAcquisition implements Sleeper {
     return missing === undefined && (await this.#giveBackOvertaken()) ? this.#askRest() : missing;
   }
 
-  /** @returns was any token not high enough? Then its name is to be asked for again */
+  /**
+   * @returns was any token not high enough? Then its name is to be asked for again
+   * @throws LockStoreError when that does not help: the store does not keep its tokens
+   */
   async #giveBackOvertaken(): Promise<boolean> {
     const first = this.asked.settings.layers ? firstOvertaken(this.#parts) : -1;
     if (first === -1) return false;
+    this.#overtaken += 1;
+    if (this.#overtaken > MOST_OVERTAKEN) throw tokensDoNotRise(this.#nameAt(first));
     await this.#giveBackFrom(first); // and what comes after it: who waits keeps the order
     return true;
   }

@@ -1,4 +1,5 @@
 import type { SingleLease } from '../holding/single-lease.js';
+import { LockStoreError } from '../lock-errors.js';
 import type { Wanted } from './joint-acquisition.js';
 
 /** One of the names that are taken together. */
@@ -36,4 +37,10 @@ function highestAbove(name: string, parts: readonly Part[]): number {
     const isAbove = lease !== undefined && name.startsWith(`${wanted.name}/`);
     return isAbove ? Math.max(highest, lease.hold.fencingToken) : highest;
   }, 0);
+}
+
+/** A store promises a larger token after each release. */
+export function tokensDoNotRise(lockName: string): LockStoreError {
+  const message = `the store gives lock "${lockName}" no fencing token above those of the names above it, however often it is asked; it has lost its data or does not keep its tokens`;
+  return new LockStoreError('LOCK_STORE_UNAVAILABLE', message, { lockName });
 }

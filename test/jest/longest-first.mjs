@@ -6,12 +6,15 @@ import Sequencer from '@jest/test-sequencer';
  * AsyncLocalStorage every promise is four times as slow, and it makes millions.
  */
 const FIRST = [
+  'stores/store-contract.spec.ts',
   'stores/redis.spec.ts',
   'simulation/simulation.spec.ts',
   'engine/event-loop-turns.spec.ts',
   'faults/matrix.spec.ts',
   'faults/lost-replies.spec.ts',
   'simulation/model-check.spec.ts',
+  'engine/starvation.spec.ts',
+  'nest/run-unlocked.spec.ts',
   'sample-app/processes.spec.ts',
   'simulation/differential.spec.ts',
   'simulation/gate-model.spec.ts',
