@@ -110,7 +110,7 @@ const SENT: object = { release: 'sent' };
 /** @throws UnableError for an option that this version does not know */
 const withSentRelease: MethodDecorator = (target, key, descriptor) => {
   try {
-    Locked(NAME, SENT)(target, key, descriptor);
+    (Locked(NAME, SENT) as MethodDecorator)(target, key, descriptor);
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'LOCK_OPTIONS_INVALID') throw error;
     throw new UnableError("this version's @Locked has no release: 'sent'");
