@@ -29,6 +29,8 @@ export type {
 } from './lock-events.js';
 export type { HeldLock, LockHolder, LockInspection, TryUsingResult } from './lock-answers.js';
 export { LockManager } from './lock-manager.js';
+export { isAbove } from './layers.js';
+export { isIntention } from './stores/lock-modes.js';
 export { canonicalName, encodeNameValue, lockName } from './lock-name.js';
 export { type LockNames, MAX_NAMES, type NamedLock } from './several-names.js';
 export { type AcquireOptions, CALL_OPTIONS, checkAcquireOptions } from './acquire-options.js';

@@ -24,6 +24,11 @@ export function ancestorsOf(name: string): string[] {
   return levels.slice(1).map((_, at) => levels.slice(0, at + 1).join('/'));
 }
 
+/** Does the one stand above the other? */
+export function isAbove(above: string, name: string): boolean {
+  return name.startsWith(`${above}/`);
+}
+
 /**
  * With each name what is above it, in the intention mode that its own mode asks for, and the stronger one where two ask: so they are taken
  * from the root down, as in Gray's protocol, which is also the order in which everybody takes several names.

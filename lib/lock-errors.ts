@@ -1,4 +1,5 @@
 import { recogniseCopies } from './runtime/process-wide.js';
+import { type AccessMode, isIntention } from './stores/lock-modes.js';
 import { describeValue, redactPasswords, redactUrls } from './shown-text.js';
 
 export { describeKind, describeValue, keepSecret, redactPasswords } from './shown-text.js';
@@ -185,10 +186,11 @@ export function reentrantError(lockName: string): LockUsageError {
 }
 
 /** A call chain asks for more than it holds, and would wait for itself. */
-export function weakerError(lockName: string, held: string, asked: string): LockUsageError {
+export function weakerError(lockName: string, held: AccessMode, asked: AccessMode | 'limit'): LockUsageError {
   // Nobody asks for an intention mode by its name.
-  const wanted = asked.startsWith('intention') ? 'a lock below it that is not shared' : `'${asked}'`;
-  const message = held.startsWith('intention')
+  const wanted =
+    asked !== 'limit' && isIntention(asked) ? 'a lock below it that is not shared' : `'${asked}'`;
+  const message = isIntention(held)
     ? `a lock below "${lockName}" is held by this call chain, and ${wanted} from inside of it would wait for itself; take "${lockName}" first, and what is below it from inside`
     : `lock "${lockName}" is held with mode: '${held}' by this call chain, and ${wanted} from inside of it would wait for itself; take it with mode: 'upgradeable' and call lease.upgrade(), or take as much as is needed from the start`;
   return new LockUsageError('LOCK_REENTRANT', message, { lockName });

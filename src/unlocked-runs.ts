@@ -3,6 +3,8 @@ import {
   canonicalName,
   type Clock,
   describeValue,
+  isAbove,
+  isIntention,
   type Lease,
   LockBusyError,
   LockManager,
@@ -153,7 +155,7 @@ export class UnlockedRuns {
   #isHeldHere(names: readonly string[]): boolean {
     const waiting = [...this.#granted].flatMap(({ fencingTokens }) => [...fencingTokens].map(String));
     const inUse = this.#locks.held().filter(({ name, mode, fencingToken }) => {
-      if (mode.startsWith('intention')) return false; // the one below it counts
+      if (isIntention(mode)) return false; // the one below it counts
       const at = waiting.indexOf(String([name, fencingToken])); // readers may share a token: one for one
       if (at >= 0) waiting.splice(at, 1);
       return at < 0 && names.some((own) => areKin(own, name));
@@ -198,7 +200,7 @@ export class UnlockedRuns {
 
 /** The same name, or a whole and its part, whether or not both have layers: one waits once too often rather than once too little. */
 function areKin(a: string, b: string): boolean {
-  return a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+  return a === b || isAbove(a, b) || isAbove(b, a);
 }
 
 function stillInUse(names: readonly string[], waitMs: number): LockBusyError {

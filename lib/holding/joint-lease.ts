@@ -1,7 +1,9 @@
+import { isAbove } from '../layers.js';
 import type { LockLostError } from '../lock-errors.js';
 import { severalNamesError } from '../several-names.js';
 import { isThenable } from '../runtime/thenable.js';
 import { newAbort } from '../runtime/stop-signal.js';
+import { strongest } from '../stores/lock-modes.js';
 import type { LockMode, OnSent } from '../stores/lock-store.js';
 import { Lease } from './lease.js';
 import type { UpgradeOptions } from './mode-changes.js';
@@ -10,8 +12,6 @@ import type { SingleLease } from './single-lease.js';
 
 /** From the best to the worst; a lease on several names is what the worst of its parts is. */
 const STATES: readonly LeaseState[] = ['released', 'held', 'uncertain', 'lost'];
-/** From the one that lets most in to the one that lets nobody in. */
-const MODES: readonly LockMode[] = ['shared', 'upgradeable', 'exclusive'];
 
 /**
  * A lease on several names: one right, made of a lease on each. The loss of one is the loss of all, because the work counts on all of
@@ -64,7 +64,7 @@ export class JointLease extends Lease {
 
   /** Of a mode for each name, the one that lets fewest in. */
   get mode(): LockMode {
-    return worst(MODES, this.#asked, ({ mode }) => mode);
+    return strongest(this.#asked.map(({ mode }) => mode)) ?? 'exclusive'; // there is always one
   }
 
   /** There is none for all of them: the largest would make a resource refuse valid writers of the other names. */
@@ -151,7 +151,7 @@ export class JointLease extends Lease {
   /** Whoever has all of it later gets a token above those that were used below. */
   #noteTokensAbove(): void {
     for (const above of this.#leases) {
-      const below = this.#asked.filter(({ name }) => name.startsWith(`${above.name}/`));
+      const below = this.#asked.filter(({ name }) => isAbove(above.name, name));
       const used = below.map(({ fencingToken, hold }) => Math.max(fencingToken, hold.lastFencingToken));
       above.hold.lastFencingToken = Math.max(above.hold.lastFencingToken, ...used);
     }

@@ -68,8 +68,8 @@ export function intentionOf(mode: AccessMode): IntentionMode {
   return mode === 'shared' || mode === 'intention-shared' ? 'intention-shared' : 'intention-exclusive';
 }
 
-/** The one that lets fewest in. */
-export function strongest<M extends HeldMode>(modes: readonly [M, ...M[]]): M {
+/** The one that lets fewest in; undefined: there is none. */
+export function strongest<M extends HeldMode>(modes: readonly M[]): M | undefined {
   const rank = (mode: M) => WEAKEST_FIRST.indexOf(mode);
-  return modes.reduce((most, mode) => (rank(mode) > rank(most) ? mode : most));
+  return modes.toSorted((a, b) => rank(a) - rank(b)).at(-1);
 }

@@ -1,4 +1,5 @@
 import type { SingleLease } from '../holding/single-lease.js';
+import { isAbove } from '../layers.js';
 import { LockStoreError } from '../lock-errors.js';
 import type { Wanted } from './joint-acquisition.js';
 
@@ -34,8 +35,8 @@ export function firstOvertaken(parts: readonly Part[]): number {
 
 function highestAbove(name: string, parts: readonly Part[]): number {
   return parts.reduce((highest, { lease, wanted }) => {
-    const isAbove = lease !== undefined && name.startsWith(`${wanted.name}/`);
-    return isAbove ? Math.max(highest, lease.hold.fencingToken) : highest;
+    const counts = lease !== undefined && isAbove(wanted.name, name);
+    return counts ? Math.max(highest, lease.hold.fencingToken) : highest;
   }, 0);
 }
 

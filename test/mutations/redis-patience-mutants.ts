@@ -82,7 +82,7 @@ export const redisPatienceMutants: readonly Mutant[] = [
     edits: [
       {
         file: BATCHER,
-        find: '(this.carrier.isPassing(error) && request.isPatient !== true)',
+        find: '(this.carrier.link.isPassing(error) && request.isPatient !== true)',
         put: 'false',
       },
     ],

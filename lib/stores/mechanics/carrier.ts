@@ -29,7 +29,9 @@ export interface BatchRequest<Kind extends string, Answer> {
 export type OnReply<Answer> = (error: unknown, answers: readonly Answer[]) => void;
 
 /** How a store carries requests that travel together. */
-export interface Carrier<Kind extends string, Answer, Request> extends Connection {
+export interface Carrier<Kind extends string, Answer, Request> {
+  /** On which they travel. */
+  readonly link: Connection;
   /** The kinds, in the order in which those of one turn are sent: what becomes free first, then who wants it. */
   readonly kinds: readonly Kind[];
   /** So many requests go in one command. */

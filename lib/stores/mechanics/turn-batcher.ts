@@ -48,7 +48,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   }
 
   get bounds(): Bounds {
-    return this.carrier.bounds;
+    return this.carrier.link.bounds;
   }
 
   /** Is any request on its way? */
@@ -131,9 +131,9 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   }
 
   #exchange(kind: Kind, items: readonly Item<Request>[]): void {
-    if (this.carrier.isReady) this.#send(kind, items);
+    if (this.carrier.link.isReady) this.#send(kind, items);
     else
-      this.carrier.reachable(this.#leftMs(items)).then(
+      this.carrier.link.reachable(this.#leftMs(items)).then(
         () => this.#send(kind, items),
         (error: unknown) => this.#failedAll(items, error),
       );
@@ -196,10 +196,10 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
   /** Sent again, if that may help and its time is not over. What failed together goes again together. */
   #failed(item: Item<Request>, error: unknown): void {
     const { request } = item;
-    const isRefusal = this.carrier.isRefusal(error);
+    const isRefusal = this.carrier.link.isRefusal(error);
     const delayMs = item.failed(error, isRefusal);
-    const mayHelp = !isRefusal || (this.carrier.isPassing(error) && request.isPatient !== true);
-    if (mayHelp && request.wanted() && this.carrier.mayRepeat(item.endsAtMs, delayMs)) {
+    const mayHelp = !isRefusal || (this.carrier.link.isPassing(error) && request.isPatient !== true);
+    if (mayHelp && request.wanted() && this.carrier.link.mayRepeat(item.endsAtMs, delayMs)) {
       this.bounds.start(delayMs, () => this.#add(item));
       return;
     }
@@ -209,7 +209,7 @@ export class TurnBatcher<Kind extends string, Answer, Request extends BatchReque
 
   #failure({ request, mayHaveRun }: Item<Request>, error: unknown): CallFailure {
     const doing = { verb: request.kind, lockName: request.hold.name };
-    return new CallFailure(this.carrier.storeError(error, doing), mayHaveRun);
+    return new CallFailure(this.carrier.link.storeError(error, doing), mayHaveRun);
   }
 
   #done({ isLetGo }: Item<Request>): void {

@@ -75,7 +75,7 @@ export function inspectionOf(
     remainingMs: first?.remainingMs ?? null,
     fencingToken: first?.fencingToken ?? null,
     label: first?.label ?? null,
-    mode: first === undefined ? null : strongest([first.mode, ...told.map(({ mode }) => mode)]),
+    mode: strongest(told.map(({ mode }) => mode)) ?? null,
     holders: told,
     limit,
     waiting,

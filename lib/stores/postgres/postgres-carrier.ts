@@ -1,5 +1,4 @@
 import type { BatchRequest, Carrier, OnReply } from '../mechanics/carrier.js';
-import type { Doing } from '../mechanics/connection.js';
 import type { TurnBatcher } from '../mechanics/turn-batcher.js';
 import { arrayText } from './postgres-calls.js';
 import { pinnedError } from './postgres-errors.js';
@@ -28,38 +27,10 @@ export class PostgresCarrier implements Carrier<BatchKind, AnswerFields, Postgre
   readonly most = 64;
 
   constructor(
-    private readonly link: PostgresLink,
+    readonly link: PostgresLink,
     /** What all requests of a kind have in common, at the moment when they are sent. */
     private readonly shared: (kind: BatchKind) => number,
   ) {}
-
-  get bounds() {
-    return this.link.bounds;
-  }
-
-  get isReady(): boolean {
-    return this.link.isReady;
-  }
-
-  reachable(boundMs: number): Promise<void> {
-    return this.link.reachable(boundMs);
-  }
-
-  mayRepeat(endsAtMs: number, delayMs: number): boolean {
-    return this.link.mayRepeat(endsAtMs, delayMs);
-  }
-
-  isRefusal(error: unknown): boolean {
-    return this.link.isRefusal(error);
-  }
-
-  isPassing(error: unknown): boolean {
-    return this.link.isPassing(error);
-  }
-
-  storeError(error: unknown, doing: Doing) {
-    return this.link.storeError(error, doing);
-  }
 
   send(
     kind: BatchKind,

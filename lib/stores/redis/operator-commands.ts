@@ -47,8 +47,8 @@ export async function inspect(caller: GateCaller, asked: Asked): Promise<StoreIn
   const [first] = holders;
   const told = { waiting: Number(waiting), holders, limit };
   if (first === undefined) return { ...FREE, ...told, mode: null };
-  const { weight: _, mode, ...its } = first;
-  return { held: true, ...its, ...told, mode: strongest([mode, ...holders.map((holder) => holder.mode)]) };
+  const { weight: _, ...its } = first;
+  return { held: true, ...its, ...told, mode: strongest(holders.map(({ mode }) => mode)) ?? null };
 }
 
 function holderAt([mode, weight, fence, grantedUs, leftMs, label]: ScriptReply): HolderInspection {

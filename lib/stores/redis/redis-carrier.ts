@@ -1,6 +1,5 @@
 import type { BatchRequest, Carrier, OnReply } from '../mechanics/carrier.js';
 import type { TurnBatcher } from '../mechanics/turn-batcher.js';
-import type { Doing } from '../mechanics/connection.js';
 import { answerTo, type BatchScript, payloadOf, REFUSED, type WiredRequest } from './redis-wire.js';
 import { refusal } from './redis-errors.js';
 import type { RedisHold } from './redis-hold.js';
@@ -24,35 +23,7 @@ export class RedisCarrier implements Carrier<BatchScript, ScriptReply, RedisRequ
    */
   readonly most = 16;
 
-  constructor(private readonly link: RedisLink) {}
-
-  get bounds() {
-    return this.link.bounds;
-  }
-
-  get isReady(): boolean {
-    return this.link.isReady;
-  }
-
-  reachable(boundMs: number): Promise<void> {
-    return this.link.reachable(boundMs);
-  }
-
-  mayRepeat(endsAtMs: number, delayMs: number): boolean {
-    return this.link.mayRepeat(endsAtMs, delayMs);
-  }
-
-  isRefusal(error: unknown): boolean {
-    return this.link.isRefusal(error);
-  }
-
-  isPassing(error: unknown): boolean {
-    return this.link.isPassing(error);
-  }
-
-  storeError(error: unknown, doing: Doing) {
-    return this.link.storeError(error, doing);
-  }
+  constructor(readonly link: RedisLink) {}
 
   send(
     kind: BatchScript,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { LockStoreError } from '../../../lib/index.js';
 import { Bounds } from '../../../lib/stores/mechanics/bounds.js';
+import type { Connection } from '../../../lib/stores/mechanics/connection.js';
 import type { CallFailure } from '../../../lib/stores/mechanics/tries.js';
 import type { AnswerInfo, BatchRequest, Carrier, OnReply } from '../../../lib/stores/mechanics/carrier.js';
 import { TurnBatcher } from '../../../lib/stores/mechanics/turn-batcher.js';
@@ -40,7 +41,8 @@ class Request implements BatchRequest<Kind, string> {
 }
 
 /** What a batcher sends lies here until the test answers it. */
-class Desk implements Carrier<Kind, string, Request> {
+class Desk implements Carrier<Kind, string, Request>, Connection {
+  readonly link = this;
   readonly kinds = ['free', 'take'] as const;
   readonly most = MOST;
   readonly clock = new ManualClock();
