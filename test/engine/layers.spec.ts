@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ancestorsOf, withAncestors } from '../../lib/layers.js';
 import { failureOf } from '../support/failure-of.js';
+import type { LockStore } from '../../lib/stores/lock-store.js';
 import { countedLocks } from '../support/counted-locks.js';
 import { ManualLocks } from '../support/manual-locks.js';
 import { lookedAtLater } from '../../lib/testing/contract/port-process.js';
@@ -171,6 +172,24 @@ describe('a layered lease', () => {
     await (await next).release();
     expect(asked.filter((what) => what === 'acquire')).toEqual([]);
     await beside.release();
+  });
+
+  it('is an error, and nothing stays held, on a store whose tokens do not rise however often it is asked', async () => {
+    const low = async (grant: ReturnType<LockStore['acquire']>) => {
+      const given = await grant;
+      if (given.outcome === 'granted' && given.hold.name === 'g/t')
+        Object.assign(given.hold, { fencingToken: 1, lastFencingToken: 1 });
+      return given;
+    };
+    const { locks, other } = countedLocks(LAYERS, (store) => ({
+      acquire: (request, signal) => low(store.acquire(request, signal)),
+    }));
+    expect(await failureOf(locks.acquire('g/t'))).toMatchObject({
+      code: 'LOCK_STORE_UNAVAILABLE',
+      lockName: 'g/t',
+    });
+    expect(await other.isLocked('g')).toBe(false);
+    expect(locks.held()).toEqual([]);
   });
 
   it('on several names has no name of its own, as ever', async () => {
